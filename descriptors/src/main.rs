@@ -1,0 +1,2 @@
+//! Compiles the descriptor set.
+fn main() {}

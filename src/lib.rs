@@ -1,0 +1,6 @@
+//! Deterministic simulation testing for Temporal workflows.
+
+mod clock;
+mod cluster;
+mod rng;
+mod rpc;

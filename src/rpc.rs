@@ -1,0 +1,131 @@
+//! The RPCs of a Temporal frontend that are served here: one row each, with their types.
+//!
+//! Every transport and the cluster share this table, so an RPC has one name, one pair of types and one
+//! handler. An RPC that has no row is answered with UNIMPLEMENTED and its name.
+
+use prost::Message as _;
+use temporalio_common::protos::temporal::api::{
+    operatorservice::v1 as operator, workflowservice::v1 as workflow,
+};
+
+/// A request message and the response that belongs to it.
+pub(crate) trait Rpc: Sized {
+    /// What a successful call answers.
+    type Response;
+    /// The name of the RPC, as the service definition spells it.
+    const NAME: &'static str;
+
+    /// Wraps the message for [`crate::cluster::Cluster::handle_call`].
+    fn into_request(self) -> Request;
+    /// Unwraps the answer; `None` if it belongs to another RPC.
+    fn response(answer: Response) -> Option<Self::Response>;
+}
+
+/// Why bytes could not be turned into a [`Request`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DecodeError {
+    /// The service or the RPC is not in the table.
+    #[error("unknown RPC {service}/{rpc}")]
+    Unknown { service: String, rpc: String },
+    /// The bytes are no message of the RPC's request type.
+    #[error("cannot decode the request of {rpc}: {reason}")]
+    Malformed { rpc: &'static str, reason: String },
+}
+
+macro_rules! rpcs {
+    ($( $service:literal in $module:ident { $( $rpc:ident($request:ident) -> $response:ident; )* } )*) => {
+        /// The request of any RPC in the table.
+        #[derive(Debug, Clone, PartialEq)]
+        pub(crate) enum Request { $( $( $rpc(Box<$module::$request>), )* )* }
+
+        /// The successful answer of any RPC in the table.
+        #[derive(Debug, Clone, PartialEq)]
+        pub(crate) enum Response { $( $( $rpc(Box<$module::$response>), )* )* }
+
+        impl Request {
+            /// Decodes a request by the names that a gRPC path carries.
+            pub(crate) fn decode(service: &str, rpc: &str, bytes: &[u8]) -> Result<Self, DecodeError> {
+                match (service, rpc) {
+                    $( $( ($service, stringify!($rpc)) => $module::$request::decode(bytes)
+                        .map(|message| Self::$rpc(Box::new(message)))
+                        .map_err(|error| DecodeError::Malformed { rpc: stringify!($rpc), reason: error.to_string() }), )* )*
+                    _ => Err(DecodeError::Unknown { service: service.to_owned(), rpc: rpc.to_owned() }),
+                }
+            }
+
+            /// The name of the RPC.
+            pub(crate) fn name(&self) -> &'static str {
+                match self { $( $( Self::$rpc(_) => stringify!($rpc), )* )* }
+            }
+        }
+
+        impl Response {
+            /// Encodes the answer for the wire.
+            pub(crate) fn encode(&self) -> Vec<u8> {
+                match self { $( $( Self::$rpc(message) => message.encode_to_vec(), )* )* }
+            }
+        }
+
+        $( $(
+            impl Rpc for $module::$request {
+                type Response = $module::$response;
+                const NAME: &'static str = stringify!($rpc);
+                fn into_request(self) -> Request { Request::$rpc(Box::new(self)) }
+                fn response(answer: Response) -> Option<Self::Response> {
+                    match answer { Response::$rpc(message) => Some(*message), _ => None }
+                }
+            }
+            impl From<$module::$response> for Response {
+                fn from(message: $module::$response) -> Self { Self::$rpc(Box::new(message)) }
+            }
+        )* )*
+    };
+}
+
+rpcs! {
+    "temporal.api.workflowservice.v1.WorkflowService" in workflow {
+        // namespaces and the service itself
+        GetSystemInfo(GetSystemInfoRequest) -> GetSystemInfoResponse;
+        GetClusterInfo(GetClusterInfoRequest) -> GetClusterInfoResponse;
+        DescribeNamespace(DescribeNamespaceRequest) -> DescribeNamespaceResponse;
+        // starting
+        StartWorkflowExecution(StartWorkflowExecutionRequest) -> StartWorkflowExecutionResponse;
+        SignalWithStartWorkflowExecution(SignalWithStartWorkflowExecutionRequest) -> SignalWithStartWorkflowExecutionResponse;
+        // talking to a run
+        SignalWorkflowExecution(SignalWorkflowExecutionRequest) -> SignalWorkflowExecutionResponse;
+        QueryWorkflow(QueryWorkflowRequest) -> QueryWorkflowResponse;
+        // ending a run
+        RequestCancelWorkflowExecution(RequestCancelWorkflowExecutionRequest) -> RequestCancelWorkflowExecutionResponse;
+        TerminateWorkflowExecution(TerminateWorkflowExecutionRequest) -> TerminateWorkflowExecutionResponse;
+        DeleteWorkflowExecution(DeleteWorkflowExecutionRequest) -> DeleteWorkflowExecutionResponse;
+        // reading
+        DescribeWorkflowExecution(DescribeWorkflowExecutionRequest) -> DescribeWorkflowExecutionResponse;
+        GetWorkflowExecutionHistory(GetWorkflowExecutionHistoryRequest) -> GetWorkflowExecutionHistoryResponse;
+        GetWorkflowExecutionHistoryReverse(GetWorkflowExecutionHistoryReverseRequest) -> GetWorkflowExecutionHistoryReverseResponse;
+        DescribeTaskQueue(DescribeTaskQueueRequest) -> DescribeTaskQueueResponse;
+        // workflow tasks
+        PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest) -> PollWorkflowTaskQueueResponse;
+        RespondWorkflowTaskCompleted(RespondWorkflowTaskCompletedRequest) -> RespondWorkflowTaskCompletedResponse;
+        RespondWorkflowTaskFailed(RespondWorkflowTaskFailedRequest) -> RespondWorkflowTaskFailedResponse;
+        RespondQueryTaskCompleted(RespondQueryTaskCompletedRequest) -> RespondQueryTaskCompletedResponse;
+        ResetStickyTaskQueue(ResetStickyTaskQueueRequest) -> ResetStickyTaskQueueResponse;
+        ShutdownWorker(ShutdownWorkerRequest) -> ShutdownWorkerResponse;
+        // activity tasks
+        PollActivityTaskQueue(PollActivityTaskQueueRequest) -> PollActivityTaskQueueResponse;
+        RecordActivityTaskHeartbeat(RecordActivityTaskHeartbeatRequest) -> RecordActivityTaskHeartbeatResponse;
+        RecordActivityTaskHeartbeatById(RecordActivityTaskHeartbeatByIdRequest) -> RecordActivityTaskHeartbeatByIdResponse;
+        RespondActivityTaskCompleted(RespondActivityTaskCompletedRequest) -> RespondActivityTaskCompletedResponse;
+        RespondActivityTaskCompletedById(RespondActivityTaskCompletedByIdRequest) -> RespondActivityTaskCompletedByIdResponse;
+        RespondActivityTaskFailed(RespondActivityTaskFailedRequest) -> RespondActivityTaskFailedResponse;
+        RespondActivityTaskFailedById(RespondActivityTaskFailedByIdRequest) -> RespondActivityTaskFailedByIdResponse;
+        RespondActivityTaskCanceled(RespondActivityTaskCanceledRequest) -> RespondActivityTaskCanceledResponse;
+        RespondActivityTaskCanceledById(RespondActivityTaskCanceledByIdRequest) -> RespondActivityTaskCanceledByIdResponse;
+        PauseActivity(PauseActivityRequest) -> PauseActivityResponse;
+        UnpauseActivity(UnpauseActivityRequest) -> UnpauseActivityResponse;
+        ResetActivity(ResetActivityRequest) -> ResetActivityResponse;
+        UpdateActivityOptions(UpdateActivityOptionsRequest) -> UpdateActivityOptionsResponse;
+    }
+    "temporal.api.operatorservice.v1.OperatorService" in operator {
+        ListSearchAttributes(ListSearchAttributesRequest) -> ListSearchAttributesResponse;
+    }
+}
