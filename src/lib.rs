@@ -5,3 +5,4 @@ mod cluster;
 mod rng;
 mod rpc;
 mod sdk;
+mod service;
