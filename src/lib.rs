@@ -2,6 +2,9 @@
 
 mod clock;
 mod cluster;
+mod mock;
 mod rng;
 mod rpc;
 mod service;
+
+pub use mock::{Mock, Outcome};
