@@ -2,7 +2,10 @@
 
 mod clock;
 mod cluster;
+mod mock;
 mod rng;
 mod rpc;
 mod sdk;
 mod service;
+
+pub use mock::{Mock, Outcome};
