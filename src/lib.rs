@@ -4,3 +4,4 @@ mod clock;
 mod cluster;
 mod rng;
 mod rpc;
+mod worker;
