@@ -7,5 +7,6 @@ mod rng;
 mod rpc;
 mod sdk;
 mod service;
+mod worker;
 
 pub use mock::{Mock, Outcome};
