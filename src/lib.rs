@@ -10,3 +10,4 @@ mod service;
 mod worker;
 
 pub use mock::{Mock, Outcome};
+pub use worker::{ActivityMarkers, Worker};
