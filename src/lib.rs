@@ -2,5 +2,6 @@
 
 mod clock;
 mod cluster;
+mod proto_json;
 mod rng;
 mod rpc;
