@@ -2,6 +2,12 @@
 
 mod clock;
 mod cluster;
+#[doc(hidden)]
+pub mod conformance;
+mod mock;
 mod proto_json;
 mod rng;
 mod rpc;
+mod service;
+
+pub use mock::{Mock, Outcome};

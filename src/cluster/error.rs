@@ -22,4 +22,13 @@ impl Error {
     pub(crate) fn unimplemented(rpc: &str) -> Self {
         Self::new(Code::Unimplemented, format!("{rpc} is not served by temporal-sim"))
     }
+
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(Code::Internal, message)
+    }
+
+    /// The caller's own deadline passed.
+    pub(crate) fn deadline_exceeded() -> Self {
+        Self::new(Code::DeadlineExceeded, "context deadline exceeded")
+    }
 }
