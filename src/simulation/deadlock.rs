@@ -27,17 +27,11 @@ pub(super) fn idle(service: &Service) -> impl Future<Output = ()> {
         loop {
             // The clock moves by a tick only when every task waits.
             tokio::time::sleep(TICK).await;
-            let steps = service.steps();
-            match service.with_cluster(crate::cluster::Cluster::next_deadline) {
-                Some(deadline) => service.sleep_until(deadline).await,
-                None if service.activities_running() == 0 => return,
-                None => {
-                    let mut wait = TICK;
-                    while service.steps() == steps {
-                        tokio::time::sleep(wait).await;
-                        wait = wait.saturating_mul(2).min(END_OF_TIME);
-                    }
-                }
+            match service.with_cluster(|cluster| (cluster.next_deadline(), cluster.activities_running())) {
+                (Some(deadline), _) => service.sleep_until(deadline).await,
+                (None, 0) => return,
+                // An activity waits for time of its own, which only tokio knows.
+                (None, _) => service.stepped().await,
             }
         }
     }
