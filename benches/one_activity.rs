@@ -20,7 +20,9 @@ fn one_activity(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("one-activity workflow");
     let floor = GuestFloor::new::<OneActivity>(&"x".to_owned(), &"Hello, x!".to_owned());
     group.bench_function(FLOOR, |bencher| {
-        bencher.iter_custom(|iterations| noted(FLOOR, iterations, measure(|| (0..iterations).for_each(|_| floor.run()))));
+        bencher.iter_custom(|iterations| {
+            noted(FLOOR, iterations, measure(|| (0..iterations).for_each(|_| floor.run())))
+        });
     });
     group.bench_function(DIRECT, |bencher| {
         bencher.iter_custom(|iterations| {

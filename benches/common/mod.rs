@@ -111,7 +111,12 @@ impl Figures {
     /// Notes that `units` of what `name` says took this long.
     pub fn note(&self, name: &str, elapsed: Duration, units: u64) {
         let figure = elapsed.as_secs_f64() / units as f64;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().push(figure);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(name.to_owned())
+            .or_default()
+            .push(figure);
     }
 
     /// Prints the median of each figure in microseconds, and how many times the first one it is.
