@@ -2,7 +2,10 @@
 
 mod clock;
 mod cluster;
+#[doc(hidden)]
+pub mod conformance;
 mod mock;
+mod proto_json;
 mod rng;
 mod rpc;
 mod sdk;
