@@ -19,6 +19,7 @@ mod calls;
 mod dispatch;
 mod error;
 mod execution;
+mod inspect;
 mod limits;
 mod matching;
 mod namespaces;

@@ -3,6 +3,7 @@
 mod builder;
 mod clock;
 mod deadlock;
+mod execute;
 mod failure;
 mod report;
 mod reproduce;
@@ -19,7 +20,9 @@ use temporalio_client::{Client, ClientOptions, Connection};
 
 pub use builder::Builder;
 pub use clock::hold_clock;
+pub use execute::ExecuteError;
 pub use failure::{Cause, Failure};
+pub(crate) use report::Execution;
 
 use crate::{clock::Time, history::History, rng::Seed, service::Service};
 use failure::Fatal;
@@ -116,7 +119,7 @@ impl Simulation {
     pub fn histories(&self) -> Vec<History> {
         report::executions(&self.0.service)
             .into_iter()
-            .filter(|execution| execution.namespace == self.0.namespace)
+            .filter(|execution| execution.0.namespace == self.0.namespace)
             .map(report::Execution::into_history)
             .collect()
     }
