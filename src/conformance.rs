@@ -37,7 +37,7 @@ impl Frontend {
     /// paused; [`Self::drive`] has to be polled beside the calls.
     pub fn start(seed: u64) -> Self {
         let seed = Seed(seed);
-        Self(Service::new(Cluster::new(Config { long_polls_expire: true }, seed), START))
+        Self(Service::new(Cluster::new(Config { long_polls_expire: true }, seed), seed, START))
     }
 
     /// Lets things happen in the cluster as time passes. Never ends.

@@ -198,7 +198,7 @@ fn errors_say_where() {
     insta::assert_snapshot!(wrong_enum.unwrap_err(), @"`events[0].eventType`: unrecognized enum value 'NoSuchEvent'");
     let wrong_time = read::<HistoryEvent>(json!({"eventTime": "yesterday"}));
     insta::assert_snapshot!(wrong_time.unwrap_err(), @"`eventTime`: invalid rfc3339 timestamp: invalid date");
-    let wrong_json = from_str::<HistoryEvent>("{\n  \"eventId\": }", UnknownFields::Ignore);
+    let wrong_json = from_text("{\n  \"eventId\": }");
     insta::assert_snapshot!(wrong_json.unwrap_err(), @"not valid JSON at line 2, column 14: expected value");
     let wrong_name = encode("temporal.api.history.v1.Histroy", json!({}), UnknownFields::Ignore);
     insta::assert_snapshot!(wrong_name.unwrap_err(), @"`temporal.api.history.v1.Histroy` is no message type of the Temporal API");
