@@ -18,7 +18,7 @@ pub enum LoadError {
     #[error("the history is empty (0 bytes): was the export interrupted?")]
     Nothing,
     /// It looks like JSON, but is not.
-    #[error("not valid JSON at line {line}, column {column}: {reason}; was the export cut off?")]
+    #[error("not valid JSON at line {line}, column {column}: {reason}; export the history anew")]
     Json {
         /// Counted from 1.
         line: usize,

@@ -107,13 +107,13 @@ fn protobuf_is_not_taken_for_json() {
 fn what_is_wrong_is_said_with_its_place() {
     let error = |bytes: &[u8]| History::from_bytes(bytes).unwrap_err().to_string();
     insta::assert_snapshot!(error(b""), @"the history is empty (0 bytes): was the export interrupted?");
-    insta::assert_snapshot!(error(b"{\n  \"events\": [\n    {\"eventId\": \"1\""), @"not valid JSON at line 3, column 19: EOF while parsing an object; was the export cut off?");
+    insta::assert_snapshot!(error(b"{\n  \"events\": [\n    {\"eventId\": \"1\""), @"not valid JSON at line 3, column 19: the text breaks off; export the history anew");
     insta::assert_snapshot!(error(b"{\"events\": \"none\"}"), @r#"`events`: invalid type: string "none", expected a list; expected the JSON of `temporal workflow show --output json`"#);
     insta::assert_snapshot!(error(b"{\"events\": []}"), @"the history has no events: export it with `temporal workflow show --output json`");
     insta::assert_snapshot!(error(b"{\"events\": [{\"eventId\": \"1\"}, {\"eventId\": \"two\"}]}"), @"`events[1].eventId`: invalid digit found in string; expected the JSON of `temporal workflow show --output json`");
-    insta::assert_snapshot!(error(b"[{\"eventId\": \"1\", \"eventType\": \"EVENT_TYPE_COFFEE_BREWED\"}]"), @"the history begins with event 1 of type EVENT_TYPE_UNSPECIFIED, not with EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: export it from its first event on");
+    insta::assert_snapshot!(error(b"[{\"eventId\": \"1\", \"eventType\": \"EVENT_TYPE_COFFEE_BREWED\"}]"), @"`events[0].eventType`: `EVENT_TYPE_COFFEE_BREWED` is no value of EventType in this version of the API; expected the JSON of `temporal workflow show --output json`");
     insta::assert_snapshot!(error(b"[{\"eventId\": \"7\", \"eventType\": \"TimerFired\"}]"), @"the history begins with event 7 of type EVENT_TYPE_TIMER_FIRED, not with EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: export it from its first event on");
-    insta::assert_snapshot!(error(b"{\"events\": [\"\xff\"]}"), @"not valid JSON at line 1, column 14: the text is not UTF-8; was the export cut off?");
+    insta::assert_snapshot!(error(b"{\"events\": [\"\xff\"]}"), @"not valid JSON at line 1, column 14: the text is not UTF-8; export the history anew");
     insta::assert_snapshot!(error(b"GIF89a"), @"cannot decode event 1 at byte 0: found byte 0x47 instead of an event; expected JSON or a binary `temporal.api.history.v1.History`");
 
     let mut events = load("approval_open.json").into_events();

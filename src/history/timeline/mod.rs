@@ -37,7 +37,11 @@ const PAYLOAD_LIMIT: usize = 80;
 /// let history = History::load("histories/production/approval_open.json")?;
 /// assert_eq!(
 ///     history.timeline().payload_limit(30).to_string(),
-///     "TODO"
+///     r#" 1  +00:00:00.000  WorkflowExecutionStarted  ExpenseApproval({"id":"EXP-approval_open","em…)
+///  5  +00:00:00.073  ActivityTaskScheduled     #1 send_email(["manager","please-approve"])
+///  7  +00:00:00.078  ActivityTaskCompleted     #1 send_email -> ()
+/// 11  +00:00:00.086  TimerStarted              #1 for 3d
+/// "#
 /// );
 /// # Ok(())
 /// # }
