@@ -9,6 +9,8 @@ mod mock;
 mod proto_json;
 mod rng;
 mod rpc;
+mod sdk;
 mod service;
+mod worker;
 
 pub use mock::{Mock, Outcome};

@@ -135,7 +135,7 @@ impl Service {
         Pending::new(self.clone(), id, deadline)
     }
 
-    /// Calls an RPC by its names on the wire, for a client that draws ids at random.
+    /// Calls an RPC by its names on the wire.
     pub(crate) async fn call_encoded(
         &self,
         service: &str,
@@ -143,10 +143,19 @@ impl Service {
         request: &[u8],
         deadline: Option<Time>,
     ) -> Result<Vec<u8>, Error> {
-        let mut request = Request::decode(service, rpc, request).map_err(|error| match error {
-            DecodeError::Unknown { .. } => Error::unimplemented(rpc),
-            DecodeError::Malformed { .. } => Error::internal(error.to_string()),
-        })?;
+        let request = decode(service, rpc, request)?;
+        Ok(self.submit(request, deadline).await?.encode())
+    }
+
+    /// Does what [`Self::call_encoded`] does, for a client that draws the ids of its requests at random.
+    pub(crate) async fn call_from_client(
+        &self,
+        service: &str,
+        rpc: &str,
+        request: &[u8],
+        deadline: Option<Time>,
+    ) -> Result<Vec<u8>, Error> {
+        let mut request = decode(service, rpc, request)?;
         self.lock().client_ids.replace(&mut request);
         Ok(self.submit(request, deadline).await?.encode())
     }
@@ -270,6 +279,13 @@ impl State {
             _ => true,
         }
     }
+}
+
+fn decode(service: &str, rpc: &str, request: &[u8]) -> Result<Request, Error> {
+    Request::decode(service, rpc, request).map_err(|error| match error {
+        DecodeError::Unknown { .. } => Error::unimplemented(rpc),
+        DecodeError::Malformed { .. } => Error::internal(error.to_string()),
+    })
 }
 
 /// Tokio clamps sleeps beyond about 30 years; a deadline further away is never reached anyway.
