@@ -4,6 +4,7 @@ mod clock;
 mod cluster;
 #[doc(hidden)]
 pub mod conformance;
+pub mod history;
 mod mock;
 mod proto_json;
 mod rng;
