@@ -14,3 +14,4 @@ mod service;
 mod worker;
 
 pub use mock::{Mock, Outcome};
+pub use worker::{ActivityMarkers, Worker};
