@@ -1,6 +1,8 @@
 //! What a simulation wants to see of the cluster, for its reports.
 
-use temporalio_common::protos::temporal::api::{history::v1::HistoryEvent, workflow::v1::PendingActivityInfo};
+use temporalio_common::protos::temporal::api::{
+    history::v1::HistoryEvent, workflow::v1::PendingActivityInfo,
+};
 
 use super::{
     Cluster,

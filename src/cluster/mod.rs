@@ -37,6 +37,7 @@ mod tests;
 use std::collections::VecDeque;
 
 pub(crate) use error::Error;
+pub(crate) use inspect::RunSnapshot;
 
 use self::{
     calls::{CallContext, Calls},
