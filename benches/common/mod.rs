@@ -77,7 +77,7 @@ pub fn worker() -> Worker {
         .workflow::<OneActivity>()
         .workflow::<ManyActivities>()
         .workflow::<Sleeper>()
-        .activity(Greeter::greet, Greeter.into())
+        .activity(Greeter::greet, Greeter)
 }
 
 /// Runs the body in a simulation and returns the real time that it took, without the set-up.

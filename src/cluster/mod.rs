@@ -19,6 +19,7 @@ mod calls;
 mod dispatch;
 mod error;
 mod execution;
+mod inspect;
 mod limits;
 mod matching;
 mod namespaces;
@@ -36,6 +37,7 @@ mod tests;
 use std::collections::VecDeque;
 
 pub(crate) use error::Error;
+pub(crate) use inspect::RunSnapshot;
 
 use self::{
     calls::{CallContext, Calls},

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use temporalio_common::protos::temporal::api::{
-    enums::v1::WorkflowTaskFailedCause, failure::v1::Failure,
-};
+use temporalio_common::protos::temporal::api::{enums::v1::WorkflowTaskFailedCause, failure::v1::Failure};
 
 use crate::cluster;
 

@@ -3,19 +3,30 @@
 //! Everything in a simulation shares one thread, so code that blocks it stops virtual time as well, and no
 //! timer of the simulation can notice. A watchdog on another thread can, and this tells it whom to blame.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-/// A marker that one simulation's workers set and a watchdog reads. Clones share the marker.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Progress(Arc<Mutex<State>>);
+/// A marker that the workers of one simulation set and a watchdog reads.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    running: Option<Running>,
+    current: Option<Current>,
     steps: u64,
 }
 
-/// Code of the user that is running.
+/// Code of the user that is running. Two readings are equal only if the code did not give up the thread
+/// between them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Current {
+    running: Running,
+    step: u64,
+}
+
+/// A piece of user code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Running {
     /// What kind of code it is.
@@ -40,18 +51,27 @@ impl Progress {
     pub(crate) fn enter(&self, running: Running) -> ProgressGuard<'_> {
         let mut state = self.lock();
         state.steps += 1;
-        ProgressGuard { progress: self, outer: state.running.replace(running) }
+        let step = state.steps;
+        ProgressGuard { progress: self, outer: state.current.replace(Current { running, step }) }
     }
 
-    /// How often user code was entered so far, and what is running. When two readings some time apart are
-    /// equal and something is running, it has been running all that time.
-    pub(crate) fn read(&self) -> (u64, Option<Running>) {
-        let state = self.lock();
-        (state.steps, state.running.clone())
+    /// The code that is running.
+    pub(crate) fn current(&self) -> Option<Current> {
+        self.lock().current.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for Current {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Running { kind, type_name, id } = &self.running;
+        match kind {
+            RunningKind::Workflow => write!(formatter, "workflow {type_name}, id {id:?}"),
+            RunningKind::Activity => write!(formatter, "activity {type_name}, id {id:?}"),
+        }
     }
 }
 
@@ -60,13 +80,13 @@ impl Progress {
 #[must_use]
 pub(crate) struct ProgressGuard<'a> {
     progress: &'a Progress,
-    outer: Option<Running>,
+    outer: Option<Current>,
 }
 
 impl Drop for ProgressGuard<'_> {
     fn drop(&mut self) {
         let outer = self.outer.take();
-        self.progress.lock().running = outer;
+        self.progress.lock().current = outer;
     }
 }
 
@@ -79,11 +99,14 @@ mod tests {
         let progress = Progress::default();
         let transfer =
             Running { kind: RunningKind::Workflow, type_name: "Transfer".into(), id: "order-1".into() };
-        assert_eq!(progress.read(), (0, None));
-        {
+        assert_eq!(progress.current(), None);
+        let first = {
             let _running = progress.enter(transfer.clone());
-            assert_eq!(progress.clone().read(), (1, Some(transfer)));
-        }
-        assert_eq!(progress.read(), (1, None));
+            progress.current().expect("it runs")
+        };
+        assert_eq!(first.to_string(), "workflow Transfer, id \"order-1\"");
+        assert_eq!(progress.current(), None);
+        let _running = progress.enter(transfer);
+        assert_ne!(progress.current(), Some(first), "it came back in between");
     }
 }
