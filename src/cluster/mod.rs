@@ -19,6 +19,7 @@ mod calls;
 mod dispatch;
 mod error;
 mod execution;
+mod inspect;
 mod limits;
 mod matching;
 mod namespaces;
@@ -40,6 +41,7 @@ use std::collections::{BTreeMap, VecDeque};
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
+pub(crate) use inspect::RunSnapshot;
 
 use self::{
     calls::{CallContext, Calls},
