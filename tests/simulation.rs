@@ -129,13 +129,6 @@ fn nobody_polls_the_task_queue() {
 }
 
 #[test]
-fn an_activity_hangs_and_nothing_times_it_out() {
-    let send = Mock::new(Mailer::send).never_returns();
-    let worker = Worker::new("office").workflow::<temporal_sim_fixtures::features::timers::Timers>().mock(send);
-    let _ = worker;
-}
-
-#[test]
 fn a_panic_in_workflow_code_fails_the_test_at_once() {
     let failure = Simulation::builder()
         .worker(Worker::new("office").workflow::<Panics>())
