@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use prost::Message as _;
-use protox::prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
+use protox::prost_reflect::prost_types::FileDescriptorProto;
 
 /// Where the result goes, seen from the root of the workspace.
 const OUTPUT: &str = "src/proto_json/descriptors.bin";
@@ -53,9 +53,12 @@ fn main() -> Result<()> {
         Some(argument) => PathBuf::from(argument),
         None => locked_proto_root()?,
     };
-    let bytes = compile(&root)?.encode_to_vec();
-    let output = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(OUTPUT);
-    std::fs::write(&output, bytes).with_context(|| format!("cannot write {}", output.display()))
+    let output = output();
+    std::fs::write(&output, compile(&root)?).with_context(|| format!("cannot write {}", output.display()))
+}
+
+fn output() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(OUTPUT)
 }
 
 /// The `protos` folder of the `temporalio-protos` crate in `Cargo.lock`.
@@ -80,14 +83,15 @@ fn locked_proto_root() -> Result<PathBuf> {
     }
 }
 
-fn compile(root: &Path) -> Result<FileDescriptorSet> {
+/// The bytes of the descriptor set.
+fn compile(root: &Path) -> Result<Vec<u8>> {
     let mut compiler = protox::Compiler::new(INCLUDES.map(|folder| root.join(folder)))?;
     compiler.include_imports(true).include_source_info(false);
     compiler.open_files(FILES).with_context(|| format!("cannot compile the files in {}", root.display()))?;
     let mut set = compiler.file_descriptor_set();
     set.file.retain(|file| !is_annotation(file.name()));
     set.file.iter_mut().for_each(strip);
-    Ok(set)
+    Ok(set.encode_to_vec())
 }
 
 fn is_annotation(file: &str) -> bool {
@@ -102,5 +106,17 @@ fn strip(file: &mut FileDescriptorProto) {
     file.options = None;
     for method in file.service.iter_mut().flat_map(|service| &mut service.method) {
         method.options = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_descriptor_set_is_that_of_the_locked_crate() {
+        let compiled = compile(&locked_proto_root().unwrap()).unwrap();
+        let committed = std::fs::read(output()).unwrap();
+        assert!(compiled == committed, "run `cargo run -p temporal-sim-descriptors` and commit {OUTPUT}");
     }
 }

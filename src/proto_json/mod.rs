@@ -66,9 +66,9 @@ pub(crate) enum Error {
     },
 }
 
-/// Reads a message from JSON text.
-pub(crate) fn from_str<M: Message + Name + Default>(json: &str, unknown: UnknownFields) -> Result<M, Error> {
-    from_value(read::parse(json)?, unknown)
+/// Parses JSON text, for [`from_value`] to read.
+pub(crate) fn from_text(json: &str) -> Result<serde_json::Value, Error> {
+    read::parse(json)
 }
 
 /// Reads a message from a JSON value.

@@ -10,7 +10,11 @@ pub(super) fn parse(json: &str) -> Result<Value, Error> {
     serde_json::from_str(json).map_err(|error| Error::Syntax {
         line: error.line(),
         column: error.column(),
-        reason: without_position(&error.to_string()),
+        reason: if error.is_eof() {
+            "the text breaks off".to_owned()
+        } else {
+            without_position(&error.to_string())
+        },
     })
 }
 
@@ -20,7 +24,7 @@ pub(super) fn message(
     mut json: Value,
     unknown: UnknownFields,
 ) -> Result<DynamicMessage, Error> {
-    respell_message(descriptor, &mut json);
+    respell_message(descriptor, &mut json)?;
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(json, &mut track);
     let options = DeserializeOptions::new().deny_unknown_fields(unknown == UnknownFields::Refuse);
@@ -28,53 +32,83 @@ pub(super) fn message(
         .map_err(|error| Error::Value { path: track.path().to_string(), reason: error.to_string() })
 }
 
-/// Gives every enum value in the message the name that the `.proto` files give it.
-fn respell_message(descriptor: &MessageDescriptor, json: &mut Value) {
-    let Value::Object(fields) = json else { return };
+/// Gives every enum value in the message the name that the `.proto` files give it. A name that the enum does
+/// not have is an error, whatever is done about unknown fields: without it the message means something else.
+fn respell_message(descriptor: &MessageDescriptor, json: &mut Value) -> Result<(), UnknownName> {
+    let Value::Object(fields) = json else { return Ok(()) };
     if is_any(descriptor) {
-        respell_any(fields);
-    } else if !is_well_known(descriptor) {
-        for (name, value) in fields {
-            let field =
-                descriptor.get_field_by_json_name(name).or_else(|| descriptor.get_field_by_name(name));
-            if let Some(field) = field {
-                respell_field(&field.kind(), field.is_map(), value);
-            }
+        return respell_any(fields);
+    }
+    if is_well_known(descriptor) {
+        return Ok(());
+    }
+    for (name, value) in fields {
+        let field = descriptor.get_field_by_json_name(name).or_else(|| descriptor.get_field_by_name(name));
+        if let Some(field) = field {
+            respell_field(&field.kind(), field.is_map(), value).map_err(|error| error.within(name))?;
         }
     }
+    Ok(())
 }
 
 /// The fields of the message in an `Any` stand beside its `@type`.
-fn respell_any(fields: &mut Map<String, Value>) {
-    let Some(inner) = fields.get("@type").and_then(Value::as_str).and_then(any_type) else { return };
+fn respell_any(fields: &mut Map<String, Value>) -> Result<(), UnknownName> {
+    let Some(inner) = fields.get("@type").and_then(Value::as_str).and_then(any_type) else { return Ok(()) };
     let mut object = Value::Object(std::mem::take(fields));
-    respell_message(&inner, &mut object);
+    respell_message(&inner, &mut object)?;
     if let Value::Object(respelt) = object {
         *fields = respelt;
     }
+    Ok(())
 }
 
-fn respell_field(kind: &Kind, is_map: bool, json: &mut Value) {
+fn respell_field(kind: &Kind, is_map: bool, json: &mut Value) -> Result<(), UnknownName> {
     match (kind, json) {
         (Kind::Message(entry), Value::Object(entries)) if is_map => {
             let kind = entry.map_entry_value_field().kind();
-            entries.values_mut().for_each(|value| respell_field(&kind, false, value));
+            entries.iter_mut().try_for_each(|(key, value)| {
+                respell_field(&kind, false, value).map_err(|error| error.within(key))
+            })
         }
-        (kind, Value::Array(items)) => items.iter_mut().for_each(|item| respell_field(kind, false, item)),
+        (kind, Value::Array(items)) => items.iter_mut().enumerate().try_for_each(|(index, item)| {
+            respell_field(kind, false, item).map_err(|error| error.within(&format!("[{index}]")))
+        }),
         (Kind::Message(descriptor), json) => respell_message(descriptor, json),
         (Kind::Enum(descriptor), Value::String(name)) => {
-            if let Some(official) = official_name(descriptor, name) {
-                *name = official;
-            }
+            *name = official_name(descriptor, name).ok_or_else(|| UnknownName {
+                path: String::new(),
+                reason: format!("`{name}` is no value of {} in this version of the API", descriptor.name()),
+            })?;
+            Ok(())
         }
-        _ => {}
+        _ => Ok(()),
     }
 }
 
-/// The official name behind an older spelling: `EVENT_TYPE_TIMER_FIRED` for the `TimerFired` of `EventType`.
+/// An enum has no value of that name.
+struct UnknownName {
+    path: String,
+    reason: String,
+}
+
+impl UnknownName {
+    /// The same error, seen from one level further out.
+    fn within(self, outer: &str) -> Self {
+        let point = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        Self { path: format!("{outer}{point}{}", self.path), reason: self.reason }
+    }
+}
+
+impl From<UnknownName> for Error {
+    fn from(UnknownName { path, reason }: UnknownName) -> Self {
+        Self::Value { path, reason }
+    }
+}
+
+/// The official name behind either spelling: `EVENT_TYPE_TIMER_FIRED` for the `TimerFired` of `EventType`.
 fn official_name(descriptor: &EnumDescriptor, name: &str) -> Option<String> {
-    if name.contains('_') || descriptor.get_value_by_name(name).is_some() {
-        return None;
+    if descriptor.get_value_by_name(name).is_some() {
+        return Some(name.to_owned());
     }
     let wanted = format!("{}{name}", descriptor.name());
     let same = |official: &str| {

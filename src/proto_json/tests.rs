@@ -195,10 +195,13 @@ fn errors_say_where() {
     let wrong_number = read::<History>(json!({"events": [{}, {"eventId": "three"}]}));
     insta::assert_snapshot!(wrong_number.unwrap_err(), @"`events[1].eventId`: invalid digit found in string");
     let wrong_enum = read::<History>(json!({"events": [{"eventType": "NoSuchEvent"}]}));
-    insta::assert_snapshot!(wrong_enum.unwrap_err(), @"`events[0].eventType`: unrecognized enum value 'NoSuchEvent'");
+    insta::assert_snapshot!(wrong_enum.unwrap_err(), @"`events[0].eventType`: `NoSuchEvent` is no value of EventType in this version of the API");
+    let later_enum = json!({"events": [{"eventId": "1"}, {"eventType": "EVENT_TYPE_NEXT_YEARS"}]});
+    let later_enum = from_value::<History>(later_enum, UnknownFields::Ignore);
+    insta::assert_snapshot!(later_enum.unwrap_err(), @"`events[1].eventType`: `EVENT_TYPE_NEXT_YEARS` is no value of EventType in this version of the API");
     let wrong_time = read::<HistoryEvent>(json!({"eventTime": "yesterday"}));
     insta::assert_snapshot!(wrong_time.unwrap_err(), @"`eventTime`: invalid rfc3339 timestamp: invalid date");
-    let wrong_json = from_str::<HistoryEvent>("{\n  \"eventId\": }", UnknownFields::Ignore);
+    let wrong_json = from_text("{\n  \"eventId\": }");
     insta::assert_snapshot!(wrong_json.unwrap_err(), @"not valid JSON at line 2, column 14: expected value");
     let wrong_name = encode("temporal.api.history.v1.Histroy", json!({}), UnknownFields::Ignore);
     insta::assert_snapshot!(wrong_name.unwrap_err(), @"`temporal.api.history.v1.Histroy` is no message type of the Temporal API");
