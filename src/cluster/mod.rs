@@ -10,7 +10,11 @@
 //! A call may be answered at once or much later (a long poll); either way its answer comes out of
 //! [`Cluster::poll_answer`] under the [`CallId`] that it came in with.
 
+mod durations;
 mod error;
+mod execution;
+mod failure;
+mod retry;
 
 use std::collections::VecDeque;
 

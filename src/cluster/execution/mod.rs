@@ -1,0 +1,3 @@
+//! One workflow execution.
+
+pub(crate) mod activity;
