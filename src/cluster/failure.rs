@@ -36,10 +36,11 @@ pub(crate) fn timeout(message: impl Into<String>, timeout_type: TimeoutType) -> 
     }
 }
 
-/// A failure too large to be passed on: a server failure whose cause is what fits of the original.
-pub(crate) fn exceeding_limit(original: &Failure, non_retryable: bool) -> Failure {
+/// A failure too large to be passed on: a server failure whose cause is what fits of the original into about `budget`
+/// bytes.
+pub(crate) fn exceeding_limit(original: &Failure, non_retryable: bool, budget: usize) -> Failure {
     Failure {
-        cause: Some(Box::new(truncate(original, KEPT_BYTES as i64, KEPT_CAUSES))),
+        cause: Some(Box::new(truncate(original, budget as i64, KEPT_CAUSES))),
         ..server("Failure exceeds size limit.", non_retryable)
     }
 }
@@ -47,7 +48,7 @@ pub(crate) fn exceeding_limit(original: &Failure, non_retryable: bool) -> Failur
 /// The failure as an execution keeps it until the next attempt ends: itself, or shortened if it has more than
 /// 4 KiB.
 pub(crate) fn kept(failure: Failure) -> Failure {
-    if failure.encoded_len() <= KEPT_BYTES { failure } else { exceeding_limit(&failure, false) }
+    if failure.encoded_len() <= KEPT_BYTES { failure } else { exceeding_limit(&failure, false, KEPT_BYTES) }
 }
 
 /// The most important parts of a failure in about `budget` bytes: its kind (for application and server

@@ -63,7 +63,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::execution::activity::{
-        pending::{PendingActivities, Started},
+        pending::{Activities, Started},
         tests::{activity, at, pause, seconds},
     };
 
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn at_one_instant_the_activity_decides_then_the_type() {
-        let mut activities = PendingActivities::default();
+        let mut activities = Activities::default();
         for scheduled_event_id in [6, 5] {
             let mut activity = activity(scheduled_event_id);
             activity.options.schedule_to_start_timeout = seconds(10);

@@ -2,7 +2,8 @@
 
 use prost_types::Duration;
 use temporalio_common::protos::temporal::api::{
-    activity::v1::ActivityOptions, common::v1::Priority, enums::v1::TaskQueueKind, taskqueue::v1::TaskQueue,
+    activity::v1::ActivityOptions, common::v1::Priority, enums::v1::TaskQueueKind,
+    history::v1::ActivityTaskScheduledEventAttributes, taskqueue::v1::TaskQueue,
 };
 
 use crate::cluster::{
@@ -106,8 +107,22 @@ pub(crate) fn normalize(
             return Err(InvalidActivity::TooLong { field, length: value.len() });
         }
     }
-    validate_priority(options.priority.as_ref())?;
+    validate_priority(options.priority.as_ref()).map_err(InvalidActivity::Priority)?;
     normalize_timeouts(activity_id, activity_type, options, run_timeout.unwrap_or_default())
+}
+
+/// The options with which an activity was scheduled.
+pub(super) fn of_event(scheduled: &ActivityTaskScheduledEventAttributes) -> ActivityOptions {
+    ActivityOptions {
+        task_queue: scheduled.task_queue.clone(),
+        schedule_to_close_timeout: scheduled.schedule_to_close_timeout,
+        schedule_to_start_timeout: scheduled.schedule_to_start_timeout,
+        start_to_close_timeout: scheduled.start_to_close_timeout,
+        heartbeat_timeout: scheduled.heartbeat_timeout,
+        retry_policy: scheduled.retry_policy.clone(),
+        priority: scheduled.priority.clone(),
+        ..Default::default()
+    }
 }
 
 fn normalize_task_queue(task_queue: Option<&mut TaskQueue>) -> Result<(), InvalidActivity> {
@@ -127,16 +142,17 @@ fn normalize_task_queue(task_queue: Option<&mut TaskQueue>) -> Result<(), Invali
     Ok(())
 }
 
-fn validate_priority(priority: Option<&Priority>) -> Result<(), InvalidActivity> {
+/// Checks a priority; the error is the server's message.
+pub(super) fn validate_priority(priority: Option<&Priority>) -> Result<(), &'static str> {
     let Some(priority) = priority else { return Ok(()) };
     if priority.priority_key < 0 {
-        return Err(InvalidActivity::Priority("priority key can't be negative"));
+        return Err("priority key can't be negative");
     }
     if priority.fairness_key.len() > MAXIMUM_FAIRNESS_KEY_LENGTH {
-        return Err(InvalidActivity::Priority("fairness key length exceeds limit"));
+        return Err("fairness key length exceeds limit");
     }
     if priority.fairness_weight < 0.0 {
-        return Err(InvalidActivity::Priority("must be greater than zero"));
+        return Err("must be greater than zero");
     }
     Ok(())
 }

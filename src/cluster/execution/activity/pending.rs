@@ -1,13 +1,14 @@
 //! The activities that a workflow execution waits for.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use temporalio_common::protos::temporal::api::{
     activity::v1::ActivityOptions, common::v1::Payloads, failure::v1::Failure,
 };
 
 use super::deadline::Deadline;
-use crate::clock::{self, Time};
+use crate::{
+    clock::{self, Time},
+    cluster::execution::{Pending, first_deadline::FirstDeadline},
+};
 
 /// An activity between its ActivityTaskScheduled event and the event that closes it.
 #[derive(Debug, Clone)]
@@ -118,21 +119,32 @@ impl PendingActivity {
         self.cancel_requested_event_id.is_some()
     }
 
+    /// Whether the attempt waits for a worker or for its backoff to end, and nobody wants it cancelled.
+    pub(super) fn waits(&self) -> bool {
+        !self.is_started() && !self.cancel_requested()
+    }
+
+    /// Makes the tasks void that are out for this activity.
+    pub(super) fn change_stamp(&mut self) {
+        self.stamp = self.stamp.wrapping_add(1);
+    }
+
     /// Whether the attempt is in a worker's hands.
     pub(crate) fn is_started(&self) -> bool {
         self.started.is_some()
     }
 }
 
-/// The pending activities of one workflow execution, with what finds one quickly.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct PendingActivities {
-    by_scheduled_event_id: BTreeMap<i64, PendingActivity>,
-    by_activity_id: BTreeMap<String, i64>,
-    deadlines: BTreeSet<Deadline>,
+/// The pending activities of one run, with what finds one quickly.
+#[derive(Debug, Default)]
+pub(crate) struct Activities {
+    by_scheduled_event_id: Pending<i64, PendingActivity>,
+    scheduled_event_ids: Pending<String, i64>,
+    deadlines: Pending<Deadline, ()>,
+    first: FirstDeadline,
 }
 
-impl PendingActivities {
+impl Activities {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.by_scheduled_event_id.len()
@@ -140,7 +152,7 @@ impl PendingActivities {
 
     /// All of them, in the order in which they were scheduled.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &PendingActivity> {
-        self.by_scheduled_event_id.values()
+        self.by_scheduled_event_id.iter().map(|(_, activity)| activity)
     }
 
     /// The activity with this ActivityTaskScheduled event.
@@ -148,20 +160,22 @@ impl PendingActivities {
         self.by_scheduled_event_id.get(&scheduled_event_id)
     }
 
-    /// The ActivityTaskScheduled event of the activity with this id.
-    pub(crate) fn find(&self, activity_id: &str) -> Option<i64> {
-        self.by_activity_id.get(activity_id).copied()
+    /// The activity that the workflow gave this id.
+    pub(crate) fn find(&self, activity_id: &str) -> Option<&PendingActivity> {
+        self.get(*self.scheduled_event_ids.get(activity_id)?)
     }
 
     /// Adds an activity. Its activity id must not be pending.
-    pub(crate) fn insert(&mut self, activity: PendingActivity) {
-        self.deadlines.extend(activity.deadlines());
-        self.by_activity_id.insert(activity.activity_id.clone(), activity.scheduled_event_id);
+    pub(super) fn insert(&mut self, activity: PendingActivity) {
+        for deadline in activity.deadlines() {
+            self.deadlines.insert(deadline, ());
+        }
+        self.scheduled_event_ids.insert(activity.activity_id.clone(), activity.scheduled_event_id);
         self.by_scheduled_event_id.insert(activity.scheduled_event_id, activity);
     }
 
-    /// Changes an activity and re-arms its timeouts; `None` if it is not pending.
-    pub(crate) fn update<R>(
+    /// Changes an activity and with it its deadlines; `None` if it is not pending.
+    pub(super) fn update<R>(
         &mut self,
         scheduled_event_id: i64,
         change: impl FnOnce(&mut PendingActivity) -> R,
@@ -171,27 +185,56 @@ impl PendingActivities {
             self.deadlines.remove(&deadline);
         }
         let result = change(activity);
-        self.deadlines.extend(activity.deadlines());
+        for deadline in activity.deadlines() {
+            self.deadlines.insert(deadline, ());
+        }
         Some(result)
     }
 
     /// Takes an activity out, because it is about to be closed.
-    pub(crate) fn remove(&mut self, scheduled_event_id: i64) -> Option<PendingActivity> {
+    pub(super) fn remove(&mut self, scheduled_event_id: i64) -> Option<PendingActivity> {
         let activity = self.by_scheduled_event_id.remove(&scheduled_event_id)?;
-        self.by_activity_id.remove(&activity.activity_id);
+        self.scheduled_event_ids.remove(&activity.activity_id);
         for deadline in activity.deadlines() {
             self.deadlines.remove(&deadline);
         }
         Some(activity)
     }
 
-    /// The timeout that expires first.
-    pub(crate) fn next_deadline(&self) -> Option<Deadline> {
-        self.deadlines.first().copied()
+    /// Whether an armed timer of the cluster stands for the next of the timeouts.
+    pub(crate) fn is_armed(&self, generation: u64) -> bool {
+        self.first.is_armed(generation)
+    }
+
+    /// Takes notice of which timeout expires first. If that has changed, answers for when to arm a timer.
+    pub(super) fn first_deadline_to_arm(&mut self) -> Option<(Time, u64)> {
+        let next = self.deadlines.iter().next().map(|(deadline, ())| deadline.at);
+        self.first.follow(next)
     }
 
     /// The timeouts that have expired, in the order in which they are handled.
-    pub(crate) fn expired(&self, now: Time) -> Vec<Deadline> {
-        self.deadlines.iter().take_while(|deadline| deadline.at <= now).copied().collect()
+    pub(super) fn expired(&self, now: Time) -> Vec<Deadline> {
+        self.deadlines.iter().map(|(deadline, ())| *deadline).take_while(|deadline| deadline.at <= now).collect()
+    }
+
+    /// Starts to keep a log of changes.
+    pub(in crate::cluster::execution) fn keep_log(&mut self) {
+        self.by_scheduled_event_id.keep_log();
+        self.scheduled_event_ids.keep_log();
+        self.deadlines.keep_log();
+    }
+
+    /// Forgets the log: the changes stand.
+    pub(in crate::cluster::execution) fn drop_log(&mut self) {
+        self.by_scheduled_event_id.drop_log();
+        self.scheduled_event_ids.drop_log();
+        self.deadlines.drop_log();
+    }
+
+    /// Takes back all changes since the log was started.
+    pub(in crate::cluster::execution) fn roll_back(&mut self) {
+        self.by_scheduled_event_id.roll_back();
+        self.scheduled_event_ids.roll_back();
+        self.deadlines.roll_back();
     }
 }

@@ -99,7 +99,7 @@ impl PendingActivity {
 
     /// Turns the failed attempt into the next one.
     pub(crate) fn begin_next_attempt(&mut self, next: &NextStep, failure: Option<Failure>) {
-        self.stamp = self.stamp.wrapping_add(1);
+        self.change_stamp();
         self.attempt = self.attempt.saturating_add(1);
         self.started = None;
         self.last_failure = failure.map(failure::kept);
@@ -111,7 +111,7 @@ impl PendingActivity {
 
     /// Puts the current attempt on the task queue anew, at `at`. What the previous one failed with is forgotten.
     pub(crate) fn reschedule(&mut self, at: Time) {
-        self.stamp = self.stamp.wrapping_add(1);
+        self.change_stamp();
         self.scheduled_time = at;
         self.started = None;
         self.last_failure = None;
