@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
+    common::v1::Payloads,
     enums::v1::{QueryRejectCondition, QueryResultType, ResourceExhaustedCause, WorkflowExecutionStatus},
     errordetails::v1::QueryFailedFailure,
     failure::v1::Failure,
     history::v1::History,
-    common::v1::Payloads,
     query::v1::{QueryRejected, WorkflowQuery, WorkflowQueryResult},
     workflowservice::v1::{
         PollWorkflowTaskQueueResponse, QueryWorkflowRequest, QueryWorkflowResponse,
@@ -152,9 +152,11 @@ impl Cluster {
         request: RespondQueryTaskCompletedRequest,
     ) -> Result<RespondQueryTaskCompletedResponse, Error> {
         let token = QueryTaskToken::decode(&request.task_token)?;
-        if self.namespaces.by_id(&token.namespace_id).is_none_or(|namespace| {
-            !request.namespace.is_empty() && namespace.name != request.namespace
-        }) {
+        if self
+            .namespaces
+            .by_id(&token.namespace_id)
+            .is_none_or(|namespace| !request.namespace.is_empty() && namespace.name != request.namespace)
+        {
             return Err(Error::invalid_argument(
                 "Operation requested with a token from a different namespace.",
             ));
@@ -170,9 +172,7 @@ impl Cluster {
             }
             QueryResultType::Answered => Ok(answered(request.query_result)),
             QueryResultType::Failed => Err(query_failed(request.error_message, request.failure)),
-            QueryResultType::Unspecified => {
-                Err(Error::new(Code::Internal, "unknown query completed type"))
-            }
+            QueryResultType::Unspecified => Err(Error::new(Code::Internal, "unknown query completed type")),
         };
         self.answer_parked(asked.call, answer);
         Ok(RespondQueryTaskCompletedResponse::default())
@@ -332,8 +332,7 @@ impl Cluster {
     /// The caller of a query has waited for long enough.
     pub(in crate::cluster) fn expire_query(&mut self, run: RunKey, call: CallId) {
         self.forget_query(run, call);
-        let error =
-            Error::new(Code::DeadlineExceeded, "query timed out before a worker could process it");
+        let error = Error::new(Code::DeadlineExceeded, "query timed out before a worker could process it");
         self.answer_parked(call, Err(error));
     }
 }

@@ -102,9 +102,7 @@ pub(crate) fn start_timer(
     if tx.run.timers.by_id.contains(timer_id.as_str()) {
         return Err(CommandFailure::new(
             Cause::StartTimerDuplicateId,
-            format!(
-                "invalid history builder state for action: add-timer-started-event, TimerID: {timer_id}"
-            ),
+            format!("invalid history builder state for action: add-timer-started-event, TimerID: {timer_id}"),
         ));
     }
     let event = TimerStartedEventAttributes {

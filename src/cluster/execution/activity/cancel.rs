@@ -25,9 +25,7 @@ pub(crate) fn request_cancel_activity_task(
     completion: &mut Completion,
     attributes: Option<RequestCancelActivityTaskCommandAttributes>,
 ) -> Result<(), CommandFailure> {
-    let bad = |message: String| {
-        CommandFailure::new(Cause::BadRequestCancelActivityAttributes, message)
-    };
+    let bad = |message: String| CommandFailure::new(Cause::BadRequestCancelActivityAttributes, message);
     let command = attributes.ok_or_else(|| {
         bad("RequestCancelActivityTaskCommandAttributes is not set on RequestCancelActivityTaskCommand."
             .to_owned())

@@ -82,8 +82,11 @@ impl Transaction<'_> {
         details: Option<Payloads>,
         identity: &str,
     ) -> Result<(), Error> {
-        let requested =
-            self.run.activities.get(scheduled_event_id).and_then(|activity| activity.cancel_requested_event_id);
+        let requested = self
+            .run
+            .activities
+            .get(scheduled_event_id)
+            .and_then(|activity| activity.cancel_requested_event_id);
         let latest_cancel_requested_event_id = requested.ok_or_else(|| {
             Error::invalid_argument(
                 "unable to mark activity as canceled without activity being request canceled first",

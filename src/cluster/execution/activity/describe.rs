@@ -15,11 +15,19 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::pending::PendingActivity;
-use crate::clock::{self, Time};
+use crate::{
+    clock::{self, Time},
+    cluster::execution::Run,
+};
+
+/// What DescribeWorkflowExecution tells of the activities of a run, in the order in which they were scheduled.
+pub(crate) fn describe(run: &Run, now: Time) -> Vec<PendingActivityInfo> {
+    run.activities.iter().map(|activity| activity.describe(now)).collect()
+}
 
 impl PendingActivity {
     /// What DescribeWorkflowExecution tells of the activity.
-    pub(crate) fn describe(&self, now: Time) -> PendingActivityInfo {
+    fn describe(&self, now: Time) -> PendingActivityInfo {
         let state = self.state();
         // Known only while the next attempt is backing off.
         let next_attempt = Some(self.scheduled_time)
@@ -77,10 +85,11 @@ impl PendingActivity {
         let name = self.options.task_queue.as_ref().map(|queue| queue.name.clone()).unwrap_or_default();
         ActivityOptions {
             task_queue: Some(TaskQueue { normal_name: name.clone(), name, ..Default::default() }),
-            retry_policy: self.options.retry_policy.clone().map(|policy| RetryPolicy {
-                non_retryable_error_types: Vec::new(),
-                ..policy
-            }),
+            retry_policy: self
+                .options
+                .retry_policy
+                .clone()
+                .map(|policy| RetryPolicy { non_retryable_error_types: Vec::new(), ..policy }),
             ..self.options.clone()
         }
     }

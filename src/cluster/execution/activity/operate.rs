@@ -56,7 +56,7 @@ impl Selection {
 
 impl Cluster {
     /// PauseActivity.
-    pub(super) fn pause_activity(
+    pub(in crate::cluster) fn pause_activity(
         &mut self,
         now: Time,
         request: PauseActivityRequest,
@@ -86,7 +86,7 @@ impl Cluster {
     }
 
     /// UnpauseActivity.
-    pub(super) fn unpause_activity(
+    pub(in crate::cluster) fn unpause_activity(
         &mut self,
         now: Time,
         request: UnpauseActivityRequest,
@@ -112,7 +112,7 @@ impl Cluster {
     }
 
     /// ResetActivity.
-    pub(super) fn reset_activity(
+    pub(in crate::cluster) fn reset_activity(
         &mut self,
         now: Time,
         request: ResetActivityRequest,
@@ -139,7 +139,7 @@ impl Cluster {
     }
 
     /// UpdateActivityOptions. The answer has all options of the last of the selected activities.
-    pub(super) fn update_activity_options(
+    pub(in crate::cluster) fn update_activity_options(
         &mut self,
         now: Time,
         request: UpdateActivityOptionsRequest,

@@ -214,7 +214,11 @@ impl Activities {
 
     /// The timeouts that have expired, in the order in which they are handled.
     pub(super) fn expired(&self, now: Time) -> Vec<Deadline> {
-        self.deadlines.iter().map(|(deadline, ())| *deadline).take_while(|deadline| deadline.at <= now).collect()
+        self.deadlines
+            .iter()
+            .map(|(deadline, ())| *deadline)
+            .take_while(|deadline| deadline.at <= now)
+            .collect()
     }
 
     /// Starts to keep a log of changes.

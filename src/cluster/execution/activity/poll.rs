@@ -17,7 +17,7 @@ use crate::{
 
 impl Cluster {
     /// A worker asks for an activity task.
-    pub(super) fn poll_activity_task_queue(
+    pub(in crate::cluster) fn poll_activity_task_queue(
         &mut self,
         now: Time,
         context: CallContext,
@@ -47,8 +47,10 @@ impl Cluster {
         if !found.is_activity_task_current(scheduled_event_id, attempt, stamp) {
             return;
         }
-        let task_queue =
-            found.activities.get(scheduled_event_id).and_then(|activity| activity.options.task_queue.as_ref());
+        let task_queue = found
+            .activities
+            .get(scheduled_event_id)
+            .and_then(|activity| activity.options.task_queue.as_ref());
         let Some(task_queue) = task_queue else { return };
         let name = task_queue.name.clone();
         let queue = QueueName { namespace: found.namespace, kind: TaskKind::Activity, name };

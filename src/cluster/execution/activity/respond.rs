@@ -83,9 +83,8 @@ fn failed(
     failure: Option<Failure>,
     heartbeat_details: Option<Payloads>,
 ) -> Result<(Report, Vec<Failure>), Error> {
-    let is_application = |failure: &Failure| {
-        matches!(failure.failure_info, Some(FailureInfo::ApplicationFailureInfo(_)))
-    };
+    let is_application =
+        |failure: &Failure| matches!(failure.failure_info, Some(FailureInfo::ApplicationFailureInfo(_)));
     if failure.as_ref().is_some_and(|failure| !is_application(failure)) {
         return Err(Error::invalid_argument("Failure must have ApplicationFailureInfo."));
     }
@@ -109,7 +108,7 @@ fn failed(
 
 impl Cluster {
     /// A heartbeat, by task token.
-    pub(super) fn record_activity_task_heartbeat(
+    pub(in crate::cluster) fn record_activity_task_heartbeat(
         &mut self,
         now: Time,
         request: RecordActivityTaskHeartbeatRequest,
@@ -124,7 +123,7 @@ impl Cluster {
     }
 
     /// A heartbeat, by activity id.
-    pub(super) fn record_activity_task_heartbeat_by_id(
+    pub(in crate::cluster) fn record_activity_task_heartbeat_by_id(
         &mut self,
         now: Time,
         request: RecordActivityTaskHeartbeatByIdRequest,
@@ -144,7 +143,7 @@ impl Cluster {
     }
 
     /// The attempt succeeded, by task token.
-    pub(super) fn respond_activity_task_completed(
+    pub(in crate::cluster) fn respond_activity_task_completed(
         &mut self,
         now: Time,
         request: RespondActivityTaskCompletedRequest,
@@ -155,7 +154,7 @@ impl Cluster {
     }
 
     /// The activity succeeded, by activity id.
-    pub(super) fn respond_activity_task_completed_by_id(
+    pub(in crate::cluster) fn respond_activity_task_completed_by_id(
         &mut self,
         now: Time,
         request: RespondActivityTaskCompletedByIdRequest,
@@ -171,7 +170,7 @@ impl Cluster {
     }
 
     /// The attempt failed, by task token.
-    pub(super) fn respond_activity_task_failed(
+    pub(in crate::cluster) fn respond_activity_task_failed(
         &mut self,
         now: Time,
         request: RespondActivityTaskFailedRequest,
@@ -183,7 +182,7 @@ impl Cluster {
     }
 
     /// The attempt failed, by activity id.
-    pub(super) fn respond_activity_task_failed_by_id(
+    pub(in crate::cluster) fn respond_activity_task_failed_by_id(
         &mut self,
         now: Time,
         request: RespondActivityTaskFailedByIdRequest,
@@ -200,7 +199,7 @@ impl Cluster {
     }
 
     /// The worker gave in to a request for cancellation, by task token.
-    pub(super) fn respond_activity_task_canceled(
+    pub(in crate::cluster) fn respond_activity_task_canceled(
         &mut self,
         now: Time,
         request: RespondActivityTaskCanceledRequest,
@@ -211,7 +210,7 @@ impl Cluster {
     }
 
     /// The worker gave in to a request for cancellation, by activity id.
-    pub(super) fn respond_activity_task_canceled_by_id(
+    pub(in crate::cluster) fn respond_activity_task_canceled_by_id(
         &mut self,
         now: Time,
         request: RespondActivityTaskCanceledByIdRequest,

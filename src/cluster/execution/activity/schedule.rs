@@ -32,9 +32,7 @@ pub(crate) fn schedule_activity_task(
     attributes: Option<ScheduleActivityTaskCommandAttributes>,
     user_metadata: Option<UserMetadata>,
 ) -> Result<(), CommandFailure> {
-    let bad = |message: String| {
-        CommandFailure::new(Cause::BadScheduleActivityAttributes, message)
-    };
+    let bad = |message: String| CommandFailure::new(Cause::BadScheduleActivityAttributes, message);
     let command = attributes.ok_or_else(|| {
         bad("ScheduleActivityTaskCommandAttributes is not set on ScheduleActivityTaskCommand.".to_owned())
     })?;
@@ -94,13 +92,8 @@ pub(crate) fn schedule_activity_task(
     };
     let attributes = Attributes::ActivityTaskScheduledEventAttributes(scheduled);
     let scheduled_event_id = tx.add_event(Event::new(attributes).user_metadata(user_metadata));
-    let activity = PendingActivity::new(
-        scheduled_event_id,
-        command.activity_id,
-        activity_type.name,
-        options,
-        tx.now,
-    );
+    let activity =
+        PendingActivity::new(scheduled_event_id, command.activity_id, activity_type.name, options, tx.now);
     tx.run.activities.insert(activity);
     if command.request_eager_execution {
         completion.eager_activities.push(scheduled_event_id);
@@ -111,7 +104,6 @@ pub(crate) fn schedule_activity_task(
 }
 
 impl Transaction<'_> {
-
     /// Puts the current attempt of an activity on its task queue.
     pub(super) fn dispatch_activity(&mut self, scheduled_event_id: i64) {
         if let Some(activity) = self.run.activities.get(scheduled_event_id) {

@@ -107,8 +107,12 @@ fn merge(options: &mut ActivityOptions, changes: &ActivityOptions, path: &str) -
             let queue = changes.task_queue.as_ref().ok_or_else(|| missing("TaskQueue"))?;
             options.task_queue.get_or_insert_default().name.clone_from(&queue.name);
         }
-        ("scheduleToCloseTimeout", "") => options.schedule_to_close_timeout = changes.schedule_to_close_timeout,
-        ("scheduleToStartTimeout", "") => options.schedule_to_start_timeout = changes.schedule_to_start_timeout,
+        ("scheduleToCloseTimeout", "") => {
+            options.schedule_to_close_timeout = changes.schedule_to_close_timeout
+        }
+        ("scheduleToStartTimeout", "") => {
+            options.schedule_to_start_timeout = changes.schedule_to_start_timeout
+        }
         ("startToCloseTimeout", "") => options.start_to_close_timeout = changes.start_to_close_timeout,
         ("heartbeatTimeout", "") => options.heartbeat_timeout = changes.heartbeat_timeout,
         ("priority", "") => options.priority.clone_from(&changes.priority),
@@ -131,7 +135,10 @@ fn merge(options: &mut ActivityOptions, changes: &ActivityOptions, path: &str) -
                 _ => {}
             }
         }
-        ("retryPolicy", part @ ("" | "initialInterval" | "backoffCoefficient" | "maximumInterval" | "maximumAttempts")) => {
+        (
+            "retryPolicy",
+            part @ ("" | "initialInterval" | "backoffCoefficient" | "maximumInterval" | "maximumAttempts"),
+        ) => {
             let from = changes.retry_policy.as_ref().ok_or_else(|| missing("RetryPolicy"))?;
             let into = options.retry_policy.get_or_insert_default();
             match part {
