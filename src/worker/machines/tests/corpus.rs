@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use prost::Message as _;
 use temporalio_common::protos::{
-    coresdk::common::extract_local_activity_marker_data,
+    coresdk::common::{WorkerDeploymentVersion, extract_local_activity_marker_data},
     temporal::api::{
         enums::v1::EventType,
         history::v1::{History, HistoryEvent, history_event::Attributes},
@@ -107,6 +107,44 @@ fn replayed_as_a_whole() {
         }
         let recorded = events.iter().filter(|event| event.is_command_event()).count();
         assert_eq!(matched, recorded, "{name}");
+    }
+}
+
+/// The activations are, field by field, those that the official worker gives its workflows for these histories;
+/// `histories/production/activations` has them, length-delimited.
+#[test]
+fn activations_are_those_of_the_official_worker() {
+    for (name, events) in histories() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories/production/activations");
+        let bytes = std::fs::read(folder.join(format!("{name}.activations"))).expect("one for each history");
+        let mut official = bytes.as_slice();
+        let last = completed_tasks(&events).last().copied().expect("a task was completed");
+        let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) = &events[0].attributes else {
+            panic!("{name} does not begin with its start")
+        };
+        let info = RunInfo {
+            namespace: "default".into(),
+            workflow_id: "workflow".into(),
+            run_id: started.original_execution_run_id.clone(),
+            task_queue: "queue".into(),
+        };
+        let deployment_version =
+            Some(WorkerDeploymentVersion { build_id: "own".into(), ..Default::default() });
+        let mut run =
+            Run { machines: Machines::new(info, Options { deployment_version, ..Default::default() }) };
+        let mut echo = Echo::new(events.clone());
+        run.task(Task {
+            history: events,
+            previous_started_event_id: last,
+            started_event_id: last,
+            ..Default::default()
+        });
+        while let Step::Activate(activation) = run.step() {
+            let expected = WorkflowActivation::decode_length_delimited(&mut official).expect("recorded");
+            assert_eq!(activation, expected, "{name}");
+            run.respond(echo.activate(&activation));
+        }
+        assert!(official.is_empty(), "{name}: the official worker activates the workflow again");
     }
 }
 
