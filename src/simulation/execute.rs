@@ -16,6 +16,8 @@ use temporalio_common::{
     },
 };
 
+use std::sync::atomic::Ordering;
+
 use super::Simulation;
 use crate::cluster;
 
@@ -97,6 +99,20 @@ impl Simulation {
                 None => return outcome::<W>(close, converter, &context),
             }
         }
+    }
+
+    /// The task queue of the first worker that has a workflow, and how its values are converted.
+    fn worker_of(&self, workflow_type: &str) -> Result<(&str, &DataConverter), ExecuteError> {
+        self.0
+            .workers
+            .iter()
+            .find_map(|worker| worker.runs(workflow_type))
+            .ok_or_else(|| ExecuteError::NotRegistered { workflow_type: workflow_type.to_owned() })
+    }
+
+    /// Counts the workflows that [`Self::execute`] has started.
+    fn next_execution(&self) -> u64 {
+        self.0.executions.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Waits until a run has closed.

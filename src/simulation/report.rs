@@ -33,13 +33,16 @@ const SHOWN: usize = 10;
 pub(crate) struct Execution(pub(crate) RunSnapshot);
 
 impl Execution {
-    pub(super) fn into_history(self) -> History {
-        History::new(self.0.workflow_id, self.0.run_id, self.0.events)
+    /// `None` never happens: the cluster writes whole histories.
+    pub(super) fn into_history(self) -> Option<History> {
+        History::new(self.0.events).ok()
     }
 
     /// Whether a worker has one of the run's activities.
     pub(super) fn runs_activity(&self) -> bool {
-        self.0.pending_activities.iter().any(|activity| activity.last_started_time.is_some() && activity.next_attempt_schedule_time.is_none())
+        self.0.pending_activities.iter().any(|activity| {
+            activity.last_started_time.is_some() && activity.next_attempt_schedule_time.is_none()
+        })
     }
 
     /// How much has happened to the run: its events, and the attempts that leave none.
@@ -50,7 +53,10 @@ impl Execution {
 
     fn is_completed(&self) -> bool {
         self.close_event().is_some_and(|event| {
-            matches!(event.event_type(), EventType::WorkflowExecutionCompleted | EventType::WorkflowExecutionContinuedAsNew)
+            matches!(
+                event.event_type(),
+                EventType::WorkflowExecutionCompleted | EventType::WorkflowExecutionContinuedAsNew
+            )
         })
     }
 
@@ -95,7 +101,9 @@ impl Execution {
                 Some(Attributes::TimerCanceledEventAttributes(timer)) => {
                     open.remove(&timer.started_event_id);
                 }
-                Some(Attributes::WorkflowTaskScheduledEventAttributes(_)) => workflow_task = Some("scheduled"),
+                Some(Attributes::WorkflowTaskScheduledEventAttributes(_)) => {
+                    workflow_task = Some("scheduled")
+                }
                 Some(Attributes::WorkflowTaskStartedEventAttributes(_)) => workflow_task = Some("started"),
                 Some(
                     Attributes::WorkflowTaskCompletedEventAttributes(_)
@@ -108,10 +116,8 @@ impl Execution {
         lines.extend(self.0.pending_activities.iter().map(activity));
         lines.extend(open.into_values());
         match workflow_task {
-            Some("scheduled") if !self.0.is_polled => lines.push(format!(
-                "its workflow task: no worker polls the task queue {:?}",
-                self.0.task_queue
-            )),
+            Some("scheduled") if !self.0.is_polled => lines
+                .push(format!("its workflow task: no worker polls the task queue {:?}", self.0.task_queue)),
             Some(state) => lines.push(format!("its workflow task, which is {state}")),
             None => {}
         }
@@ -124,8 +130,14 @@ impl Execution {
 
 fn activity(info: &PendingActivityInfo) -> String {
     let activity_type = info.activity_type.as_ref().map_or("", |activity_type| &activity_type.name);
-    let state = info.state().as_str_name().trim_start_matches("PENDING_ACTIVITY_STATE_").to_lowercase().replace('_', " ");
-    let mut line = format!("activity {} {activity_type}: {state}, attempt {}", info.activity_id, info.attempt);
+    let state = info
+        .state()
+        .as_str_name()
+        .trim_start_matches("PENDING_ACTIVITY_STATE_")
+        .to_lowercase()
+        .replace('_', " ");
+    let mut line =
+        format!("activity {} {activity_type}: {state}, attempt {}", info.activity_id, info.attempt);
     if let Some(failure) = &info.last_failure {
         line += &format!(", last failure: {}", failure.message);
     }
@@ -136,14 +148,18 @@ impl fmt::Display for Execution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.close_event() {
             None => "open, waits for".to_owned(),
-            Some(event) => event.event_type().as_str_name().trim_start_matches("EVENT_TYPE_WORKFLOW_EXECUTION_").to_lowercase(),
+            Some(event) => event
+                .event_type()
+                .as_str_name()
+                .trim_start_matches("EVENT_TYPE_WORKFLOW_EXECUTION_")
+                .to_lowercase(),
         };
-        writeln!(f, "{} {:?}: {state}", self.workflow_type(), self.workflow_id)?;
+        writeln!(f, "{} {:?}: {state}", self.workflow_type(), self.0.workflow_id)?;
         if self.close_event().is_none() {
             self.waits_for().iter().try_for_each(|line| writeln!(f, "  - {line}"))?;
         }
         writeln!(f)?;
-        let history = self.clone().into_history();
-        history.timeline().to_string().lines().try_for_each(|line| writeln!(f, "  {line}"))
+        let timeline = self.clone().into_history().map(|history| history.timeline().to_string());
+        timeline.unwrap_or_default().lines().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

@@ -1,7 +1,11 @@
 //! One simulation from its set-up to its end: the body, the workers, the cluster and the checks run as
 //! one future, on one thread.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
@@ -25,7 +29,7 @@ pub(super) async fn run<T>(
     progress: Arc<Progress>,
     body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>,
 ) -> Result<T, Stopped> {
-    let config = Config { long_polls_expire: false, ..Config::default() };
+    let config = Config::default();
     let service = Service::new(Cluster::new(config, builder.seed), builder.seed, builder.start);
     let fatal = Arc::new(Fatal::default());
     let limit = builder.budget;
@@ -84,6 +88,8 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         service: service.clone(),
         connection,
         client,
+        workers: builder.workers.clone(),
+        executions: AtomicU64::new(0),
         fatal: fatal.clone(),
     })))
 }
@@ -148,7 +154,8 @@ fn end<T>(ended: Ended<T>, builder: &Builder) -> Result<T, (Cause, Option<Box<dy
         }
         Ok(Err(error)) => Err((Cause::Error { message: format!("{error:#}") }, None)),
         Ok(Ok(value)) => {
-            let unmet = builder.workers.iter().flat_map(|worker| worker.unmet_expectations()).collect::<Vec<_>>();
+            let unmet =
+                builder.workers.iter().flat_map(|worker| worker.unmet_expectations()).collect::<Vec<_>>();
             if unmet.is_empty() { Ok(value) } else { Err((Cause::Mocks { unmet }, None)) }
         }
     }

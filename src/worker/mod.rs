@@ -346,6 +346,12 @@ impl Worker {
         self
     }
 
+    /// The task queue and the data converter, if this workflow is registered.
+    pub(crate) fn runs(&self, workflow_type: &str) -> Option<(&str, &DataConverter)> {
+        let registered = self.workflows.types().any(|it| it == workflow_type);
+        registered.then_some((self.options.task_queue.as_str(), &self.options.data_converter))
+    }
+
     /// What its mocks expected and did not get.
     pub(crate) fn unmet_expectations(&self) -> Vec<String> {
         self.expectations.iter().filter_map(|expectation| expectation.unmet()).collect()
