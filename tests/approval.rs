@@ -63,7 +63,11 @@ fn after_two_days_the_next_person_is_asked() {
         claim.signal(Approval::decide, decision("boris", false), Default::default()).await?;
 
         let outcome = claim.get_result(Default::default()).await?;
-        assert_eq!(outcome, Outcome::Rejected { by: "boris".into() }, "the first decision came before he was asked");
+        assert_eq!(
+            outcome,
+            Outcome::Rejected { by: "boris".into() },
+            "the first decision came before he was asked"
+        );
         assert_snapshot!(sim.history("claim-c1")?.timeline(), @"");
         Ok(())
     });

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use std::time::Duration;
 use temporal_sim::{Cause, ExecuteError, Failure, Simulation, Worker};
 use temporal_sim_fixtures::misbehaving::{
-    AwaitsForeignFuture, BlocksThread, CallsNobody, CallsPanickingActivity, ChangesItsMind, Elsewhere, Fails, Greeter,
+    AwaitsForeignFuture, BlocksThread, CallsNobody, CallsPanickingActivity, ChangesItsMind, Fails, Greeter,
     Mistake, NeverStops, Panics, SpinsHot, WaitsForever,
 };
 use temporalio_common::{HasWorkflowDefinition, WorkflowDefinition};
@@ -107,7 +107,6 @@ fn an_activity_that_no_worker_has() {
         assert_snapshot!(sim.history("CallsNobody-1")?.timeline(), @"");
         Ok(())
     });
-    let _ = Elsewhere::unknown;
 }
 
 #[test]

@@ -101,7 +101,10 @@ fn the_refund_is_tried_for_as_long_as_it_takes() {
 fn nothing_is_booked_without_funds() {
     let bank = bank();
     Simulation::builder().worker(worker(&bank)).run(async move |sim| {
-        let error = sim.execute(MoneyTransfer::run, Transfer { amount: Money::euros(400), ..rent() }).await.unwrap_err();
+        let error = sim
+            .execute(MoneyTransfer::run, Transfer { amount: Money::euros(400), ..rent() })
+            .await
+            .unwrap_err();
 
         assert_eq!(error.to_string(), "workflow failed: Activity task failed");
         assert!(bank.ledger().is_empty());

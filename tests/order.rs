@@ -27,7 +27,8 @@ fn order(lines: &[(&str, u32)]) -> Order {
 fn every_line_is_reserved_at_the_same_time() {
     let warehouse = warehouse();
     Simulation::builder().worker(worker(&warehouse)).run(async move |sim| {
-        let shipment = sim.execute(OrderFulfilment::run, order(&[("tea", 2), ("cups", 4), ("pot", 1)])).await?;
+        let shipment =
+            sim.execute(OrderFulfilment::run, order(&[("tea", 2), ("cups", 4), ("pot", 1)])).await?;
 
         assert_eq!(shipment.charged, Money::euros(35));
         assert_eq!((warehouse.available("tea"), warehouse.available("cups")), (8, 0));
@@ -58,7 +59,11 @@ fn nothing_stays_reserved_whatever_the_order_in_which_activities_finish() {
         let warehouse = warehouse();
         warehouse.outages.plan("reserve", [Outage::Unavailable, Outage::Unavailable]);
         Simulation::builder().seed(seed).worker(worker(&warehouse)).run(async move |sim| {
-            assert!(sim.execute(OrderFulfilment::run, order(&[("tea", 2), ("cups", 6), ("pot", 1)])).await.is_err());
+            assert!(
+                sim.execute(OrderFulfilment::run, order(&[("tea", 2), ("cups", 6), ("pot", 1)]))
+                    .await
+                    .is_err()
+            );
             assert_eq!((warehouse.available("tea"), warehouse.available("pot")), (10, 1));
             Ok(())
         });

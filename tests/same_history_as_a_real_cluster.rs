@@ -89,7 +89,9 @@ fn every_scenario_leaves_the_recorded_histories() {
                 for (name, simulated) in histories {
                     match recorded(&name) {
                         Err(error) => differences.push(format!("{name}: no recording: {error}")),
-                        Ok(recorded) => differences.extend(difference(&name, scenario.ordered, &recorded, &simulated)),
+                        Ok(recorded) => {
+                            differences.extend(difference(&name, scenario.ordered, &recorded, &simulated))
+                        }
                     }
                 }
             }
