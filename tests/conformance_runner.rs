@@ -321,6 +321,18 @@ fn a_difference_shows_its_surroundings() {
 }
 
 #[test]
+fn an_error_instead_of_an_answer_is_said_briefly() {
+    let answer = json!([{"step": 0, "rpc": "QueryWorkflow", "ok": {"queryResult": {}}}]);
+    let error =
+        json!([{"step": 0, "rpc": "QueryWorkflow", "error": {"code": "NOT_FOUND", "message": "gone"}}]);
+    let difference = |expected: &Value, actual: &Value| {
+        compare::difference(expected, &Outcome { transcript: actual.clone(), broken: None }).unwrap()
+    };
+    insta::assert_snapshot!(difference(&answer, &error), @"step 0 QueryWorkflow: expected an answer, got NOT_FOUND: gone");
+    insta::assert_snapshot!(difference(&error, &answer), @"step 0 QueryWorkflow: expected NOT_FOUND: gone, got an answer");
+}
+
+#[test]
 fn exceptions_name_cases_and_areas() {
     let exceptions =
         Exceptions::parse("# comment\n\nschedules: not served\nreads/old: no such case\n").unwrap();
