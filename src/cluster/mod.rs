@@ -17,16 +17,20 @@
 
 mod calls;
 mod dispatch;
+mod durations;
 mod error;
 mod execution;
+mod failure;
 mod inspect;
 mod limits;
 mod matching;
 mod namespaces;
+mod payloads;
 mod reads;
 mod requests;
-mod retry_policy;
+mod retry;
 mod search_attributes;
+mod start;
 mod system;
 mod timers;
 mod token;
@@ -34,16 +38,18 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+
+use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
 pub(crate) use inspect::RunSnapshot;
 
 use self::{
     calls::{CallContext, Calls},
-    execution::{Effect, FollowUp, RunKey, Runs, Transaction},
+    execution::{Effect, FollowUp, RunKey, Runs, Transaction, query::DirectQueries},
     matching::Matching,
-    namespaces::Namespaces,
+    namespaces::{Namespace, Namespaces},
     timers::{Timer, Timers},
 };
 use crate::{
@@ -66,6 +72,21 @@ pub(crate) struct Config {
     /// tasks, 20 s for histories, or 1 s before the caller's deadline. When `false` such a call waits for
     /// ever, so that an idle client is no reason for virtual time to move.
     pub(crate) long_polls_expire: bool,
+    /// The search attributes of the namespace `default`, besides those that every namespace has.
+    pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
+    /// Whether search attributes that no one has registered are refused, as on a real server. When `false`
+    /// they are taken as they are.
+    pub(crate) search_attributes_must_be_registered: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            long_polls_expire: false,
+            search_attributes: BTreeMap::new(),
+            search_attributes_must_be_registered: true,
+        }
+    }
 }
 
 /// A call on its way in.
@@ -85,21 +106,24 @@ pub(crate) struct Cluster {
     /// A UUID that clients are told.
     cluster_id: String,
     shared: Shared,
-    namespaces: Namespaces,
     runs: Runs,
     matching: Matching,
     timers: Timers,
     calls: Calls,
+    direct_queries: DirectQueries,
     follow_ups: VecDeque<FollowUp>,
     answers: VecDeque<(CallId, Answer)>,
 }
 
-/// What all runs draw from: the configuration, numbers that never repeat, and the seed's streams.
+/// What all runs draw from: the configuration, the namespaces, numbers that never repeat, and the seed's streams.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) namespaces: Namespaces,
     pub(crate) run_ids: Stream,
     pub(crate) request_ids: Stream,
+    pub(crate) query_ids: Stream,
+    pub(crate) activity_jitter: Stream,
     pub(crate) jitter: Stream,
     task_id: i64,
     stamp: u64,
@@ -133,23 +157,32 @@ impl Cluster {
     /// A cluster with the namespace `default` and nothing in it.
     pub(crate) fn new(config: Config, seed: Seed) -> Self {
         let mut namespaces = Namespaces::default();
-        namespaces.register(DEFAULT_NAMESPACE, &mut seed.stream("namespace ids"));
+        let namespace = Namespace {
+            id: seed.stream("namespace ids").uuid(),
+            name: DEFAULT_NAMESPACE.to_owned(),
+            search_attributes: config.search_attributes.clone(),
+            search_attributes_must_be_registered: config.search_attributes_must_be_registered,
+        };
+        namespaces.register(namespace);
         Self {
             cluster_id: seed.stream("cluster id").uuid(),
             shared: Shared {
                 config,
+                namespaces,
                 run_ids: seed.stream("run ids"),
                 request_ids: seed.stream("request ids"),
+                query_ids: seed.stream("query ids"),
+                activity_jitter: seed.stream("activity jitter"),
                 jitter: seed.stream("workflow task backoff"),
                 task_id: 0,
                 stamp: 0,
                 runs: 0,
             },
-            namespaces,
             runs: Runs::default(),
             matching: Matching::default(),
             timers: Timers::default(),
             calls: Calls::default(),
+            direct_queries: DirectQueries::default(),
             follow_ups: VecDeque::new(),
             answers: VecDeque::new(),
         }
@@ -234,18 +267,21 @@ impl Cluster {
                     self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
                 }
                 FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
+                FollowUp::Delete { run } => self.delete_run(run),
             }
         }
-        let Self { timers, runs, calls, .. } = self;
-        timers.drop_dead(|timer| is_live(runs, calls, timer));
+        let Self { timers, runs, direct_queries, calls, .. } = self;
+        timers.drop_dead(|timer| is_live(runs, direct_queries, calls, timer));
     }
 
     /// A timer has come due.
     fn fire(&mut self, now: Time, timer: Timer) {
-        if is_live(&self.runs, &self.calls, timer) {
+        if is_live(&self.runs, &self.direct_queries, &self.calls, timer) {
             match timer {
-                Timer::UserTimer { run, .. } => self.fire_user_timers(now, run),
-                Timer::ActivityTimeout { run, .. } => self.fire_activity_timeouts(now, run),
+                Timer::UserTimer { run, .. } => self.change(now, run, |tx| tx.fire_user_timers()),
+                Timer::ActivityTimeout { run, .. } => {
+                    self.change(now, run, |tx| tx.time_out_activities());
+                }
                 Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
                     self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
                 }
@@ -259,6 +295,7 @@ impl Cluster {
                     self.change(now, run, |tx| tx.need_workflow_task());
                 }
                 Timer::RunTimeout { run } => self.time_out_run(now, run),
+                Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
                 Timer::CallExpiry { call } => self.expire_call(now, call),
             }
         }
@@ -276,19 +313,16 @@ impl Cluster {
 }
 
 /// Whether a timer still means something. A timer for which this is `false` will never mean anything again.
-fn is_live(runs: &Runs, calls: &Calls, timer: Timer) -> bool {
+fn is_live(runs: &Runs, queries: &DirectQueries, calls: &Calls, timer: Timer) -> bool {
     let open = |run| runs.get(run).filter(|run| run.is_running());
     match timer {
-        Timer::UserTimer { run, started_event_id } => {
-            open(run).is_some_and(|run| execution::timer::is_pending(run, started_event_id))
+        Timer::UserTimer { run, generation } => open(run).is_some_and(|run| run.timers.is_armed(generation)),
+        Timer::ActivityTimeout { run, generation } => {
+            open(run).is_some_and(|run| run.activities.is_armed(generation))
         }
-        Timer::ActivityTimeout { run, scheduled_event_id, attempt, stamp, timeout } => {
-            open(run).is_some_and(|run| {
-                execution::activity::timeout_is_live(run, scheduled_event_id, attempt, stamp, timeout)
-            })
+        Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
+            open(run).is_some_and(|run| run.is_activity_task_current(scheduled_event_id, attempt, stamp))
         }
-        Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => open(run)
-            .is_some_and(|run| execution::activity::retry_is_live(run, scheduled_event_id, attempt, stamp)),
         Timer::WorkflowTaskScheduleToStart { run, stamp, .. } => open(run)
             .and_then(|run| run.state.workflow_task.as_ref())
             .is_some_and(|task| task.stamp == stamp && !task.is_started()),
@@ -299,6 +333,7 @@ fn is_live(runs: &Runs, calls: &Calls, timer: Timer) -> bool {
             open(run).is_some_and(|run| run.state.waits_for_first_workflow_task())
         }
         Timer::RunTimeout { run } => open(run).is_some(),
+        Timer::StickyQuery { query } => queries.is_sticky(query),
         Timer::CallExpiry { call } => calls.contains(call),
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum FollowUp {
     DispatchActivityTask { run: RunKey, scheduled_event_id: i64, attempt: i32, stamp: i32 },
     /// Hand the queries that no workflow task is going to answer to matching.
     DispatchQueries { run: RunKey },
+    /// Forget the run.
+    Delete { run: RunKey },
 }
 
 /// One atomic change of a run.
@@ -74,6 +76,11 @@ impl Event {
     /// An event at the time of the transaction.
     pub(crate) fn new(attributes: Attributes) -> Self {
         Self { attributes, time: None, user_metadata: None, links: Vec::new() }
+    }
+
+    /// Its type.
+    pub(super) fn event_type(&self) -> EventType {
+        self.attributes.event_type()
     }
 
     /// An event with the time of something that happened before.
@@ -154,9 +161,7 @@ impl<'a> Transaction<'a> {
     pub(crate) fn savepoint(&mut self) -> Savepoint {
         let run = &mut *self.run;
         run.activities.keep_log();
-        run.activity_ids.keep_log();
         run.timers.keep_log();
-        run.timer_ids.keep_log();
         Savepoint { state: run.state.clone(), history: run.history.mark(), effects: self.effects.len() }
     }
 
@@ -164,9 +169,7 @@ impl<'a> Transaction<'a> {
     pub(crate) fn release(&mut self, _savepoint: Savepoint) {
         let run = &mut *self.run;
         run.activities.drop_log();
-        run.activity_ids.drop_log();
         run.timers.drop_log();
-        run.timer_ids.drop_log();
     }
 
     /// Takes back everything that happened since the savepoint.
@@ -175,9 +178,7 @@ impl<'a> Transaction<'a> {
         run.state = savepoint.state;
         run.history.roll_back(savepoint.history);
         run.activities.roll_back();
-        run.activity_ids.roll_back();
         run.timers.roll_back();
-        run.timer_ids.roll_back();
         self.effects.truncate(savepoint.effects);
     }
 
@@ -223,6 +224,9 @@ impl<'a> Transaction<'a> {
             self.flush_buffered_events();
         }
         self.run.history.close_batch();
+        self.arm_user_timer();
+        self.arm_activity_timeout();
+        self.unblock_queries();
         self.effects
     }
 

@@ -3,6 +3,7 @@
 //! A task carries no state of a run. Whether it still means something is decided when a poller takes it:
 //! [`Cluster::start_task`] answers nothing for a task that is over, and the poller goes on waiting.
 
+mod describe;
 mod poll;
 mod queue;
 
@@ -56,7 +57,7 @@ impl Cluster {
             Task::Activity { run, scheduled_event_id, attempt, stamp } => {
                 self.start_activity_task_for(now, run, scheduled_event_id, attempt, stamp, poller)
             }
-            Task::Query { run, query } => self.start_query_task_for(now, run, query, poller),
+            Task::Query { run, query } => self.start_query_task_for(run, query, poller),
         }
     }
 

@@ -12,15 +12,14 @@ use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnorde
 use temporalio_common::protos::{
     coresdk::{
         activity_result::{
-            ActivityExecutionResult, Cancellation, Failure as ActivityFailure,
-            activity_execution_result::Status,
+            ActivityExecutionResult, Failure as ActivityFailure, activity_execution_result::Status,
         },
         activity_task::{ActivityTask, Start, activity_task::Variant},
     },
     temporal::api::{
         common::v1::{RetryPolicy, WorkflowExecution},
         enums::v1::TimeoutType,
-        failure::v1::{ApplicationFailureInfo, Failure, TimeoutFailureInfo, failure::FailureInfo},
+        failure::v1::{ApplicationFailureInfo, Failure, failure::FailureInfo},
     },
 };
 use tokio::sync::Notify;
@@ -108,7 +107,7 @@ impl Execution {
     async fn run(self) -> LocalActivityResult {
         let close = self.close_deadline();
         if close.is_some_and(|close| close <= self.scheduled) {
-            let timed_out = timed_out(TimeoutType::ScheduleToClose);
+            let timed_out = LocalActivityOutcome::timed_out(TimeoutType::ScheduleToClose);
             return self.result(timed_out, Duration::ZERO, self.activity.attempt);
         }
         let mut attempt = self.activity.attempt.max(1);
@@ -117,7 +116,11 @@ impl Execution {
             let started = self.shared.service.now();
             let waited = started.since(self.scheduled);
             if self.activity.schedule_to_start_timeout.is_some_and(|limit| waited > limit) {
-                return self.result(timed_out(TimeoutType::ScheduleToStart), waited, attempt);
+                return self.result(
+                    LocalActivityOutcome::timed_out(TimeoutType::ScheduleToStart),
+                    waited,
+                    attempt,
+                );
             }
             let outcome = self.attempt(attempt, started).await;
             drop(slot);
@@ -134,7 +137,7 @@ impl Execution {
             tokio::select! {
                 biased;
                 () = self.cancel.notified() => {
-                    let cancelled = LocalActivityOutcome::Cancelled(Cancellation::from_details(None));
+                    let cancelled = LocalActivityOutcome::cancelled();
                     return LocalActivityResult {
                         original_schedule_time: None,
                         ..self.result(cancelled, Duration::ZERO, 0)
@@ -219,7 +222,7 @@ impl Execution {
         let _ = self.context.abandoned.send(Box::pin(async move {
             let _ = execution.await;
         }));
-        timed_out(expired)
+        LocalActivityOutcome::timed_out(expired)
     }
 
     fn task(&self, attempt: u32, started: Time) -> ActivityTask {
@@ -284,20 +287,6 @@ impl Execution {
             None => pending().await,
         }
     }
-}
-
-fn timed_out(timeout_type: TimeoutType) -> LocalActivityOutcome {
-    LocalActivityOutcome::TimedOut(ActivityFailure {
-        failure: Some(Failure {
-            message: "Activity timed out".to_owned(),
-            failure_info: Some(FailureInfo::TimeoutFailureInfo(TimeoutFailureInfo {
-                timeout_type: timeout_type.into(),
-                last_heartbeat_details: None,
-            })),
-            ..Default::default()
-        }),
-        ..Default::default()
-    })
 }
 
 /// How long to wait before the next attempt; `None` if this one was the last. Unset parts of the policy have
@@ -385,7 +374,10 @@ mod tests {
         assert_eq!(backoff(&policy, 1, &fatal), None);
         let last = failed(ApplicationFailureInfo { non_retryable: true, ..Default::default() });
         assert_eq!(backoff(&policy, 1, &last), None);
-        assert_eq!(backoff(&policy, 1, &timed_out(TimeoutType::ScheduleToClose)), None);
-        assert_eq!(backoff(&policy, 1, &timed_out(TimeoutType::StartToClose)), Some(Duration::from_secs(1)));
+        assert_eq!(backoff(&policy, 1, &LocalActivityOutcome::timed_out(TimeoutType::ScheduleToClose)), None);
+        assert_eq!(
+            backoff(&policy, 1, &LocalActivityOutcome::timed_out(TimeoutType::StartToClose)),
+            Some(Duration::from_secs(1))
+        );
     }
 }

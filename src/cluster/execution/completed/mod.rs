@@ -72,7 +72,7 @@ impl Cluster {
         let query_results = std::mem::take(&mut request.query_results);
         let outcome = self.transact(now, run, |tx| complete(tx, request));
         if outcome.is_ok() {
-            self.take_query_results(now, run, query_results);
+            self.take_query_results(run, query_results);
             self.follow_ups.push_back(FollowUp::DispatchQueries { run });
         }
         let outcome = outcome?;
@@ -118,6 +118,7 @@ impl Cluster {
         run_id: &str,
     ) -> Result<&Run, Error> {
         let of_token = self
+            .shared
             .namespaces
             .by_id(namespace_id)
             .ok_or_else(|| Error::invalid_argument("Error deserializing task token."))?;
@@ -126,7 +127,7 @@ impl Cluster {
                 "Operation requested with a token from a different namespace.",
             ));
         }
-        self.runs.find(self.namespaces.find(&of_token.name)?, workflow_id, run_id)
+        self.runs.find(self.shared.namespaces.find(&of_token.name)?, workflow_id, run_id)
     }
 }
 
