@@ -119,4 +119,13 @@ impl Error {
         };
         Self { code, message: message.into(), details: vec![detail] }
     }
+
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(Code::Internal, message)
+    }
+
+    /// The caller's own deadline passed.
+    pub(crate) fn deadline_exceeded() -> Self {
+        Self::new(Code::DeadlineExceeded, "context deadline exceeded")
+    }
 }

@@ -115,7 +115,7 @@ impl Cluster {
         if query.query_type.is_empty() {
             return Err(Error::invalid_argument("QueryType is not set on request."));
         }
-        let namespace = self.namespaces.find(&request.namespace)?;
+        let namespace = self.shared.namespaces.find(&request.namespace)?;
         requests::check_blob(query.query_args.as_ref().map_or(0, Payloads::encoded_len))?;
         let run = self.runs.find(namespace, &execution.workflow_id, &execution.run_id)?;
         let status = run.state.status;
@@ -153,6 +153,7 @@ impl Cluster {
     ) -> Result<RespondQueryTaskCompletedResponse, Error> {
         let token = QueryTaskToken::decode(&request.task_token)?;
         if self
+            .shared
             .namespaces
             .by_id(&token.namespace_id)
             .is_none_or(|namespace| !request.namespace.is_empty() && namespace.name != request.namespace)
@@ -292,7 +293,7 @@ impl Cluster {
     ) -> Option<Response> {
         let run = self.runs.get(run)?;
         let asked = self.direct_queries.by_key.get(&query)?;
-        let namespace_id = self.namespaces.get(run.namespace)?.id.clone();
+        let namespace_id = self.shared.namespaces.get(run.namespace)?.id.clone();
         let token = QueryTaskToken { namespace_id, run_id: run.run_id.clone(), query };
         let (mut history, mut next_page_token) = (History::default(), Vec::new());
         if !poller.sticky {

@@ -189,7 +189,7 @@ impl Cluster {
         execution: Option<&WorkflowExecution>,
         selection: Option<Selection>,
     ) -> Result<(RunKey, Selection), Error> {
-        let namespace = self.namespaces.find(namespace)?;
+        let namespace = self.shared.namespaces.find(namespace)?;
         let execution = execution
             .filter(|execution| !execution.workflow_id.is_empty())
             .ok_or_else(|| Error::invalid_argument("WorkflowId is not set on request."))?;

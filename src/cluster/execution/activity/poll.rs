@@ -102,6 +102,6 @@ impl Cluster {
         })
         .ok()?;
         let found = self.runs.get(run)?;
-        found.activity_task(scheduled_event_id, self.namespaces.get(found.namespace)?)
+        found.activity_task(scheduled_event_id, self.shared.namespaces.get(found.namespace)?)
     }
 }

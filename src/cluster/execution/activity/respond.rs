@@ -287,7 +287,7 @@ impl Cluster {
         run_id: &str,
         activity_id: String,
     ) -> Result<ActivityName, Error> {
-        let namespace = self.namespaces.find(namespace)?;
+        let namespace = self.shared.namespaces.find(namespace)?;
         if activity_id.is_empty() {
             return Err(Error::invalid_argument("ActivityId is not set on request."));
         }
