@@ -344,6 +344,19 @@ fn exceptions_name_cases_and_areas() {
 }
 
 #[test]
+fn the_recorded_cases_are_well_formed() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/histories/conformance");
+    let cases = case::find(format!("{folder}/cases").as_ref()).unwrap();
+    for file in &cases {
+        let case = file.case().unwrap();
+        assert!(!case.doc.is_empty() && !case.steps.is_empty(), "{} says nothing", file.name);
+        assert!(file.expected().unwrap().is_array(), "{} has no transcript", file.name);
+    }
+    let exceptions = Exceptions::load(format!("{folder}/exceptions.txt").as_ref()).unwrap();
+    assert_eq!(exceptions.stale(cases.iter().map(|case| case.name.as_str())), Vec::<&str>::new());
+}
+
+#[test]
 fn filters_are_those_of_libtest() {
     let wants = |arguments: &[&str], name: &str| {
         Options::parse(arguments.iter().map(ToString::to_string)).wants(name)
@@ -354,6 +367,7 @@ fn filters_are_those_of_libtest() {
     assert!(wants(&["timers/fires"], "timers/fires_late"));
     assert!(!wants(&["--exact", "timers/fires"], "timers/fires_late"));
     assert!(!wants(&["timers", "--skip", "late"], "timers/fires_late"));
+    assert!(Options::parse(["--list".to_owned()]).list);
 }
 
 fn base64(text: &str) -> String {

@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use prost::Message as _;
 use prost_reflect::Kind;
 use serde_json::{Value, json};
@@ -34,10 +32,11 @@ fn scheduled_event() -> HistoryEvent {
                 activity_type: Some(ActivityType { name: "charge".to_owned() }),
                 input: Some(Payloads {
                     payloads: vec![Payload {
-                        metadata: HashMap::from([
+                        metadata: [
                             ("encoding".to_owned(), b"json/plain".to_vec()),
                             ("a".to_owned(), vec![0xff]),
-                        ]),
+                        ]
+                        .into(),
                         data: b"1".to_vec(),
                         ..Default::default()
                     }],
@@ -98,7 +97,7 @@ fn filled(descriptor: &MessageDescriptor, depth: u32) -> DynamicMessage {
             prost_reflect::Value::Message(entry) if field.is_map() => {
                 let key = entry.get_field_by_name("key").unwrap().into_owned().into_map_key().unwrap();
                 let value = entry.get_field_by_name("value").unwrap().into_owned();
-                prost_reflect::Value::Map(HashMap::from([(key, value)]))
+                prost_reflect::Value::Map([(key, value)].into())
             }
             value if field.is_list() => prost_reflect::Value::List(vec![value]),
             value => value,
