@@ -6,10 +6,7 @@ use std::{
 };
 
 use temporal_sim::{Simulation, Worker};
-use temporalio_common::{
-    protos::temporal::api::enums::v1::EventType,
-    error::ApplicationFailure,
-};
+use temporalio_common::{error::ApplicationFailure, protos::temporal::api::enums::v1::EventType};
 use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::{
     ActivityOptions, WorkflowContext, WorkflowResult,
@@ -115,7 +112,11 @@ fn the_next_attempt_goes_on_where_the_last_heartbeat_was() {
         Ok(())
     });
     let starts = copier.starts.lock().expect("nobody panics with it");
-    assert_eq!(*starts, [(1, None), (2, Some(5))], "the failure carries the latest details, throttled or not");
+    assert_eq!(
+        *starts,
+        [(1, None), (2, Some(5))],
+        "the failure carries the latest details, throttled or not"
+    );
 }
 
 #[test]

@@ -27,7 +27,9 @@ struct Prices;
 impl Prices {
     #[run]
     async fn run(ctx: &mut WorkflowContext<Self>, start_to_close: u64) -> WorkflowResult<u32> {
-        let options = LocalActivityOptions::start_to_close_timeout(Duration::from_secs(start_to_close));
+        let options = LocalActivityOptions::builder()
+            .start_to_close_timeout(Duration::from_secs(start_to_close))
+            .build();
         Ok(ctx.execute_local_activity(Catalogue::look_up, "tea".to_owned(), options).await?)
     }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use temporal_sim::{Simulation, Worker};
-use temporalio_client::{UntypedSignal, UntypedWorkflow, WorkflowGetResultOptions, WorkflowSignalOptions, WorkflowStartOptions};
+use temporalio_client::{
+    UntypedSignal, UntypedWorkflow, WorkflowGetResultOptions, WorkflowSignalOptions, WorkflowStartOptions,
+};
 use temporalio_common::{data_converters::RawValue, protos::temporal::api::enums::v1::EventType};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{SyncWorkflowContext, WorkflowContext, WorkflowResult, runtime::WorkflowErrorType};

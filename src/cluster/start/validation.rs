@@ -124,17 +124,17 @@ pub(super) fn check_schedule(request: &mut StartWorkflowExecutionRequest) -> Res
         retry::fill_defaults(policy);
         retry::validate(policy).map_err(|invalid| Error::invalid_argument(invalid.to_string()))?;
     }
-    if let Some(delay) = &request.workflow_start_delay {
+    if let Some(delay) = &mut request.workflow_start_delay {
         if !request.cron_schedule.is_empty() {
             return Err(Error::invalid_argument(
                 "CronSchedule and WorkflowStartDelay may not be used together.",
             ));
         }
-        if durations::nanos(Some(delay)) < 0 {
-            return Err(Error::invalid_argument(
-                "An invalid WorkflowStartDelaySeconds is set on request. cause: negative duration",
-            ));
-        }
+        durations::validate(Some(delay)).map_err(|invalid| {
+            Error::invalid_argument(format!(
+                "An invalid WorkflowStartDelaySeconds is set on request. cause: {invalid}"
+            ))
+        })?;
     }
     Ok(())
 }
@@ -151,15 +151,15 @@ pub(super) fn normalise_task_queue(request: &mut StartWorkflowExecutionRequest) 
 /// Checks the three timeouts, and caps each by the one that includes it.
 pub(super) fn normalise_timeouts(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
     for (name, timeout) in [
-        ("Execution", &request.workflow_execution_timeout),
-        ("Run", &request.workflow_run_timeout),
-        ("Task", &request.workflow_task_timeout),
+        ("Execution", &mut request.workflow_execution_timeout),
+        ("Run", &mut request.workflow_run_timeout),
+        ("Task", &mut request.workflow_task_timeout),
     ] {
-        if durations::nanos(timeout.as_ref()) < 0 {
-            return Err(Error::invalid_argument(format!(
-                "An invalid Workflow{name}TimeoutSeconds is set on request. cause: negative duration"
-            )));
-        }
+        durations::validate(timeout.as_mut()).map_err(|invalid| {
+            Error::invalid_argument(format!(
+                "An invalid Workflow{name}TimeoutSeconds is set on request. cause: {invalid}"
+            ))
+        })?;
     }
     let execution = clock::duration(request.workflow_execution_timeout.as_ref());
     let run = run_timeout(clock::duration(request.workflow_run_timeout.as_ref()), execution);

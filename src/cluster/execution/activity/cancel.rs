@@ -2,18 +2,20 @@
 
 use temporalio_common::protos::temporal::api::{
     command::v1::RequestCancelActivityTaskCommandAttributes,
-    common::v1::{Payload, Payloads},
     enums::v1::WorkflowTaskFailedCause as Cause,
     history::v1::{ActivityTaskCancelRequestedEventAttributes, HistoryEvent, history_event::Attributes},
 };
 
-use crate::cluster::execution::{
-    Transaction,
-    completed::{CommandFailure, Completion},
+use crate::cluster::{
+    execution::{
+        Transaction,
+        completed::{CommandFailure, Completion},
+    },
+    payloads,
 };
 
 /// The details of an activity that was cancelled before a worker took it.
-const NOT_STARTED: &str = "\"ACTIVITY_ID_NOT_STARTED\"";
+const NOT_STARTED: &str = "ACTIVITY_ID_NOT_STARTED";
 
 /// The RequestCancelActivityTask command.
 ///
@@ -54,16 +56,11 @@ pub(crate) fn request_cancel_activity_task(
         !activity.is_started()
     });
     if waits == Some(true) {
-        let details = Some(not_started_details());
+        let details = Some(payloads::json(NOT_STARTED));
         tx.close_canceled_activity(scheduled_event_id, event_id, details, &completion.identity);
         completion.needs_workflow_task = true;
     }
     Ok(())
-}
-
-fn not_started_details() -> Payloads {
-    let metadata = [("encoding".to_owned(), b"json/plain".to_vec())].into();
-    Payloads { payloads: vec![Payload { metadata, data: NOT_STARTED.into(), ..Default::default() }] }
 }
 
 fn closes_activity(event: &HistoryEvent, scheduled_event_id: i64) -> bool {

@@ -130,8 +130,12 @@ fn activations_are_those_of_the_official_worker() {
         };
         let deployment_version =
             Some(WorkerDeploymentVersion { build_id: "own".into(), ..Default::default() });
-        let mut run =
-            Run { machines: Machines::new(info, Options { deployment_version, ..Default::default() }) };
+        let mut run = Run {
+            machines: Machines::new(
+                info,
+                Options { sdk_metadata: true, deployment_version, ..Default::default() },
+            ),
+        };
         let mut echo = Echo::new(events.clone());
         run.task(Task {
             history: events,
