@@ -120,7 +120,7 @@ impl Machines {
                 continue;
             }
             if !records(at.event_type, command.command_type()) {
-                let kind = Mismatch::OtherCommand { command: command.command_type() };
+                let kind = Mismatch::OtherCommand { command: Box::new(command) };
                 return Err(Nondeterminism { event: Some(at), kind }.into());
             }
             self.note_matched(&event, Some(command));
