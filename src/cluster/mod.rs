@@ -9,16 +9,52 @@
 //!
 //! A call may be answered at once or much later (a long poll); either way its answer comes out of
 //! [`Cluster::poll_answer`] under the [`CallId`] that it came in with.
+//!
+//! Inside, a call goes through [`dispatch`] to a handler, which checks the request, finds the run and
+//! changes it in a transaction ([`execution`]). What follows from a transaction elsewhere is done before
+//! the next call is looked at: tasks go to [`matching`], timers are armed ([`timers`]), calls that wait for
+//! events are answered ([`reads`]).
 
+mod calls;
+mod dispatch;
+mod durations;
 mod error;
+mod execution;
+mod failure;
+mod inspect;
+mod limits;
+mod matching;
+mod namespaces;
+mod payloads;
+mod reads;
+mod requests;
+mod retry;
+mod search_attributes;
+mod start;
+mod system;
+mod timers;
+mod token;
 
-use std::collections::VecDeque;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
+pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
 
+use self::{
+    calls::{CallContext, Calls},
+    execution::{Effect, FollowUp, RunKey, Runs, Transaction, query::DirectQueries},
+    matching::Matching,
+    namespaces::{Namespace, Namespaces},
+    timers::{Timer, Timers},
+};
 use crate::{
     clock::Time,
-    rng::Seed,
+    rng::{Seed, Stream},
     rpc::{Request, Response},
 };
 
@@ -36,6 +72,21 @@ pub(crate) struct Config {
     /// tasks, 20 s for histories, or 1 s before the caller's deadline. When `false` such a call waits for
     /// ever, so that an idle client is no reason for virtual time to move.
     pub(crate) long_polls_expire: bool,
+    /// The search attributes of the namespace `default`, besides those that every namespace has.
+    pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
+    /// Whether search attributes that no one has registered are refused, as on a real server. When `false`
+    /// they are taken as they are.
+    pub(crate) search_attributes_must_be_registered: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            long_polls_expire: false,
+            search_attributes: BTreeMap::new(),
+            search_attributes_must_be_registered: true,
+        }
+    }
 }
 
 /// A call on its way in.
@@ -52,27 +103,118 @@ pub(crate) struct Call {
 /// A whole Temporal cluster.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    config: Config,
+    /// A UUID that clients are told.
+    cluster_id: String,
+    shared: Shared,
+    runs: Runs,
+    matching: Matching,
+    timers: Timers,
+    calls: Calls,
+    direct_queries: DirectQueries,
+    follow_ups: VecDeque<FollowUp>,
     answers: VecDeque<(CallId, Answer)>,
 }
 
-impl Cluster {
-    /// A cluster with the namespace `default` and nothing in it.
-    pub(crate) fn new(config: Config, _seed: Seed) -> Self {
-        Self { config, answers: VecDeque::new() }
+/// What all runs draw from: the configuration, the namespaces, numbers that never repeat, and the seed's streams.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) namespaces: Namespaces,
+    pub(crate) run_ids: Stream,
+    pub(crate) request_ids: Stream,
+    pub(crate) query_ids: Stream,
+    pub(crate) activity_jitter: Stream,
+    pub(crate) jitter: Stream,
+    task_id: i64,
+    stamp: u64,
+    runs: usize,
+}
+
+impl Shared {
+    /// The next `task_id` of an event.
+    fn next_task_id(&mut self) -> i64 {
+        self.task_id += 1;
+        self.task_id
     }
 
-    /// A caller asks something.
+    /// A key for the next run.
+    pub(crate) fn next_run_key(&mut self) -> RunKey {
+        self.runs += 1;
+        RunKey(self.runs - 1)
+    }
+
+    /// A number that names one thing, and nothing else in this cluster.
+    pub(crate) fn next_stamp(&mut self) -> u64 {
+        self.stamp += 1;
+        self.stamp
+    }
+}
+
+/// The namespace that every cluster has.
+const DEFAULT_NAMESPACE: &str = "default";
+
+impl Cluster {
+    /// A cluster with the namespace `default` and nothing in it.
+    pub(crate) fn new(config: Config, seed: Seed) -> Self {
+        let mut namespaces = Namespaces::default();
+        let namespace = Namespace {
+            id: seed.stream("namespace ids").uuid(),
+            name: DEFAULT_NAMESPACE.to_owned(),
+            search_attributes: config.search_attributes.clone(),
+            search_attributes_must_be_registered: config.search_attributes_must_be_registered,
+        };
+        namespaces.register(namespace);
+        Self {
+            cluster_id: seed.stream("cluster id").uuid(),
+            shared: Shared {
+                config,
+                namespaces,
+                run_ids: seed.stream("run ids"),
+                request_ids: seed.stream("request ids"),
+                query_ids: seed.stream("query ids"),
+                activity_jitter: seed.stream("activity jitter"),
+                jitter: seed.stream("workflow task backoff"),
+                task_id: 0,
+                stamp: 0,
+                runs: 0,
+            },
+            runs: Runs::default(),
+            matching: Matching::default(),
+            timers: Timers::default(),
+            calls: Calls::default(),
+            direct_queries: DirectQueries::default(),
+            follow_ups: VecDeque::new(),
+            answers: VecDeque::new(),
+        }
+    }
+
+    /// A caller asks something. What was due before `now` happens first.
     pub(crate) fn handle_call(&mut self, now: Time, call: Call) {
-        let _ = (now, &self.config);
-        self.answers.push_back((call.id, Err(Error::unimplemented(call.request.name()))));
+        while let Some((due, timer)) = self.timers.pop_before(now) {
+            self.fire(due, timer);
+        }
+        let context = CallContext { id: call.id, deadline: call.deadline };
+        match self.dispatch(now, context, call.request) {
+            Ok(Some(response)) => self.answers.push_back((call.id, Ok(response))),
+            Ok(None) => {}
+            Err(error) => self.answers.push_back((call.id, Err(error))),
+        }
+        self.settle(now);
     }
 
     /// A caller went away without waiting for the answer.
-    pub(crate) fn handle_gone(&mut self, _now: Time, _call: CallId) {}
+    pub(crate) fn handle_gone(&mut self, now: Time, call: CallId) {
+        self.forget_call(now, call);
+        self.settle(now);
+    }
 
-    /// Time has come to [`Self::next_deadline`], or passed it.
-    pub(crate) fn handle_timeout(&mut self, _now: Time) {}
+    /// Time has come to [`Self::next_deadline`], or passed it. Whatever is due happens at the instant for
+    /// which it was due.
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
+        while let Some((due, timer)) = self.timers.pop_until(now) {
+            self.fire(due, timer);
+        }
+    }
 
     /// The next answer that is ready, in the order in which they became ready.
     pub(crate) fn poll_answer(&mut self) -> Option<(CallId, Answer)> {
@@ -81,6 +223,117 @@ impl Cluster {
 
     /// When [`Self::handle_timeout`] wants to be called; `None` if nothing is going to happen by itself.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        None
+        self.timers.next_deadline()
+    }
+
+    /// Changes a run. Whatever `body` answers, what it has written is committed; so it looks at all
+    /// preconditions before it writes anything.
+    ///
+    /// # Errors
+    ///
+    /// Those of `body`, and NOT_FOUND if the run has been deleted.
+    fn transact<T>(
+        &mut self,
+        now: Time,
+        run: RunKey,
+        body: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let found = self.runs.get_mut(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
+        let mut transaction = Transaction::begin(now, found, &mut self.shared);
+        let outcome = body(&mut transaction);
+        let effects = transaction.commit();
+        self.apply(effects);
+        self.wake_readers(run);
+        outcome
+    }
+
+    /// Does what a transaction leaves to be done.
+    fn apply(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Arm(deadline, timer) => self.timers.arm(deadline, timer),
+                Effect::NewRun(run) => self.runs.insert(*run),
+                Effect::FollowUp(step) => self.follow_ups.push_back(step),
+            }
+        }
+    }
+
+    /// Takes the steps that follow from what happened, until there are no more.
+    fn settle(&mut self, now: Time) {
+        while let Some(step) = self.follow_ups.pop_front() {
+            match step {
+                FollowUp::DispatchWorkflowTask { run, stamp } => self.dispatch_workflow_task(now, run, stamp),
+                FollowUp::DispatchActivityTask { run, scheduled_event_id, attempt, stamp } => {
+                    self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
+                }
+                FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
+                FollowUp::Delete { run } => self.delete_run(run),
+            }
+        }
+        let Self { timers, runs, direct_queries, calls, .. } = self;
+        timers.drop_dead(|timer| is_live(runs, direct_queries, calls, timer));
+    }
+
+    /// A timer has come due.
+    fn fire(&mut self, now: Time, timer: Timer) {
+        if is_live(&self.runs, &self.direct_queries, &self.calls, timer) {
+            match timer {
+                Timer::UserTimer { run, .. } => self.change(now, run, |tx| tx.fire_user_timers()),
+                Timer::ActivityTimeout { run, .. } => {
+                    self.change(now, run, |tx| tx.time_out_activities());
+                }
+                Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
+                    self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
+                }
+                Timer::WorkflowTaskScheduleToStart { run, .. } => {
+                    self.change(now, run, |tx| tx.time_out_scheduled_workflow_task());
+                }
+                Timer::WorkflowTaskStartToClose { run, .. } => {
+                    self.change(now, run, |tx| tx.time_out_started_workflow_task());
+                }
+                Timer::FirstWorkflowTaskBackoff { run } => {
+                    self.change(now, run, |tx| tx.need_workflow_task());
+                }
+                Timer::RunTimeout { run } => self.time_out_run(now, run),
+                Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
+                Timer::CallExpiry { call } => self.expire_call(now, call),
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Changes a run that is known to exist, in a way that cannot be refused.
+    fn change(&mut self, now: Time, run: RunKey, body: impl FnOnce(&mut Transaction<'_>)) {
+        let changed = self.transact(now, run, |tx| {
+            body(tx);
+            Ok(())
+        });
+        debug_assert!(changed.is_ok(), "the run exists");
+    }
+}
+
+/// Whether a timer still means something. A timer for which this is `false` will never mean anything again.
+fn is_live(runs: &Runs, queries: &DirectQueries, calls: &Calls, timer: Timer) -> bool {
+    let open = |run| runs.get(run).filter(|run| run.is_running());
+    match timer {
+        Timer::UserTimer { run, generation } => open(run).is_some_and(|run| run.timers.is_armed(generation)),
+        Timer::ActivityTimeout { run, generation } => {
+            open(run).is_some_and(|run| run.activities.is_armed(generation))
+        }
+        Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
+            open(run).is_some_and(|run| run.is_activity_task_current(scheduled_event_id, attempt, stamp))
+        }
+        Timer::WorkflowTaskScheduleToStart { run, stamp, .. } => open(run)
+            .and_then(|run| run.state.workflow_task.as_ref())
+            .is_some_and(|task| task.stamp == stamp && !task.is_started()),
+        Timer::WorkflowTaskStartToClose { run, stamp, .. } => open(run)
+            .and_then(|run| run.state.workflow_task.as_ref())
+            .is_some_and(|task| task.stamp == stamp && task.is_started()),
+        Timer::FirstWorkflowTaskBackoff { run } => {
+            open(run).is_some_and(|run| run.state.waits_for_first_workflow_task())
+        }
+        Timer::RunTimeout { run } => open(run).is_some(),
+        Timer::StickyQuery { query } => queries.is_sticky(query),
+        Timer::CallExpiry { call } => calls.contains(call),
     }
 }

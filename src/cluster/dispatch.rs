@@ -1,0 +1,94 @@
+//! Which handler answers which RPC.
+
+use super::{
+    Cluster,
+    calls::{CallContext, Reply, not_served, reply},
+};
+use crate::{clock::Time, rpc::Request};
+
+impl Cluster {
+    /// Has the handler of the request answer it, or park it.
+    pub(super) fn dispatch(&mut self, now: Time, context: CallContext, request: Request) -> Reply {
+        match request {
+            Request::GetSystemInfo(_) => reply(self.get_system_info()),
+            Request::GetClusterInfo(_) => reply(self.get_cluster_info()),
+            Request::DescribeNamespace(request) => reply(self.describe_namespace(*request)?),
+
+            Request::StartWorkflowExecution(request) => reply(self.start_workflow_execution(now, *request)?),
+            Request::SignalWithStartWorkflowExecution(request) => {
+                reply(self.signal_with_start_workflow_execution(now, *request)?)
+            }
+            Request::SignalWorkflowExecution(request) => {
+                reply(self.signal_workflow_execution(now, *request)?)
+            }
+
+            Request::RequestCancelWorkflowExecution(request) => {
+                reply(self.request_cancel_workflow_execution(now, *request)?)
+            }
+            Request::TerminateWorkflowExecution(request) => {
+                reply(self.terminate_workflow_execution(now, *request)?)
+            }
+            Request::DeleteWorkflowExecution(request) => {
+                reply(self.delete_workflow_execution(now, *request)?)
+            }
+
+            Request::DescribeWorkflowExecution(request) => {
+                reply(self.describe_workflow_execution(now, *request)?)
+            }
+            Request::GetWorkflowExecutionHistory(request) => {
+                self.get_workflow_execution_history(now, context, *request)
+            }
+            Request::GetWorkflowExecutionHistoryReverse(request) => {
+                reply(self.get_workflow_execution_history_reverse(*request)?)
+            }
+            Request::DescribeTaskQueue(request) => reply(self.describe_task_queue(*request)?),
+
+            Request::PollWorkflowTaskQueue(request) => self.poll_workflow_task_queue(now, context, *request),
+            Request::RespondWorkflowTaskCompleted(request) => {
+                reply(self.respond_workflow_task_completed(now, *request)?)
+            }
+
+            Request::RespondWorkflowTaskFailed(request) => {
+                reply(self.respond_workflow_task_failed(now, *request)?)
+            }
+            Request::ResetStickyTaskQueue(request) => reply(self.reset_sticky_task_queue(now, *request)?),
+            Request::ShutdownWorker(request) => reply(self.shutdown_worker(*request)?),
+
+            Request::QueryWorkflow(request) => self.query_workflow(now, context, *request),
+            Request::RespondQueryTaskCompleted(request) => {
+                reply(self.respond_query_task_completed(*request)?)
+            }
+
+            Request::PollActivityTaskQueue(request) => self.poll_activity_task_queue(now, context, *request),
+            Request::RecordActivityTaskHeartbeat(request) => {
+                reply(self.record_activity_task_heartbeat(now, *request)?)
+            }
+            Request::RecordActivityTaskHeartbeatById(request) => {
+                reply(self.record_activity_task_heartbeat_by_id(now, *request)?)
+            }
+            Request::RespondActivityTaskCompleted(request) => {
+                reply(self.respond_activity_task_completed(now, *request)?)
+            }
+            Request::RespondActivityTaskCompletedById(request) => {
+                reply(self.respond_activity_task_completed_by_id(now, *request)?)
+            }
+            Request::RespondActivityTaskFailed(request) => {
+                reply(self.respond_activity_task_failed(now, *request)?)
+            }
+            Request::RespondActivityTaskFailedById(request) => {
+                reply(self.respond_activity_task_failed_by_id(now, *request)?)
+            }
+            Request::RespondActivityTaskCanceled(request) => {
+                reply(self.respond_activity_task_canceled(now, *request)?)
+            }
+            Request::RespondActivityTaskCanceledById(request) => {
+                reply(self.respond_activity_task_canceled_by_id(now, *request)?)
+            }
+            Request::PauseActivity(request) => reply(self.pause_activity(now, *request)?),
+            Request::UnpauseActivity(request) => reply(self.unpause_activity(now, *request)?),
+            Request::ResetActivity(request) => reply(self.reset_activity(now, *request)?),
+            Request::UpdateActivityOptions(request) => reply(self.update_activity_options(now, *request)?),
+            request => not_served(&request),
+        }
+    }
+}

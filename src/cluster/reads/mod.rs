@@ -1,0 +1,7 @@
+//! Reading executions: descriptions, pages of histories, and waiting for more of them.
+
+mod describe;
+mod history;
+
+pub(crate) use describe::{NO_TIME, execution_info};
+pub(crate) use history::HistoryWait;

@@ -1,0 +1,74 @@
+//! A call between its request and its answer.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::time::Sleep;
+
+use super::Service;
+use crate::{
+    clock::Time,
+    cluster::{CallId, Error},
+    rpc::Response,
+};
+
+/// Resolves to the answer of a call. Dropped before that, it withdraws the call.
+pub(crate) struct Pending {
+    service: Service,
+    id: CallId,
+    deadline: Option<Time>,
+    /// Armed when the call has to wait.
+    sleep: Option<Pin<Box<Sleep>>>,
+    done: bool,
+}
+
+impl Pending {
+    pub(super) fn new(service: Service, id: CallId, deadline: Option<Time>) -> Self {
+        Self { service, id, deadline, sleep: None, done: false }
+    }
+}
+
+impl Future for Pending {
+    type Output = Result<Response, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        {
+            let mut state = this.service.lock();
+            let waiting = state.waiting.entry(this.id).or_default();
+            if let Some(answer) = waiting.answer.take() {
+                state.waiting.remove(&this.id);
+                this.done = true;
+                return Poll::Ready(answer);
+            }
+            waiting.waker = Some(cx.waker().clone());
+        }
+        let Some(deadline) = this.deadline else { return Poll::Pending };
+        let service = &this.service;
+        let sleep = this.sleep.get_or_insert_with(|| {
+            Box::pin(tokio::time::sleep_until(
+                service.0.epoch + deadline.since(service.0.start).min(super::FAR),
+            ))
+        });
+        match sleep.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => Poll::Ready(Err(Error::deadline_exceeded())),
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        let now = self.service.now();
+        let mut state = self.service.lock();
+        state.waiting.remove(&self.id);
+        state.cluster.handle_gone(now, self.id);
+        self.service.settle(state);
+    }
+}

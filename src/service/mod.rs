@@ -1,0 +1,292 @@
+//! The frontend of the cluster: callers on one side, [`Cluster`] on the other, virtual time between them.
+//!
+//! A call goes into the cluster at once and is answered when the cluster has an answer: within the call
+//! for most, much later for a long poll. Nothing here knows a rule of the server; what it adds is who
+//! waits for what, and when the cluster is told that time has passed.
+
+mod call;
+mod client_ids;
+mod in_memory;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::Instant};
+
+pub(crate) use call::Pending;
+pub(crate) use in_memory::in_memory;
+
+use crate::{
+    clock::Time,
+    cluster::{Answer, Call, CallId, Cluster, Error},
+    rng::Seed,
+    rpc::{DecodeError, Request, Rpc},
+};
+use client_ids::ClientIds;
+
+/// A cluster that can be called. Clones share the cluster.
+#[derive(Clone)]
+pub(crate) struct Service(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Wakes [`Service::drive`] when the cluster's next deadline may have changed.
+    deadline_changed: Notify,
+    /// Wakes [`Service::stepped`].
+    stepped: Notify,
+    /// Virtual time at `epoch`.
+    start: Time,
+    epoch: Instant,
+}
+
+struct State {
+    cluster: Cluster,
+    calls: u64,
+    waiting: BTreeMap<CallId, Waiting>,
+    /// When something last happened: a call came in or a deadline passed.
+    last_event: Time,
+    /// Calls and deadlines so far.
+    steps: u64,
+    /// What [`Service::drive`] sleeps for.
+    armed: Option<Time>,
+    client_ids: ClientIds,
+    budget: Option<Budget>,
+    trace: Option<Vec<TraceEntry>>,
+}
+
+/// One call, as [`Service::take_trace`] reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TraceEntry {
+    /// When it came in.
+    pub(crate) time: Time,
+    /// The RPC.
+    pub(crate) rpc: &'static str,
+}
+
+/// How many more steps the cluster may take, and whom to tell when it has taken them.
+struct Budget {
+    steps: u64,
+    exhausted: Box<dyn Fn() + Send>,
+}
+
+/// A caller whose answer is outstanding, or has arrived and was not fetched yet.
+#[derive(Default)]
+struct Waiting {
+    answer: Option<Answer>,
+    waker: Option<Waker>,
+}
+
+impl Service {
+    /// Puts a cluster behind a frontend whose clock shows `start` now and runs with tokio's.
+    ///
+    /// Must be called within a tokio runtime whose clock is paused.
+    pub(crate) fn new(cluster: Cluster, seed: Seed, start: Time) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::new(State {
+                cluster,
+                calls: 0,
+                waiting: BTreeMap::new(),
+                last_event: start,
+                steps: 0,
+                armed: None,
+                client_ids: ClientIds::new(seed),
+                budget: None,
+                trace: None,
+            }),
+            deadline_changed: Notify::new(),
+            stepped: Notify::new(),
+            start,
+            epoch: Instant::now(),
+        }))
+    }
+
+    /// The virtual time.
+    pub(crate) fn now(&self) -> Time {
+        self.0.start + self.0.epoch.elapsed()
+    }
+
+    /// Calls an RPC and waits for its answer, however long it takes. A call whose future is dropped is
+    /// withdrawn.
+    pub(crate) async fn call<R: Rpc>(&self, request: R) -> Result<R::Response, Error> {
+        let response = self.submit(request.into_request(), None).await?;
+        R::response(response)
+            .ok_or_else(|| Error::internal(format!("{} was answered with another RPC's response", R::NAME)))
+    }
+
+    /// Calls an RPC whose caller stops waiting at `deadline`.
+    pub(crate) fn submit(&self, request: Request, deadline: Option<Time>) -> Pending {
+        let now = self.now();
+        let mut state = self.lock();
+        state.calls += 1;
+        let id = CallId(state.calls);
+        let rpc = request.name();
+        if let Some(trace) = &mut state.trace {
+            trace.push(TraceEntry { time: now, rpc });
+        }
+        state.waiting.insert(id, Waiting::default());
+        if state.step(now) {
+            state.cluster.handle_call(now, Call { id, request, deadline });
+        }
+        self.settle(state);
+        Pending::new(self.clone(), id, deadline)
+    }
+
+    /// Calls an RPC by its names on the wire.
+    pub(crate) async fn call_encoded(
+        &self,
+        service: &str,
+        rpc: &str,
+        request: &[u8],
+        deadline: Option<Time>,
+    ) -> Result<Vec<u8>, Error> {
+        let request = decode(service, rpc, request)?;
+        Ok(self.submit(request, deadline).await?.encode())
+    }
+
+    /// Does what [`Self::call_encoded`] does, for a client that draws the ids of its requests at random.
+    pub(crate) async fn call_from_client(
+        &self,
+        service: &str,
+        rpc: &str,
+        request: &[u8],
+        deadline: Option<Time>,
+    ) -> Result<Vec<u8>, Error> {
+        let mut request = decode(service, rpc, request)?;
+        self.lock().client_ids.replace(&mut request);
+        Ok(self.submit(request, deadline).await?.encode())
+    }
+
+    /// Tells the cluster whenever a deadline of its own has come. Never ends; nothing that takes time
+    /// happens in the cluster unless this is polled.
+    pub(crate) async fn drive(&self) {
+        loop {
+            let changed = self.0.deadline_changed.notified();
+            let deadline = {
+                let mut state = self.lock();
+                state.armed = state.cluster.next_deadline();
+                state.armed
+            };
+            match deadline {
+                None => changed.await,
+                Some(deadline) => tokio::select! {
+                    biased;
+                    () = changed => {}
+                    () = self.sleep_until(deadline) => self.pass_deadlines(),
+                },
+            }
+        }
+    }
+
+    /// Sleeps until a virtual time.
+    pub(crate) async fn sleep_until(&self, time: Time) {
+        tokio::time::sleep_until(self.0.epoch + time.since(self.0.start).min(FAR)).await;
+    }
+
+    /// Looks at the cluster.
+    pub(crate) fn with_cluster<T>(&self, look: impl FnOnce(&Cluster) -> T) -> T {
+        look(&self.lock().cluster)
+    }
+
+    /// When something last happened: a call came in or a deadline of the cluster passed.
+    pub(crate) fn last_event(&self) -> Time {
+        self.lock().last_event
+    }
+
+    /// How many calls came in and deadlines passed so far.
+    pub(crate) fn steps(&self) -> u64 {
+        self.lock().steps
+    }
+
+    /// Lets the cluster take no more than so many steps. What comes after them is not answered, and
+    /// `exhausted` is called.
+    pub(crate) fn set_budget(&self, steps: u64, exhausted: impl Fn() + Send + 'static) {
+        self.lock().budget = Some(Budget { steps, exhausted: Box::new(exhausted) });
+    }
+
+    /// Resolves at the next step.
+    pub(crate) async fn stepped(&self) {
+        self.0.stepped.notified().await;
+    }
+
+    /// From here on, notes every call.
+    pub(crate) fn start_trace(&self) {
+        self.lock().trace = Some(Vec::new());
+    }
+
+    /// The calls noted since [`Self::start_trace`].
+    pub(crate) fn take_trace(&self) -> Vec<TraceEntry> {
+        self.lock().trace.take().unwrap_or_default()
+    }
+
+    /// Passes every deadline that has come, each at its own time: tokio wakes up at whole milliseconds
+    /// only, the cluster's deadlines lie anywhere.
+    fn pass_deadlines(&self) {
+        let now = self.now();
+        loop {
+            let mut state = self.lock();
+            match state.cluster.next_deadline() {
+                Some(deadline) if deadline <= now => {
+                    let time = deadline.max(state.last_event);
+                    if !state.step(time) {
+                        return;
+                    }
+                    state.cluster.handle_timeout(time);
+                    self.settle(state);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Hands out the answers that the cluster has ready and looks at its next deadline.
+    fn settle(&self, mut state: MutexGuard<'_, State>) {
+        let mut wakers = Vec::new();
+        while let Some((id, answer)) = state.cluster.poll_answer() {
+            // A caller that went away has no entry any more.
+            if let Some(waiting) = state.waiting.get_mut(&id) {
+                waiting.answer = Some(answer);
+                wakers.extend(waiting.waker.take());
+            }
+        }
+        let deadline_changed = state.cluster.next_deadline() != state.armed;
+        drop(state);
+        if deadline_changed {
+            self.0.deadline_changed.notify_one();
+        }
+        self.0.stepped.notify_waiters();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Counts a step of the cluster; `false` if there is no budget left for it.
+    fn step(&mut self, time: Time) -> bool {
+        self.steps += 1;
+        self.last_event = time;
+        match &self.budget {
+            Some(budget) if self.steps > budget.steps => {
+                (budget.exhausted)();
+                false
+            }
+            _ => true,
+        }
+    }
+}
+
+fn decode(service: &str, rpc: &str, request: &[u8]) -> Result<Request, Error> {
+    Request::decode(service, rpc, request).map_err(|error| match error {
+        DecodeError::Unknown { .. } => Error::unimplemented(rpc),
+        DecodeError::Malformed { .. } => Error::internal(error.to_string()),
+    })
+}
+
+/// Tokio clamps sleeps beyond about 30 years; a deadline further away is never reached anyway.
+const FAR: Duration = Duration::from_secs(200 * 365 * 24 * 60 * 60);

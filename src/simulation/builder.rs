@@ -1,0 +1,215 @@
+//! What can be chosen about a simulation, and how one is run.
+
+use std::{
+    any::Any,
+    env,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use super::{Failure, Simulation, reproduce, run, watchdog};
+use crate::{clock::Time, determinism::Recorder, rng::Seed, worker::Worker};
+
+/// Describes a simulation. Get one from [`Simulation::builder`].
+#[derive(Clone)]
+pub struct Builder {
+    pub(super) seed: Seed,
+    pub(super) start: Time,
+    pub(super) namespace: String,
+    pub(super) workers: Vec<Worker>,
+    pub(super) budget: u64,
+    pub(super) tolerate_workflow_task_failures: bool,
+    pub(super) watchdog: Duration,
+    pub(super) recorder: Option<Recorder>,
+}
+
+/// 2025-01-01T00:00:00Z.
+const DEFAULT_START: Duration = Duration::from_secs(1_735_689_600);
+
+/// The environment variable whose number replaces the seed of every simulation.
+pub(crate) const SEED_VARIABLE: &str = "TEMPORAL_SIM_SEED";
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            seed: Seed(seed_of_environment().unwrap_or(0)),
+            start: Time::from_system_time(UNIX_EPOCH + DEFAULT_START),
+            namespace: "default".to_owned(),
+            workers: Vec::new(),
+            budget: 1_000_000,
+            tolerate_workflow_task_failures: false,
+            watchdog: Duration::from_secs(10),
+            recorder: None,
+        }
+    }
+}
+
+impl Builder {
+    /// A simulation whose recording is compared with another.
+    pub(crate) fn recorded(seed: u64, recorder: Recorder) -> Self {
+        Self { recorder: Some(recorder), ..Self::default() }.seed(seed)
+    }
+
+    /// The number that everything random comes from: run ids, random values of workflows, jitter. Default
+    /// 0. The environment variable `TEMPORAL_SIM_SEED` has precedence, so that a failure can be reproduced
+    /// without an edit.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Seed(seed_of_environment().unwrap_or(seed));
+        self
+    }
+
+    /// The virtual time at which the simulation starts. Default 2025-01-01T00:00:00Z.
+    #[must_use]
+    pub fn start_time(mut self, time: SystemTime) -> Self {
+        self.start = Time::from_system_time(time);
+        self
+    }
+
+    /// The namespace of the workers and of [`Simulation::client`]. Default `default`.
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// Adds a worker. It runs as long as the simulation does.
+    #[must_use]
+    pub fn worker(mut self, worker: Worker) -> Self {
+        self.workers.push(worker);
+        self
+    }
+
+    /// How many calls and timeouts the cluster may handle before the simulation fails and says what kept
+    /// it busy. Default 1,000,000, which a test that comes to an end does not reach.
+    #[must_use]
+    pub fn budget(mut self, steps: u64) -> Self {
+        self.budget = steps;
+        self
+    }
+
+    /// Whether workflow tasks may fail. By default the first one, for example a panic in workflow code,
+    /// fails the simulation with its cause. If tolerated, the cluster retries them as a real one does: for
+    /// ever.
+    #[must_use]
+    pub fn tolerate_workflow_task_failures(mut self, tolerate: bool) -> Self {
+        self.tolerate_workflow_task_failures = tolerate;
+        self
+    }
+
+    /// How long, in real time, workflow or activity code may hold the thread before the simulation is
+    /// given up. Default 10 s.
+    #[must_use]
+    pub fn watchdog(mut self, limit: Duration) -> Self {
+        self.watchdog = limit;
+        self
+    }
+
+    /// Runs the body in the simulation.
+    ///
+    /// # Panics
+    /// When the simulation fails: the body errs or panics, nothing can ever happen any more, a workflow
+    /// task fails, a mock was not called as expected. The message is the whole report: what happened, the
+    /// seed, the command that reproduces it, what every open workflow waits for.
+    #[track_caller]
+    pub fn run<T, F>(self, body: F) -> T
+    where
+        F: AsyncFnOnce(Simulation) -> anyhow::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.spawn(body) {
+            Ok(value) => value,
+            Err(Stopped { failure, panic: None }) => panic!("{failure}"),
+            Err(Stopped { failure, panic: Some(payload) }) => {
+                report_panic(&failure);
+                panic::resume_unwind(payload)
+            }
+        }
+    }
+
+    /// Runs the body in the simulation and returns what made it fail, a panic of the body included.
+    ///
+    /// # Errors
+    /// What makes [`run`](Self::run) panic.
+    pub fn try_run<T, F>(self, body: F) -> Result<T, Failure>
+    where
+        F: AsyncFnOnce(Simulation) -> anyhow::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawn(body).map_err(|stopped| stopped.failure)
+    }
+
+    /// Runs the body in the simulation on the tokio runtime of the caller, which must be a current-thread
+    /// runtime with a paused clock: `#[tokio::test(start_paused = true)]`.
+    ///
+    /// Code that holds the thread for ever cannot be caught this way; prefer [`run`](Self::run), which
+    /// has a thread of its own.
+    ///
+    /// # Errors
+    /// What makes [`run`](Self::run) panic.
+    pub async fn run_here<T>(
+        self,
+        body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>,
+    ) -> Result<T, Failure> {
+        run::run(self, Arc::default(), body).await.map_err(|stopped| stopped.failure)
+    }
+
+    /// Runs the simulation on a thread of its own and watches it.
+    fn spawn<T, F>(self, body: F) -> Result<T, Stopped>
+    where
+        F: AsyncFnOnce(Simulation) -> anyhow::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (limit, seed) = (self.watchdog, self.seed);
+        let reproduce = reproduce::command(seed);
+        let progress = Arc::default();
+        let watched = Arc::clone(&progress);
+        watchdog::watch(limit, watched, seed, reproduce, move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .expect("a current-thread runtime without I/O needs nothing that could be missing");
+            runtime.block_on(run::run(self, progress, body))
+        })
+    }
+}
+
+/// A simulation that did not come to a good end.
+pub(super) struct Stopped {
+    pub(super) failure: Failure,
+    /// What the body panicked with, if that is what happened.
+    pub(super) panic: Option<Box<dyn Any + Send>>,
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self { failure, panic: None }
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("seed", &self.seed.0)
+            .field("namespace", &self.namespace)
+            .field("workers", &self.workers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The panic's own message is out already; what the simulation knows goes after it.
+#[expect(clippy::print_stderr, reason = "a failing test tells its reader why")]
+fn report_panic(failure: &Failure) {
+    eprintln!("\n{failure}");
+}
+
+fn seed_of_environment() -> Option<u64> {
+    let value = env::var(SEED_VARIABLE).ok()?;
+    match value.parse() {
+        Ok(seed) => Some(seed),
+        Err(_) => panic!("{SEED_VARIABLE} must be a whole number from 0 to {}, not {value:?}", u64::MAX),
+    }
+}

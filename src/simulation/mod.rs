@@ -1,0 +1,142 @@
+//! A simulated cluster with its workers, and the test body that runs in it.
+
+mod builder;
+mod clock;
+mod deadlock;
+mod execute;
+mod failure;
+mod report;
+mod reproduce;
+mod run;
+mod watchdog;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use temporalio_client::{Client, ClientOptions, Connection};
+
+pub use builder::Builder;
+pub use clock::hold_clock;
+pub use execute::ExecuteError;
+pub use failure::{Cause, Failure};
+pub(crate) use report::Execution;
+
+use crate::{clock::Time, history::History, rng::Seed, service::Service, worker::Worker};
+use failure::Fatal;
+
+/// A running simulation: hands out clients, moves virtual time, shows what was recorded.
+///
+/// Clones are handles to the same simulation. Get the first one in the body of
+/// [`Builder::run`].
+#[derive(Clone)]
+pub struct Simulation(Arc<Inner>);
+
+struct Inner {
+    seed: Seed,
+    start: Time,
+    namespace: String,
+    service: Service,
+    connection: Connection,
+    client: Client,
+    workers: Vec<Worker>,
+    executions: AtomicU64,
+    fatal: Arc<Fatal>,
+}
+
+impl Simulation {
+    /// Describes a simulation: seed, start time, workers.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The number that everything random in this simulation comes from.
+    pub fn seed(&self) -> u64 {
+        self.0.seed.0
+    }
+
+    /// An official client of the simulated cluster, in the simulation's namespace, with the default data
+    /// converter.
+    pub fn client(&self) -> Client {
+        self.0.client.clone()
+    }
+
+    /// An official client with options of your own: another namespace, a data converter, interceptors.
+    ///
+    /// # Errors
+    /// What [`Client::new`] refuses.
+    pub fn client_with(&self, options: ClientOptions) -> anyhow::Result<Client> {
+        Ok(Client::new(self.0.connection.clone(), options)?)
+    }
+
+    /// The connection that the clients of this simulation share, for what wants one.
+    pub fn connection(&self) -> Connection {
+        self.0.connection.clone()
+    }
+
+    /// The virtual time.
+    pub fn now(&self) -> SystemTime {
+        self.0.service.now().to_system_time()
+    }
+
+    /// How much virtual time has passed since the simulation started.
+    pub fn elapsed(&self) -> Duration {
+        self.0.service.now().since(self.0.start)
+    }
+
+    /// Lets virtual time pass, and with it everything that happens in it. The same as tokio's own `sleep`,
+    /// which works as well.
+    pub async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    /// Lets virtual time pass until the given instant; returns at once if that is in the past.
+    pub async fn advance_to(&self, time: SystemTime) {
+        self.0.service.sleep_until(Time::from_system_time(time)).await;
+    }
+
+    /// Lets virtual time pass until nothing more happens by itself: no timer, timeout or retry of the
+    /// cluster is left and no activity runs. What remains open waits for the test.
+    ///
+    /// Workflows that go on for ever keep this from returning; [`Builder::budget`] ends it then.
+    pub async fn run_until_idle(&self) {
+        deadlock::idle(&self.0.service).await;
+    }
+
+    /// The event history of the latest run of a workflow.
+    ///
+    /// # Errors
+    /// If the simulation's namespace has no workflow with this id; the message lists those it has.
+    pub fn history(&self, workflow_id: &str) -> anyhow::Result<History> {
+        let histories = self.histories();
+        let ids = histories.iter().map(History::workflow_id).collect::<Vec<_>>().join(", ");
+        histories
+            .iter()
+            .rfind(|history| history.workflow_id() == workflow_id)
+            .cloned()
+            .ok_or_else(|| anyhow::anyhow!("no workflow has the id {workflow_id:?}; there are: {ids}"))
+    }
+
+    /// The event histories of all runs in the simulation's namespace, in the order in which they started.
+    pub fn histories(&self) -> Vec<History> {
+        report::executions(&self.0.service)
+            .into_iter()
+            .filter(|execution| execution.0.namespace == self.0.namespace)
+            .filter_map(report::Execution::into_history)
+            .collect()
+    }
+}
+
+impl fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulation")
+            .field("seed", &self.seed())
+            .field("elapsed", &self.elapsed())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! One simulation from its set-up to its end: the body, the workers, the cluster and the checks run as
+//! one future, on one thread.
+
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
+
+use super::{
+    Inner, Simulation,
+    builder::{Builder, Stopped},
+    deadlock::deadlock,
+    failure::{Cause, Failure, Fatal},
+    report, reproduce,
+};
+use crate::{
+    cluster::{Cluster, Config},
+    service::{Service, in_memory},
+    worker::{Environment, Event, Events, Progress, Runner},
+};
+
+/// Runs the body in the simulation that the builder describes.
+pub(super) async fn run<T>(
+    builder: Builder,
+    progress: Arc<Progress>,
+    body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>,
+) -> Result<T, Stopped> {
+    let config = Config::default();
+    let service = Service::new(Cluster::new(config, builder.seed), builder.seed, builder.start);
+    let fatal = Arc::new(Fatal::default());
+    let limit = builder.budget;
+    service.set_budget(limit, {
+        let fatal = fatal.clone();
+        move || fatal.fail(Cause::Budget { steps: limit })
+    });
+    if builder.recorder.is_some() {
+        service.start_trace();
+    }
+
+    let result = match set_up(&builder, &service, &fatal).await {
+        Err(error) => Err((Cause::Setup { message: format!("{error:#}") }, None)),
+        Ok(simulation) => {
+            let workers = run_workers(&builder, &simulation, &progress);
+            tokio::select! {
+                biased;
+                cause = fatal.failed() => Err((cause, None)),
+                ended = AssertUnwindSafe(body(simulation.clone())).catch_unwind() => end(ended, &builder),
+                message = workers => Err((Cause::Worker { message }, None)),
+                () = service.drive() => unreachable!("the cluster's deadlines are watched for ever"),
+                () = deadlock(&service) => Err((Cause::Deadlock, None)),
+            }
+        }
+    };
+
+    if let Some(recorder) = &builder.recorder {
+        recorder.record(service.take_trace(), report::executions(&service));
+    }
+    result.map_err(|(cause, panic)| {
+        let now = service.last_event();
+        let failure = Failure::new(
+            cause,
+            builder.seed,
+            reproduce::command(builder.seed),
+            (now, now.since(builder.start)),
+            report::noteworthy(report::executions(&service)),
+        );
+        Stopped { failure, panic }
+    })
+}
+
+async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> anyhow::Result<Simulation> {
+    let target = url::Url::parse("http://temporal-sim")?;
+    let options = ConnectionOptions::new(target)
+        .identity("temporal-sim")
+        .service_override(in_memory(service))
+        .dns_load_balancing(None)
+        .build();
+    let connection = Connection::connect(options).await?;
+    let client = Client::new(connection.clone(), ClientOptions::new(builder.namespace.clone()).build())?;
+    Ok(Simulation(Arc::new(Inner {
+        seed: builder.seed,
+        start: builder.start,
+        namespace: builder.namespace.clone(),
+        service: service.clone(),
+        connection,
+        client,
+        workers: builder.workers.clone(),
+        executions: AtomicU64::new(0),
+        fatal: fatal.clone(),
+    })))
+}
+
+/// Runs all workers; ends only if one of them cannot go on, with the reason.
+async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<Progress>) -> String {
+    let mut running = builder
+        .workers
+        .iter()
+        .enumerate()
+        .map(|(index, worker)| {
+            let environment = Environment {
+                service: simulation.0.service.clone(),
+                connection: Some(simulation.0.connection.clone()),
+                namespace: builder.namespace.clone(),
+                seed: builder.seed,
+                index,
+                progress: progress.clone(),
+                events: events(simulation.0.fatal.clone(), builder.tolerate_workflow_task_failures),
+            };
+            Runner::new(worker.clone(), environment).run()
+        })
+        .collect::<FuturesUnordered<_>>();
+    match running.next().await {
+        Some(message) => message,
+        None => std::future::pending().await,
+    }
+}
+
+/// Decides which of a worker's events fail the simulation.
+fn events(fatal: Arc<Fatal>, tolerate_workflow_task_failures: bool) -> Events {
+    Arc::new(move |event| match event {
+        Event::WorkflowTaskFailed { .. } if tolerate_workflow_task_failures => {}
+        Event::WorkflowTaskFailed { workflow_id, workflow_type, cause, failure, .. } => {
+            fatal.fail(Cause::WorkflowTaskFailed {
+                workflow_type,
+                workflow_id,
+                cause: cause.as_str_name().trim_start_matches("WORKFLOW_TASK_FAILED_CAUSE_").to_owned(),
+                message: failure.message,
+            });
+        }
+        Event::HeartbeatDetailsLost { activity_type, reason } => {
+            fatal.fail(Cause::Worker { message: format!("activity {activity_type}: {reason}") });
+        }
+        // A late answer, for example after a timeout: a real worker shrugs, too.
+        Event::CallRefused { .. } => {}
+    })
+}
+
+type Ended<T> = Result<anyhow::Result<T>, Box<dyn Any + Send>>;
+
+/// What the end of the body means.
+fn end<T>(ended: Ended<T>, builder: &Builder) -> Result<T, (Cause, Option<Box<dyn Any + Send>>)> {
+    match ended {
+        Err(panic) => {
+            let message = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|&message| message.to_owned()))
+                .unwrap_or_else(|| "(no message)".to_owned());
+            Err((Cause::Panic { message }, Some(panic)))
+        }
+        Ok(Err(error)) => Err((Cause::Error { message: format!("{error:#}") }, None)),
+        Ok(Ok(value)) => {
+            let unmet =
+                builder.workers.iter().flat_map(|worker| worker.unmet_expectations()).collect::<Vec<_>>();
+            if unmet.is_empty() { Ok(value) } else { Err((Cause::Mocks { unmet }, None)) }
+        }
+    }
+}
