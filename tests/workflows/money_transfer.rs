@@ -32,7 +32,16 @@ fn the_money_arrives() {
 
         assert_eq!(receipt.deposit, "D-rent-5");
         assert_eq!((bank.balance("alice"), bank.balance("bob")), (Money::euros(60), Money::euros(40)));
-        assert_snapshot!(sim.history("MoneyTransfer-1")?.timeline(), @"");
+        assert_snapshot!(sim.history("MoneyTransfer-1")?.timeline(), @r#"
+         1  +00:00:00.000  WorkflowExecutionStarted    MoneyTransfer({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+         5  +00:00:00.000  ActivityTaskScheduled       #1 Bank::validate({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+         7  +00:00:00.000  ActivityTaskCompleted       #1 Bank::validate -> ()
+        11  +00:00:00.000  ActivityTaskScheduled       #2 Bank::withdraw({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+        13  +00:00:00.000  ActivityTaskCompleted       #2 Bank::withdraw -> "W-rent-5"
+        17  +00:00:00.000  ActivityTaskScheduled       #3 Bank::deposit({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+        19  +00:00:00.000  ActivityTaskCompleted       #3 Bank::deposit -> "D-rent-5"
+        23  +00:00:00.000  WorkflowExecutionCompleted  -> {"withdrawal":"W-rent-5","deposit":"D-rent-5"}
+        "#);
         Ok(())
     });
 }
@@ -45,7 +54,17 @@ fn a_failing_deposit_is_tried_again_with_growing_pauses() {
         sim.execute(MoneyTransfer::run, rent()).await?;
 
         assert_eq!(sim.elapsed(), Duration::from_secs(1 + 2));
-        assert_snapshot!(sim.history("MoneyTransfer-1")?.timeline(), @"");
+        assert_snapshot!(sim.history("MoneyTransfer-1")?.timeline(), @r#"
+         1  +00:00:00.000  WorkflowExecutionStarted    MoneyTransfer({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+         5  +00:00:00.000  ActivityTaskScheduled       #1 Bank::validate({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+         7  +00:00:00.000  ActivityTaskCompleted       #1 Bank::validate -> ()
+        11  +00:00:00.000  ActivityTaskScheduled       #2 Bank::withdraw({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+        13  +00:00:00.000  ActivityTaskCompleted       #2 Bank::withdraw -> "W-rent-5"
+        17  +00:00:00.000  ActivityTaskScheduled       #3 Bank::deposit({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+        18  +00:00:03.000  ActivityTaskStarted         #3 Bank::deposit, attempt 3, after SystemUnavailable: deposit: no answer
+        19  +00:00:03.000  ActivityTaskCompleted       #3 Bank::deposit -> "D-rent-5"
+        23  +00:00:03.000  WorkflowExecutionCompleted  -> {"withdrawal":"W-rent-5","deposit":"D-rent-5"}
+        "#);
         Ok(())
     });
 }
@@ -77,7 +96,18 @@ fn a_closed_account_gives_the_money_back() {
 
         assert_eq!(failure.type_name(), Some("TransferRefunded"));
         assert_eq!(bank.balance("alice"), Money::euros(100));
-        assert_snapshot!(sim.history("MoneyTransfer-1")?.timeline(), @"");
+        assert_snapshot!(sim.history("MoneyTransfer-1")?.timeline(), @r#"
+         1  +00:00:00.000  WorkflowExecutionStarted  MoneyTransfer({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+         5  +00:00:00.000  ActivityTaskScheduled     #1 Bank::validate({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+         7  +00:00:00.000  ActivityTaskCompleted     #1 Bank::validate -> ()
+        11  +00:00:00.000  ActivityTaskScheduled     #2 Bank::withdraw({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+        13  +00:00:00.000  ActivityTaskCompleted     #2 Bank::withdraw -> "W-rent-5"
+        17  +00:00:00.000  ActivityTaskScheduled     #3 Bank::deposit({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+        19  +00:00:00.000  ActivityTaskFailed        #3 Bank::deposit: AccountClosed: bob is closed (non-retryable)
+        23  +00:00:00.000  ActivityTaskScheduled     #4 Bank::refund({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+        25  +00:00:00.000  ActivityTaskCompleted     #4 Bank::refund -> "R-rent-5"
+        29  +00:00:00.000  WorkflowExecutionFailed   TransferRefunded: the deposit failed; the payer was refunded with R-rent-5 (non-retryable): activity #3 Bank::deposit: AccountClosed: bob is closed (non-retryable)
+        "#);
         Ok(())
     });
 }
@@ -101,12 +131,13 @@ fn the_refund_is_tried_for_as_long_as_it_takes() {
 fn nothing_is_booked_without_funds() {
     let bank = bank();
     Simulation::builder().worker(worker(&bank)).run(async move |sim| {
-        let error = sim
-            .execute(MoneyTransfer::run, Transfer { amount: Money::euros(400), ..rent() })
-            .await
-            .unwrap_err();
+        let transfer = Transfer { amount: Money::euros(400), ..rent() };
+        let Err(ExecuteError::Failed(failure)) = sim.execute(MoneyTransfer::run, transfer).await else {
+            panic!("alice does not have that much");
+        };
 
-        assert_eq!(error.to_string(), "workflow failed: Activity task failed");
+        let cause = failure.cause().expect("an activity fails for a reason");
+        assert_eq!(cause.to_string(), "alice has 100.00 EUR, not 400.00 EUR");
         assert!(bank.ledger().is_empty());
         assert_eq!(sim.elapsed(), Duration::ZERO, "what cannot succeed is not retried");
         Ok(())

@@ -32,7 +32,20 @@ fn every_line_is_reserved_at_the_same_time() {
 
         assert_eq!(shipment.charged, Money::euros(35));
         assert_eq!((warehouse.available("tea"), warehouse.available("cups")), (8, 0));
-        assert_snapshot!(sim.history("OrderFulfilment-1")?.timeline().payload_limit(40), @"");
+        assert_snapshot!(sim.history("OrderFulfilment-1")?.timeline().payload_limit(40), @r#"
+         1  +00:00:00.000  WorkflowExecutionStarted    OrderFulfilment({"id":"o-1","address":"1 Harbour Street…)
+         5  +00:00:00.000  ActivityTaskScheduled       #1 Warehouse::reserve({"order":"o-1","line":{"sku":"tea","qua…)
+         6  +00:00:00.000  ActivityTaskScheduled       #2 Warehouse::reserve({"order":"o-1","line":{"sku":"cups","qu…)
+         7  +00:00:00.000  ActivityTaskScheduled       #3 Warehouse::reserve({"order":"o-1","line":{"sku":"pot","qua…)
+         9  +00:00:00.000  ActivityTaskCompleted       #1 Warehouse::reserve -> {"id":"o-1/tea","sku":"tea","quantity":…
+        15  +00:00:00.000  ActivityTaskCompleted       #2 Warehouse::reserve -> {"id":"o-1/cups","sku":"cups","quantity…
+        16  +00:00:00.000  ActivityTaskCompleted       #3 Warehouse::reserve -> {"id":"o-1/pot","sku":"pot","quantity":…
+        20  +00:00:00.000  ActivityTaskScheduled       #4 Warehouse::charge({"order":"o-1","amount":3500})
+        22  +00:00:00.000  ActivityTaskCompleted       #4 Warehouse::charge -> "charge-o-1"
+        26  +00:00:00.000  ActivityTaskScheduled       #5 Warehouse::ship({"id":"o-1","address":"1 Harbour Street…)
+        28  +00:00:00.000  ActivityTaskCompleted       #5 Warehouse::ship -> "track-o-1"
+        32  +00:00:00.000  WorkflowExecutionCompleted  -> {"tracking":"track-o-1","charged":3500}
+        "#);
         Ok(())
     });
 }
@@ -48,7 +61,20 @@ fn if_one_line_is_missing_the_others_are_released() {
         let shortage: Shortage = failure.details()?.expect("the failure says what is missing");
         assert_eq!(shortage.missing["cups"], "6 wanted, 4 left");
         assert_eq!((warehouse.available("tea"), warehouse.available("pot")), (10, 1));
-        assert_snapshot!(sim.history("OrderFulfilment-1")?.timeline().payload_limit(40), @"");
+        assert_snapshot!(sim.history("OrderFulfilment-1")?.timeline().payload_limit(40), @r#"
+         1  +00:00:00.000  WorkflowExecutionStarted  OrderFulfilment({"id":"o-1","address":"1 Harbour Street…)
+         5  +00:00:00.000  ActivityTaskScheduled     #1 Warehouse::reserve({"order":"o-1","line":{"sku":"tea","qua…)
+         6  +00:00:00.000  ActivityTaskScheduled     #2 Warehouse::reserve({"order":"o-1","line":{"sku":"cups","qu…)
+         7  +00:00:00.000  ActivityTaskScheduled     #3 Warehouse::reserve({"order":"o-1","line":{"sku":"pot","qua…)
+         9  +00:00:00.000  ActivityTaskCompleted     #1 Warehouse::reserve -> {"id":"o-1/tea","sku":"tea","quantity":…
+        15  +00:00:00.000  ActivityTaskFailed        #2 Warehouse::reserve: OutOfStock: 6 wanted, 4 left (non-retryable)
+        16  +00:00:00.000  ActivityTaskCompleted     #3 Warehouse::reserve -> {"id":"o-1/pot","sku":"pot","quantity":…
+        20  +00:00:00.000  ActivityTaskScheduled     #4 Warehouse::release({"id":"o-1/tea","sku":"tea","quantity":…)
+        21  +00:00:00.000  ActivityTaskScheduled     #5 Warehouse::release({"id":"o-1/pot","sku":"pot","quantity":…)
+        23  +00:00:00.000  ActivityTaskCompleted     #4 Warehouse::release -> ()
+        26  +00:00:00.000  ActivityTaskCompleted     #5 Warehouse::release -> ()
+        29  +00:00:00.000  WorkflowExecutionFailed   OrderUnfulfillable: order o-1 cannot be fulfilled: no cups (non-retryable, details {"missing":{"cups":"6 wanted, 4 left"}})
+        "#);
         Ok(())
     });
 }

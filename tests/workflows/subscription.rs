@@ -54,7 +54,23 @@ fn another_plan_counts_from_the_next_period_on() {
 
         let status = subscription.get_result(Default::default()).await?;
         assert_eq!(status.paid, Money::euros(19 + 19 + 49));
-        assert_snapshot!(sim.history("acme")?.timeline(), @"");
+        assert_snapshot!(sim.history("acme")?.timeline(), @r#"
+         1      +00:00:00.000  WorkflowExecutionStarted    Subscription({"customer":"acme","plan":"Basic","period":{"secs":2592000,"nanos":0},"periods"…)
+         5      +00:00:00.000  ActivityTaskScheduled       #1 Billing::charge({"customer":"acme","period":1,"amount":1900})
+         7      +00:00:00.000  ActivityTaskCompleted       #1 Billing::charge -> "acme-001"
+        11      +00:00:00.000  TimerStarted                #1 for 30d
+        12  +30d 00:00:00.000  TimerFired                  #1
+        16  +30d 00:00:00.000  ActivityTaskScheduled       #2 Billing::charge({"customer":"acme","period":2,"amount":1900})
+        18  +30d 00:00:00.000  ActivityTaskCompleted       #2 Billing::charge -> "acme-002"
+        22  +30d 00:00:00.000  TimerStarted                #2 for 30d
+        23  +40d 00:00:00.000  WorkflowExecutionSignaled   change_plan("Pro")
+        27  +60d 00:00:00.000  TimerFired                  #2
+        31  +60d 00:00:00.000  ActivityTaskScheduled       #3 Billing::charge({"customer":"acme","period":3,"amount":4900})
+        33  +60d 00:00:00.000  ActivityTaskCompleted       #3 Billing::charge -> "acme-003"
+        37  +60d 00:00:00.000  TimerStarted                #3 for 30d
+        38  +90d 00:00:00.000  TimerFired                  #3
+        42  +90d 00:00:00.000  WorkflowExecutionCompleted  -> {"state":"Ended","plan":"Pro","periods_billed":3,"paid":8700}
+        "#);
         Ok(())
     });
 }
@@ -97,7 +113,14 @@ fn a_refused_charge_suspends_the_customer() {
         let status = sim.execute(Subscription::run, contract).await?;
 
         assert_eq!((status.state, status.paid), (State::Suspended, Money::ZERO));
-        assert_snapshot!(sim.history("Subscription-1")?.timeline(), @"");
+        assert_snapshot!(sim.history("Subscription-1")?.timeline(), @r#"
+         1  +00:00:00.000  WorkflowExecutionStarted    Subscription({"customer":"acme","plan":"Pro","period":{"secs":2592000,"nanos":0},"periods":1…)
+         5  +00:00:00.000  ActivityTaskScheduled       #1 Billing::charge({"customer":"acme","period":1,"amount":4900})
+         7  +00:00:00.000  ActivityTaskFailed          #1 Billing::charge: CardDeclined: acme declined 49.00 EUR (non-retryable)
+        11  +00:00:00.000  ActivityTaskScheduled       #2 Billing::suspend("acme")
+        13  +00:00:00.000  ActivityTaskCompleted       #2 Billing::suspend -> ()
+        17  +00:00:00.000  WorkflowExecutionCompleted  -> {"state":"Suspended","plan":"Pro","periods_billed":0,"paid":0}
+        "#);
         Ok(())
     });
 }

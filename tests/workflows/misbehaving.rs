@@ -45,14 +45,18 @@ fn message(failure: &Failure) -> String {
 
 #[test]
 fn a_panic() {
-    assert_snapshot!(message(&failure(Panics::run, vec![1, 2])), @"");
+    assert_snapshot!(message(&failure(Panics::run, vec![1, 2])), @r#"
+    a workflow task of Panics "Panics-1" failed (WORKFLOW_WORKER_UNHANDLED_FAILURE): Workflow function panicked: index out of bounds: the len is 2 but the index is 2
+
+      A cluster would retry it until the code is fixed. To let it, call `tolerate_workflow_task_failures(true)`.
+    "#);
 }
 
 #[test]
 fn a_blocked_thread() {
     let failure = failure(BlocksThread::run, Duration::from_secs(2));
     assert!(matches!(failure.cause(), Cause::Blocked { .. }), "{failure}");
-    assert_snapshot!(message(&failure), @"");
+    assert_snapshot!(message(&failure), @r#"workflow BlocksThread, id "BlocksThread-1" has held its thread for 500ms of real time. Workflow code must not block or loop without an await; an activity that blocks belongs into `tokio::task::spawn_blocking`. The limit is `Builder::watchdog`"#);
 }
 
 #[test]
@@ -69,14 +73,29 @@ fn a_workflow_that_never_ends() {
 
 #[test]
 fn a_future_that_is_not_a_workflows() {
-    assert_snapshot!(message(&failure(AwaitsForeignFuture::run, Duration::from_secs(1))), @"");
+    assert_snapshot!(message(&failure(AwaitsForeignFuture::run, Duration::from_secs(1))), @r#"
+    a workflow task of AwaitsForeignFuture "AwaitsForeignFuture-1" failed (NON_DETERMINISTIC_ERROR): [TMPRL1100] Nondeterministic future detected: something other than the SDK woke the workflow. Its code probably awaits a future that is not the SDK's: a tokio timer, channel or I/O, another async library, or another thread. Use what the workflow context offers instead: ctx.timer(), ctx.wait_condition() with ctx.state_mut(), activities.
+
+      A cluster would retry it until the code is fixed. To let it, call `tolerate_workflow_task_failures(true)`.
+    "#);
 }
 
 #[test]
 fn a_signal_that_nobody_sends() {
     let failure = failure(WaitsForever::run, ());
     assert_eq!(*failure.cause(), Cause::Deadlock);
-    assert_snapshot!(failure, @"");
+    assert_snapshot!(failure, @r#"
+    simulation failed: deadlock: the test body waits, and no timer, timeout, retry or running activity is left that could go on
+
+      virtual time  2025-01-01T00:00:00Z, 0 s after the start
+      seed          0
+      reproduce     TEMPORAL_SIM_SEED=0 cargo test -p temporal-sim --test workflows misbehaving::a_signal_that_nobody_sends -- --exact
+
+    WaitsForever "WaitsForever-1": open, waits for
+      - somebody outside: a signal, an update or a cancellation
+
+      1  +00:00:00.000  WorkflowExecutionStarted  WaitsForever()
+    "#);
 }
 
 #[test]
@@ -90,12 +109,20 @@ fn code_that_contradicts_its_own_history() {
 
 #[test]
 fn a_result_without_a_representation() {
-    assert_snapshot!(message(&failure(Fails::run, Mistake::UnserializableResult)), @"");
+    assert_snapshot!(message(&failure(Fails::run, Mistake::UnserializableResult)), @r#"
+    a workflow task of Fails "Fails-1" failed (WORKFLOW_WORKER_UNHANDLED_FAILURE): Workflow payload conversion failed: Encoding error: this value has no representation
+
+      A cluster would retry it until the code is fixed. To let it, call `tolerate_workflow_task_failures(true)`.
+    "#);
 }
 
 #[test]
 fn a_workflow_task_that_the_code_fails_itself() {
-    assert_snapshot!(message(&failure(Fails::run, Mistake::ForcesTaskFailure)), @"");
+    assert_snapshot!(message(&failure(Fails::run, Mistake::ForcesTaskFailure)), @r#"
+    a workflow task of Fails "Fails-1" failed (WORKFLOW_WORKER_UNHANDLED_FAILURE): this worker cannot go on
+
+      A cluster would retry it until the code is fixed. To let it, call `tolerate_workflow_task_failures(true)`.
+    "#);
 }
 
 #[test]
@@ -104,7 +131,12 @@ fn an_activity_that_no_worker_has() {
     Simulation::builder().worker(worker).run(async |sim| {
         let error = sim.execute(CallsNobody::run, ()).await.unwrap_err();
         assert!(matches!(error, ExecuteError::Failed(_)), "{error}");
-        assert_snapshot!(sim.history("CallsNobody-1")?.timeline(), @"");
+        assert_snapshot!(sim.history("CallsNobody-1")?.timeline(), @r"
+         1  +00:00:00.000  WorkflowExecutionStarted  CallsNobody()
+         5  +00:00:00.000  ActivityTaskScheduled     #1 Elsewhere::unknown()
+         7  +00:00:00.000  ActivityTaskFailed        #1 Elsewhere::unknown: NotFoundError: Activity Elsewhere::unknown is not registered on this worker, available activit…, maximum attempts reached
+        11  +00:00:00.000  WorkflowExecutionFailed   activity #1 Elsewhere::unknown: NotFoundError: Activity Elsewhere::unknown is not registered on this worker, available activit…
+        ");
         Ok(())
     });
 }
@@ -113,7 +145,12 @@ fn an_activity_that_no_worker_has() {
 fn an_activity_that_panics() {
     Simulation::builder().worker(worker()).run(async |sim| {
         assert!(sim.execute(CallsPanickingActivity::run, ()).await.is_err());
-        assert_snapshot!(sim.history("CallsPanickingActivity-1")?.timeline(), @"");
+        assert_snapshot!(sim.history("CallsPanickingActivity-1")?.timeline(), @r#"
+         1  +00:00:00.000  WorkflowExecutionStarted  CallsPanickingActivity()
+         5  +00:00:00.000  ActivityTaskScheduled     #1 Greeter::greet("")
+         7  +00:00:00.000  ActivityTaskFailed        #1 Greeter::greet: Activity function panicked: nobody to greet, maximum attempts reached
+        11  +00:00:00.000  WorkflowExecutionFailed   activity #1 Greeter::greet: Activity function panicked: nobody to greet
+        "#);
         Ok(())
     });
 }
@@ -138,7 +175,11 @@ fn a_cluster_retries_a_failing_workflow_task_for_as_long_as_it_is_let() {
         let handle = sim.client().start_workflow(Panics::run, vec![], options).await?;
         sim.sleep(Duration::from_secs(24 * 3600)).await;
         handle.terminate(Default::default()).await?;
-        assert_snapshot!(sim.history("panics")?.timeline(), @"");
+        assert_snapshot!(sim.history("panics")?.timeline(), @r#"
+        1     +00:00:00.000  WorkflowExecutionStarted     Panics([])
+        4     +00:00:00.000  WorkflowTaskFailed           workflow worker unhandled failure: Workflow function panicked: index out of bounds: the len is 0 but the index is 0
+        5  +1d 00:00:00.000  WorkflowExecutionTerminated  because "terminated by user via frontend"
+        "#);
         Ok(())
     });
 }

@@ -1,10 +1,8 @@
 //! The same program, the same history: every scenario of the fixtures runs in a simulation, and its histories are compared
 //! with those that a real server and the official worker recorded for it.
 
-mod support;
-
+use crate::support::{embedded::Embedded, normal_form};
 use std::{collections::BTreeMap, fs, path::Path};
-use support::{embedded::Embedded, normal_form};
 use temporal_sim::{Simulation, Worker};
 use temporal_sim_fixtures::scenarios::{self, Scenario, Session};
 use temporalio_client::ClientOptions;

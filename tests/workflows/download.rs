@@ -36,7 +36,13 @@ fn after_a_lost_connection_only_the_rest_is_copied() {
         assert_eq!(end.copied, 1000);
         assert_eq!(mirror.requests(), [Request { attempt: 1, from: 0 }, Request { attempt: 2, from: 700 }]);
         assert_eq!(sim.elapsed(), Duration::from_secs(10 * 60 + 1), "every chunk once, and a pause");
-        assert_snapshot!(sim.history("Download-1")?.timeline(), @"");
+        assert_snapshot!(sim.history("Download-1")?.timeline(), @r#"
+         1  +00:00:00.000  WorkflowExecutionStarted    Download({"url":"https://mirror.example/ledger.csv","size":1000,"chunk":100,"chunk_time"…)
+         5  +00:00:00.000  ActivityTaskScheduled       #1 Mirror::fetch({"url":"https://mirror.example/ledger.csv","size":1000,"chunk":100,"chunk_time"…)
+         6  +00:07:01.000  ActivityTaskStarted         #1 Mirror::fetch, attempt 2, after SystemUnavailable: connection lost at byte 700
+         7  +00:10:01.000  ActivityTaskCompleted       #1 Mirror::fetch -> {"copied":1000,"checksum":7319682685665710980}
+        11  +00:10:01.000  WorkflowExecutionCompleted  -> {"copied":1000,"checksum":7319682685665710980}
+        "#);
         Ok(())
     });
 }
@@ -50,7 +56,13 @@ fn a_silent_mirror_is_given_up_after_the_heartbeat_timeout() {
 
         assert_eq!(mirror.requests()[1], Request { attempt: 2, from: 700 });
         assert!(sim.elapsed() < Duration::from_secs(3600), "{:?}", sim.elapsed());
-        assert_snapshot!(sim.history("Download-1")?.timeline(), @"");
+        assert_snapshot!(sim.history("Download-1")?.timeline(), @r#"
+         1  +00:00:00.000  WorkflowExecutionStarted    Download({"url":"https://mirror.example/ledger.csv","size":1000,"chunk":100,"chunk_time"…)
+         5  +00:00:00.000  ActivityTaskScheduled       #1 Mirror::fetch({"url":"https://mirror.example/ledger.csv","size":1000,"chunk":100,"chunk_time"…)
+         6  +00:12:01.000  ActivityTaskStarted         #1 Mirror::fetch, attempt 2, after heartbeat timeout
+         7  +00:15:01.000  ActivityTaskCompleted       #1 Mirror::fetch -> {"copied":1000,"checksum":7319682685665710980}
+        11  +00:15:01.000  WorkflowExecutionCompleted  -> {"copied":1000,"checksum":7319682685665710980}
+        "#);
         Ok(())
     });
 }

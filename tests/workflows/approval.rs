@@ -46,7 +46,17 @@ fn a_decision_in_time_cancels_the_timer() {
 
         assert_eq!(claim.get_result(Default::default()).await?, Outcome::Paid { by: "mona".into() });
         assert_eq!(sim.elapsed(), DAY);
-        assert_snapshot!(sim.history("claim-c1")?.timeline(), @"");
+        assert_snapshot!(sim.history("claim-c1")?.timeline(), @r#"
+         1     +00:00:00.000  WorkflowExecutionStarted    Approval({"id":"c1","employee":"erin","amount":4250,"approvers":["mona","boris"],"patien…)
+         5     +00:00:00.000  ActivityTaskScheduled       #1 Mailer::send({"to":"mona","text":"please decide on claim c1"})
+         7     +00:00:00.000  ActivityTaskCompleted       #1 Mailer::send -> ()
+        11     +00:00:00.000  TimerStarted                #1 for 2d
+        12  +1d 00:00:00.000  WorkflowExecutionSignaled   decide({"by":"mona","approved":true})
+        16  +1d 00:00:00.000  TimerCanceled               #1
+        17  +1d 00:00:00.000  ActivityTaskScheduled       #2 Mailer::pay({"id":"c1","employee":"erin","amount":4250,"approvers":["mona","boris"],"patien…)
+        19  +1d 00:00:00.000  ActivityTaskCompleted       #2 Mailer::pay -> "payment-c1"
+        23  +1d 00:00:00.000  WorkflowExecutionCompleted  -> {"Paid":{"by":"mona"}}
+        "#);
         Ok(())
     });
 }
@@ -68,7 +78,22 @@ fn after_two_days_the_next_person_is_asked() {
             Outcome::Rejected { by: "boris".into() },
             "the first decision came before he was asked"
         );
-        assert_snapshot!(sim.history("claim-c1")?.timeline(), @"");
+        assert_snapshot!(sim.history("claim-c1")?.timeline(), @r#"
+         1     +00:00:00.000  WorkflowExecutionStarted    Approval({"id":"c1","employee":"erin","amount":4250,"approvers":["mona","boris"],"patien…)
+         5     +00:00:00.000  ActivityTaskScheduled       #1 Mailer::send({"to":"mona","text":"please decide on claim c1"})
+         7     +00:00:00.000  ActivityTaskCompleted       #1 Mailer::send -> ()
+        11     +00:00:00.000  TimerStarted                #1 for 2d
+        12  +1d 00:00:00.000  WorkflowExecutionSignaled   decide({"by":"boris","approved":true})
+        16  +2d 00:00:00.000  TimerFired                  #1
+        20  +2d 00:00:00.000  ActivityTaskScheduled       #2 Mailer::send({"to":"boris","text":"please decide on claim c1"})
+        22  +2d 00:00:00.000  ActivityTaskCompleted       #2 Mailer::send -> ()
+        26  +2d 00:00:00.000  TimerStarted                #2 for 2d
+        27  +3d 00:00:00.000  WorkflowExecutionSignaled   decide({"by":"boris","approved":false})
+        31  +3d 00:00:00.000  TimerCanceled               #2
+        32  +3d 00:00:00.000  ActivityTaskScheduled       #3 Mailer::send({"to":"erin","text":"boris rejected claim c1"})
+        34  +3d 00:00:00.000  ActivityTaskCompleted       #3 Mailer::send -> ()
+        38  +3d 00:00:00.000  WorkflowExecutionCompleted  -> {"Rejected":{"by":"boris"}}
+        "#);
         Ok(())
     });
 }
