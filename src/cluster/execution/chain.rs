@@ -3,41 +3,23 @@
 use std::time::Duration;
 
 use temporalio_common::protos::temporal::api::{
-    command::v1::ContinueAsNewWorkflowExecutionCommandAttributes,
-    enums::v1::TimeoutType,
-    enums::v1::{ContinueAsNewInitiator, RetryState, WorkflowTaskFailedCause as Cause},
+    enums::v1::{ContinueAsNewInitiator, RetryState, TimeoutType},
     failure::v1::{Failure, TimeoutFailureInfo, failure::FailureInfo},
     history::v1::{
         WorkflowExecutionStartedEventAttributes, WorkflowExecutionTimedOutEventAttributes,
         history_event::Attributes,
     },
-    sdk::v1::UserMetadata,
     workflow::v1::ResetPoints,
 };
 
 use super::{
     RunKey, Transaction,
     begin::{RunSpec, begin_run},
-    completed::{CommandFailure, Completion},
 };
 use crate::{
     clock::{self, Time},
     cluster::{Cluster, limits, retry_policy},
 };
-
-/// The ContinueAsNewWorkflowExecution command.
-pub(crate) fn continue_as_new(
-    _tx: &mut Transaction<'_>,
-    completion: &mut Completion,
-    _attributes: Option<ContinueAsNewWorkflowExecutionCommandAttributes>,
-    _user_metadata: Option<UserMetadata>,
-) -> Result<(), CommandFailure> {
-    super::close::check_nothing_is_unhandled(completion)?;
-    Err(CommandFailure::new(
-        Cause::BadContinueAsNewAttributes,
-        "temporal-sim does not serve the command ContinueAsNewWorkflowExecution",
-    ))
-}
 
 impl Transaction<'_> {
     /// The run is about to fail: begins the next attempt, if its retry policy allows one. Answers the retry
@@ -75,7 +57,7 @@ impl Transaction<'_> {
 
     /// Begins the next run of the chain, and answers its id. `started` is what its first event says; what
     /// follows from the chain is filled in.
-    fn continue_with(
+    pub(super) fn continue_with(
         &mut self,
         mut started: WorkflowExecutionStartedEventAttributes,
         backoff: Duration,
@@ -87,7 +69,8 @@ impl Transaction<'_> {
         started.identity.clear();
         started.eager_execution_accepted = false;
         let backoff = self.at_least_the_chain_interval(backoff);
-        started.first_workflow_task_backoff = Some(clock::to_proto(backoff));
+        // A run that begins at once does not say so.
+        started.first_workflow_task_backoff = (!backoff.is_zero()).then(|| clock::to_proto(backoff));
         started.prev_auto_reset_points = Some(self.reset_points_of_closed_run());
         let spec = RunSpec {
             namespace: self.run.namespace,
@@ -146,7 +129,7 @@ impl Cluster {
 }
 
 /// What a run that timed out failed with, for the run that follows it.
-fn run_timeout() -> Failure {
+pub(crate) fn run_timeout() -> Failure {
     Failure {
         message: "workflow timeout".to_owned(),
         source: "Server".to_owned(),
