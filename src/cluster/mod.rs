@@ -10,7 +10,10 @@
 //! A call may be answered at once or much later (a long poll); either way its answer comes out of
 //! [`Cluster::poll_answer`] under the [`CallId`] that it came in with.
 
+mod cron;
+mod duration_text;
 mod error;
+mod time_zone;
 
 use std::collections::VecDeque;
 
