@@ -13,6 +13,7 @@
 mod cron;
 mod duration_text;
 mod error;
+mod schedules;
 mod time_zone;
 
 use std::collections::VecDeque;
