@@ -21,6 +21,7 @@ mod dispatch;
 mod duration_text;
 mod error;
 mod execution;
+mod inspect;
 mod limits;
 mod matching;
 mod namespaces;
@@ -40,6 +41,7 @@ mod tests;
 use std::collections::VecDeque;
 
 pub(crate) use error::Error;
+pub(crate) use inspect::RunSnapshot;
 
 use self::{
     calls::{CallContext, Calls},
