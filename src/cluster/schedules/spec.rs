@@ -16,6 +16,9 @@ use crate::{
     rng::Seed,
 };
 
+#[cfg(test)]
+mod tests;
+
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 /// The last second of [`LAST_YEAR`].
 const LAST_SECOND: i64 = 4_133_980_799;
