@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 use crate::{
     clock::Time,
@@ -16,6 +17,17 @@ use crate::{
 
 /// The virtual time at which every frontend starts: 2024-01-01T00:00:00Z.
 const START: Time = Time::from_nanos(1_704_067_200_000_000_000);
+
+/// The search attributes of the server that recorded the cases.
+const SEARCH_ATTRIBUTES: [(&str, IndexedValueType); 7] = [
+    ("CustomBoolField", IndexedValueType::Bool),
+    ("CustomDatetimeField", IndexedValueType::Datetime),
+    ("CustomDoubleField", IndexedValueType::Double),
+    ("CustomIntField", IndexedValueType::Int),
+    ("CustomKeywordField", IndexedValueType::Keyword),
+    ("CustomStringField", IndexedValueType::Keyword),
+    ("CustomTextField", IndexedValueType::Text),
+];
 
 /// A cluster that has nothing in it but the namespace `default`, and its clock.
 #[derive(Clone)]
@@ -37,7 +49,12 @@ impl Frontend {
     /// paused; [`Self::drive`] has to be polled beside the calls.
     pub fn start(seed: u64) -> Self {
         let seed = Seed(seed);
-        Self(Service::new(Cluster::new(Config { long_polls_expire: true }, seed), seed, START))
+        let config = Config {
+            long_polls_expire: true,
+            search_attributes: SEARCH_ATTRIBUTES.map(|(name, kind)| (name.to_owned(), kind)).into(),
+            ..Config::default()
+        };
+        Self(Service::new(Cluster::new(config, seed), seed, START))
     }
 
     /// Lets things happen in the cluster as time passes. Never ends.

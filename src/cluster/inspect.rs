@@ -30,7 +30,7 @@ impl Cluster {
     /// All runs, open and closed, in the order in which they started.
     pub(crate) fn runs(&self, now: Time) -> Vec<RunSnapshot> {
         let snapshot = |run: &super::execution::Run| {
-            let namespace = self.namespaces.name(run.namespace);
+            let namespace = self.shared.namespaces.name(run.namespace);
             let queue = QueueName {
                 namespace: run.namespace,
                 kind: TaskKind::Workflow,

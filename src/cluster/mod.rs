@@ -25,11 +25,13 @@ mod inspect;
 mod limits;
 mod matching;
 mod namespaces;
+mod payloads;
 mod reads;
 mod requests;
 mod retry_policy;
 mod schedules;
 mod search_attributes;
+mod start;
 mod system;
 mod time_zone;
 mod timers;
@@ -38,7 +40,9 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+
+use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
 pub(crate) use inspect::RunSnapshot;
@@ -47,7 +51,7 @@ use self::{
     calls::{CallContext, Calls},
     execution::{Effect, FollowUp, RunKey, Runs, Transaction},
     matching::Matching,
-    namespaces::Namespaces,
+    namespaces::{Namespace, Namespaces},
     timers::{Timer, Timers},
 };
 use crate::{
@@ -70,6 +74,21 @@ pub(crate) struct Config {
     /// tasks, 20 s for histories, or 1 s before the caller's deadline. When `false` such a call waits for
     /// ever, so that an idle client is no reason for virtual time to move.
     pub(crate) long_polls_expire: bool,
+    /// The search attributes of the namespace `default`, besides those that every namespace has.
+    pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
+    /// Whether search attributes that no one has registered are refused, as on a real server. When `false`
+    /// they are taken as they are.
+    pub(crate) search_attributes_must_be_registered: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            long_polls_expire: false,
+            search_attributes: BTreeMap::new(),
+            search_attributes_must_be_registered: true,
+        }
+    }
 }
 
 /// A call on its way in.
@@ -89,7 +108,6 @@ pub(crate) struct Cluster {
     /// A UUID that clients are told.
     cluster_id: String,
     shared: Shared,
-    namespaces: Namespaces,
     runs: Runs,
     matching: Matching,
     timers: Timers,
@@ -98,10 +116,11 @@ pub(crate) struct Cluster {
     answers: VecDeque<(CallId, Answer)>,
 }
 
-/// What all runs draw from: the configuration, numbers that never repeat, and the seed's streams.
+/// What all runs draw from: the configuration, the namespaces, numbers that never repeat, and the seed's streams.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) namespaces: Namespaces,
     pub(crate) run_ids: Stream,
     pub(crate) request_ids: Stream,
     pub(crate) jitter: Stream,
@@ -137,11 +156,18 @@ impl Cluster {
     /// A cluster with the namespace `default` and nothing in it.
     pub(crate) fn new(config: Config, seed: Seed) -> Self {
         let mut namespaces = Namespaces::default();
-        namespaces.register(DEFAULT_NAMESPACE, &mut seed.stream("namespace ids"));
+        let namespace = Namespace {
+            id: seed.stream("namespace ids").uuid(),
+            name: DEFAULT_NAMESPACE.to_owned(),
+            search_attributes: config.search_attributes.clone(),
+            search_attributes_must_be_registered: config.search_attributes_must_be_registered,
+        };
+        namespaces.register(namespace);
         Self {
             cluster_id: seed.stream("cluster id").uuid(),
             shared: Shared {
                 config,
+                namespaces,
                 run_ids: seed.stream("run ids"),
                 request_ids: seed.stream("request ids"),
                 jitter: seed.stream("workflow task backoff"),
@@ -149,7 +175,6 @@ impl Cluster {
                 stamp: 0,
                 runs: 0,
             },
-            namespaces,
             runs: Runs::default(),
             matching: Matching::default(),
             timers: Timers::default(),
@@ -238,6 +263,7 @@ impl Cluster {
                     self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
                 }
                 FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
+                FollowUp::Delete { run } => self.delete_run(run),
             }
         }
         let Self { timers, runs, calls, .. } = self;

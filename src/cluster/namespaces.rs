@@ -1,9 +1,11 @@
 //! Namespaces.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
+use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 use super::error::Error;
-use crate::rng::Stream;
 
 /// Names one namespace inside the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +17,10 @@ pub(crate) struct Namespace {
     /// Its id, a UUID.
     pub(crate) id: String,
     pub(crate) name: String,
+    /// The search attributes that were registered for it.
+    pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
+    /// Whether any others are refused.
+    pub(crate) search_attributes_must_be_registered: bool,
 }
 
 /// All namespaces of a cluster.
@@ -25,11 +31,8 @@ pub(crate) struct Namespaces {
 
 impl Namespaces {
     /// Registers a namespace. If there is one of that name, nothing happens.
-    pub(crate) fn register(&mut self, name: &str, ids: &mut Stream) {
-        if !self.by_name.contains_key(name) {
-            let namespace = Namespace { id: ids.uuid(), name: name.to_owned() };
-            self.by_name.insert(name.to_owned(), namespace);
-        }
+    pub(crate) fn register(&mut self, namespace: Namespace) {
+        self.by_name.entry(namespace.name.clone()).or_insert(namespace);
     }
 
     /// The namespace that a request names.

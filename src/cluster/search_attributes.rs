@@ -6,7 +6,12 @@ use temporalio_common::protos::temporal::api::{
     enums::v1::IndexedValueType as Type,
 };
 
-use super::{error::Error, limits};
+use super::{
+    error::Error,
+    limits,
+    namespaces::{Namespace, NamespaceKey, Namespaces},
+    payloads,
+};
 
 /// Attributes that the server keeps itself.
 const SYSTEM: &[&str] = &[
@@ -47,71 +52,86 @@ const PREDEFINED: &[(&str, Type)] = &[
     ("TemporalScheduledById", Type::Keyword),
     ("TemporalScheduledStartTime", Type::Datetime),
     ("TemporalSchedulePaused", Type::Bool),
-    ("CustomBoolField", Type::Bool),
-    ("CustomDatetimeField", Type::Datetime),
-    ("CustomDoubleField", Type::Double),
-    ("CustomIntField", Type::Int),
-    ("CustomKeywordField", Type::Keyword),
-    ("CustomKeywordListField", Type::KeywordList),
-    ("CustomStringField", Type::Text),
-    ("CustomTextField", Type::Text),
 ];
 
-/// Whether a payload stands for no value, so that it removes an attribute.
-pub(crate) fn is_nil(payload: &Payload) -> bool {
-    payload.data.is_empty() || payload.data == b"null" || payload.data == b"[]"
-}
-
-/// Checks search attributes that somebody wants to set, and marks each value with its type.
-///
-/// An attribute that no one has registered is taken as it is, with the type that its sender gives it.
-///
-/// # Errors
-///
-/// INVALID_ARGUMENT if there are too many, or one may not be set, is too large, or of another type.
-pub(crate) fn check(attributes: &mut SearchAttributes) -> Result<(), Error> {
-    let count = attributes.indexed_fields.len();
-    if count > limits::SEARCH_ATTRIBUTES {
-        return Err(Error::invalid_argument(format!(
-            "number of search attributes {count} exceeds limit {}",
-            limits::SEARCH_ATTRIBUTES
-        )));
-    }
-    let mut names: Vec<_> = attributes.indexed_fields.keys().cloned().collect();
-    names.sort_unstable();
-    for name in names {
-        if SYSTEM.contains(&name.as_str()) {
-            return Err(Error::invalid_argument(format!(
-                "{name} attribute can't be set in SearchAttributes"
-            )));
-        }
-        let Some(payload) = attributes.indexed_fields.get_mut(&name) else { continue };
-        let size = payload.data.len();
-        if size > limits::SEARCH_ATTRIBUTE_SIZE {
-            return Err(Error::invalid_argument(format!(
-                "search attribute {name} value size {size} exceeds size limit {}",
-                limits::SEARCH_ATTRIBUTE_SIZE
-            )));
-        }
-        let registered = PREDEFINED.iter().find(|(known, _)| *known == name);
-        if let Some(&(_, value_type)) = registered {
-            if !is_nil(payload) && !fits(&payload.data, value_type) {
+impl Namespaces {
+    /// Checks search attributes that somebody wants to set, and marks each value with its type.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT if there are too many, or one is not registered, may not be set, is too large, or of
+    /// another type.
+    pub(crate) fn check_search_attributes(
+        &self,
+        namespace: NamespaceKey,
+        attributes: &mut SearchAttributes,
+    ) -> Result<(), Error> {
+        let Some(namespace) = self.get(namespace) else { return Ok(()) };
+        let mut names: Vec<_> = attributes.indexed_fields.keys().cloned().collect();
+        names.sort_unstable();
+        for name in &names {
+            let is_known = SYSTEM.contains(&name.as_str()) || namespace.search_attribute(name).is_some();
+            if !is_known && namespace.search_attributes_must_be_registered {
                 return Err(Error::invalid_argument(format!(
-                    "invalid value for search attribute {name} of type {}: {}",
-                    type_name(value_type),
-                    String::from_utf8_lossy(&payload.data)
+                    "Namespace {} has no mapping defined for search attribute {name}",
+                    namespace.name
                 )));
             }
-            payload.metadata.insert("type".to_owned(), type_name(value_type).as_bytes().to_vec());
         }
+        let count = names.len();
+        if count > limits::SEARCH_ATTRIBUTES {
+            return Err(Error::invalid_argument(format!(
+                "number of search attributes {count} exceeds limit {}",
+                limits::SEARCH_ATTRIBUTES
+            )));
+        }
+        for name in names {
+            let Some(payload) = attributes.indexed_fields.get_mut(&name) else { continue };
+            check_one(&name, payload, namespace.search_attribute(&name))?;
+        }
+        let size = attributes.encoded_len();
+        if size > limits::SEARCH_ATTRIBUTES_SIZE {
+            return Err(Error::invalid_argument(format!(
+                "total size of search attributes {size} exceeds size limit {}",
+                limits::SEARCH_ATTRIBUTES_SIZE
+            )));
+        }
+        Ok(())
     }
-    let size = attributes.encoded_len();
-    if size > limits::SEARCH_ATTRIBUTES_SIZE {
+}
+
+impl Namespace {
+    /// The type of an attribute that anybody may set, `None` if there is no such attribute.
+    fn search_attribute(&self, name: &str) -> Option<Type> {
+        let predefined =
+            PREDEFINED.iter().find(|(known, _)| *known == name).map(|&(_, value_type)| value_type);
+        predefined.or_else(|| self.search_attributes.get(name).copied())
+    }
+}
+
+fn check_one(name: &str, payload: &mut Payload, value_type: Option<Type>) -> Result<(), Error> {
+    if SYSTEM.contains(&name) {
+        return Err(Error::invalid_argument(format!("{name} attribute can't be set in SearchAttributes")));
+    }
+    let size = payload.data.len();
+    if size > limits::SEARCH_ATTRIBUTE_SIZE {
         return Err(Error::invalid_argument(format!(
-            "total size of search attributes {size} exceeds size limit {}",
-            limits::SEARCH_ATTRIBUTES_SIZE
+            "search attribute {name} value size {size} exceeds size limit {}",
+            limits::SEARCH_ATTRIBUTE_SIZE
         )));
     }
+    let Some(value_type) = value_type else { return Ok(()) };
+    if !payloads::is_nil_or_empty_list(payload) && !fits(&payload.data, value_type) {
+        let value = match serde_json::from_slice(&payload.data) {
+            Ok(serde_json::Value::String(text)) => text,
+            _ => String::from_utf8_lossy(&payload.data).into_owned(),
+        };
+        return Err(Error::invalid_argument(format!(
+            "invalid value for search attribute {name} of type {}: {value}",
+            type_name(value_type)
+        )));
+    }
+    payload.metadata.insert("type".to_owned(), type_name(value_type).as_bytes().to_vec());
     Ok(())
 }
 

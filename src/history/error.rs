@@ -17,6 +17,12 @@ pub enum LoadError {
     /// There is nothing in it.
     #[error("the history is empty (0 bytes): was the export interrupted?")]
     Nothing,
+    /// It is compressed, and cannot be unpacked.
+    #[error("cannot unpack gzip: {reason}; unpack it by hand, or export the history anew")]
+    Gzip {
+        /// What the decoder found.
+        reason: String,
+    },
     /// It looks like JSON, but is not.
     #[error("not valid JSON at line {line}, column {column}: {reason}; export the history anew")]
     Json {
@@ -57,7 +63,7 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: Box<LoadError>,
+        source: Box<Self>,
     },
 }
 

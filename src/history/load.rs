@@ -1,7 +1,8 @@
 //! Reading histories.
 
-use std::{fs, path::Path};
+use std::{fs, io::Read as _, path::Path};
 
+use flate2::read::MultiGzDecoder;
 use prost::Message as _;
 use serde_json::{Value, json};
 use temporalio_common::protos::temporal::api::history::v1::{self as proto, HistoryEvent};
@@ -11,10 +12,13 @@ use crate::proto_json::{self, UnknownFields};
 
 /// The tag of `events` in `temporal.api.history.v1.History`: field 1, length-delimited.
 const EVENTS_TAG: u8 = 0x0a;
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+/// What a compressed history may unpack to; a server allows histories of 50 MB.
+const UNPACKED_LIMIT: u64 = 1 << 30;
 const BYTE_ORDER_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
 impl History {
-    /// Reads a history from a file, JSON or protobuf, whatever its name.
+    /// Reads a history from a file: JSON or protobuf, either also with gzip, whatever its name.
     ///
     /// # Errors
     ///
@@ -26,12 +30,19 @@ impl History {
             .map_err(|error| LoadError::File { path: path.to_owned(), source: Box::new(error) })
     }
 
-    /// Reads a history, JSON or protobuf: the content tells which.
+    /// Reads a history, JSON or protobuf, either also with gzip: the content tells which.
     ///
     /// # Errors
     ///
     /// If the bytes are no history.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
+        if bytes.starts_with(GZIP_MAGIC) {
+            return Self::from_unpacked(&unpack(bytes)?);
+        }
+        Self::from_unpacked(bytes)
+    }
+
+    fn from_unpacked(bytes: &[u8]) -> Result<Self, LoadError> {
         let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii_start();
         match (bytes.first(), text.first()) {
             (None, _) => Err(LoadError::Nothing),
@@ -104,6 +115,18 @@ impl History {
         })?;
         Self::from_json(text)
     }
+}
+
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let mut unpacked = Vec::new();
+    MultiGzDecoder::new(bytes)
+        .take(UNPACKED_LIMIT + 1)
+        .read_to_end(&mut unpacked)
+        .map_err(|error| LoadError::Gzip { reason: error.to_string() })?;
+    if unpacked.len() as u64 > UNPACKED_LIMIT {
+        return Err(LoadError::Gzip { reason: format!("it unpacks to more than {UNPACKED_LIMIT} bytes") });
+    }
+    Ok(unpacked)
 }
 
 impl TryFrom<proto::History> for History {

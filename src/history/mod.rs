@@ -15,9 +15,11 @@
 //! # }
 //! ```
 
+mod duration;
 mod error;
 mod load;
 mod save;
+mod summary;
 mod timeline;
 
 use std::fmt;
@@ -31,6 +33,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 pub use error::{InvalidHistory, LoadError, SaveError};
+pub use summary::{ActivitySummary, Summary};
 pub use timeline::Timeline;
 
 /// The event history of one workflow run: never empty, begins with `WorkflowExecutionStarted`, and its event
@@ -126,6 +129,11 @@ impl History {
     /// The history for people: one line for each event, without ids and times that differ from run to run.
     pub fn timeline(&self) -> Timeline<'_> {
         Timeline::new(self)
+    }
+
+    /// The history in a few numbers.
+    pub fn summary(&self) -> Summary {
+        Summary::new(self)
     }
 
     /// What the first event says.

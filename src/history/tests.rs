@@ -82,6 +82,22 @@ fn a_history_may_be_a_bare_list_or_the_response_of_the_rpc() {
     assert_eq!(History::from_bytes(format!("\u{feff}\n{json}").as_bytes()).unwrap(), history);
 }
 
+#[test]
+fn a_history_may_be_compressed() {
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write as _;
+
+    let history = load("approval_open.json");
+    for bytes in [history.to_json().unwrap().into_bytes(), history.to_protobuf()] {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&bytes).unwrap();
+        let packed = encoder.finish().unwrap();
+        assert_eq!(History::from_bytes(&packed).unwrap(), history);
+        let cut = History::from_bytes(&packed[..packed.len() / 2]).unwrap_err();
+        assert!(matches!(cut, LoadError::Gzip { .. }), "{cut}");
+    }
+}
+
 /// Protobuf whose second byte, the length of the first event, looks like the beginning of JSON.
 #[test]
 fn protobuf_is_not_taken_for_json() {

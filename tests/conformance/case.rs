@@ -13,37 +13,37 @@ use serde_json::Value;
 /// A case: what to call, in which order.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Case {
+pub(crate) struct Case {
     /// The rule of the server that this pins.
-    pub doc: String,
+    pub(crate) doc: String,
     /// What to do, one after the other.
-    pub steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     /// Workflow ids whose runs are fetched at the end.
     #[serde(default)]
-    pub histories: Vec<String>,
+    pub(crate) histories: Vec<String>,
     /// JSON keys in which a correct server may differ.
     #[serde(default)]
-    pub ignore: BTreeSet<String>,
+    pub(crate) ignore: BTreeSet<String>,
 }
 
 /// One step of a case.
 #[derive(Debug, Deserialize)]
-pub struct Step {
+pub(crate) struct Step {
     /// What happens.
     #[serde(flatten)]
-    pub action: Action,
+    pub(crate) action: Action,
     /// Under which name the answer is saved.
     #[serde(rename = "as")]
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Whether the answer stays out of the transcript.
     #[serde(default)]
-    pub unrecorded: bool,
+    pub(crate) unrecorded: bool,
 }
 
 /// What a step does. The variants are told apart by their fields.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub enum Action {
+pub(crate) enum Action {
     /// Lets time pass.
     Sleep {
         /// How much of it.
@@ -81,12 +81,12 @@ pub enum Action {
 
 /// A call of an RPC.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Call {
+pub(crate) struct Call {
     /// The name of the RPC.
-    pub rpc: String,
+    pub(crate) rpc: String,
     /// The request in proto JSON, with the placeholders of [`crate::template`].
     #[serde(default = "empty")]
-    pub request: Value,
+    pub(crate) request: Value,
     #[serde(default)]
     service: ServiceName,
     deadline: Option<String>,
@@ -102,12 +102,12 @@ enum ServiceName {
 
 impl Call {
     /// Whether the call waits for something to turn up.
-    pub fn is_poll(&self) -> bool {
+    pub(crate) fn is_poll(&self) -> bool {
         self.rpc.starts_with("Poll")
     }
 
     /// The full name of the service.
-    pub fn service(&self) -> &'static str {
+    pub(crate) fn service(&self) -> &'static str {
         match self.service {
             ServiceName::Workflow => "temporal.api.workflowservice.v1.WorkflowService",
             ServiceName::Operator => "temporal.api.operatorservice.v1.OperatorService",
@@ -119,7 +119,7 @@ impl Call {
     /// # Errors
     ///
     /// If the case says something that is no number of seconds.
-    pub fn deadline(&self) -> Result<Duration, String> {
+    pub(crate) fn deadline(&self) -> Result<Duration, String> {
         match &self.deadline {
             Some(text) => parse_seconds(text),
             None if self.is_poll() => Ok(Duration::from_secs(3)),
@@ -130,9 +130,9 @@ impl Call {
 
 /// A case on disk.
 #[derive(Debug)]
-pub struct CaseFile {
+pub(crate) struct CaseFile {
     /// `area/name`.
-    pub name: String,
+    pub(crate) name: String,
     path: PathBuf,
     expected: PathBuf,
 }
@@ -143,7 +143,7 @@ impl CaseFile {
     /// # Errors
     ///
     /// If it cannot be read or is no case.
-    pub fn case(&self) -> Result<Case, String> {
+    pub(crate) fn case(&self) -> Result<Case, String> {
         read(&self.path)
     }
 
@@ -152,7 +152,7 @@ impl CaseFile {
     /// # Errors
     ///
     /// If it cannot be read.
-    pub fn expected(&self) -> Result<Value, String> {
+    pub(crate) fn expected(&self) -> Result<Value, String> {
         read(&self.expected)
     }
 }
@@ -162,7 +162,7 @@ impl CaseFile {
 /// # Errors
 ///
 /// If the folder cannot be read or has no cases.
-pub fn find(cases: &Path) -> Result<Vec<CaseFile>, String> {
+pub(crate) fn find(cases: &Path) -> Result<Vec<CaseFile>, String> {
     let mut found = Vec::new();
     for area in entries(cases)?.into_iter().filter(|path| path.is_dir()) {
         for path in entries(&area)?.into_iter().filter(|path| path.extension().is_some_and(|it| it == "json"))

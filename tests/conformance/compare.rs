@@ -11,7 +11,7 @@ const TOLERANT_DURATIONS: [&str; 2] = ["firstWorkflowTaskBackoff", "currentRetry
 const LINES: usize = 60;
 
 /// What differs, entry by entry, as a diff for people (`-` expected, `+` actual); `None` if nothing does.
-pub fn difference(expected: &Value, outcome: &Outcome) -> Option<String> {
+pub(crate) fn difference(expected: &Value, outcome: &Outcome) -> Option<String> {
     let none = Vec::new();
     let expected = expected.as_array().unwrap_or(&none);
     let actual = outcome.transcript.as_array().unwrap_or(&none);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 /// Which cases and areas are known to fail.
 #[derive(Debug, Default)]
-pub struct Exceptions(BTreeMap<String, String>);
+pub(crate) struct Exceptions(BTreeMap<String, String>);
 
 impl Exceptions {
     /// Reads lines of `area: reason` or `area/name: reason`; `#` begins a comment.
@@ -12,7 +12,7 @@ impl Exceptions {
     /// # Errors
     ///
     /// If the file cannot be read, or a line has no reason.
-    pub fn load(path: &Path) -> Result<Self, String> {
+    pub(crate) fn load(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         Self::parse(&text).map_err(|problem| format!("{}: {problem}", path.display()))
@@ -23,7 +23,7 @@ impl Exceptions {
     /// # Errors
     ///
     /// If a line has no reason, or a name is listed twice.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut exceptions = BTreeMap::new();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
@@ -43,13 +43,13 @@ impl Exceptions {
     }
 
     /// Why a case is known to fail; `None` if it has to pass.
-    pub fn reason(&self, case: &str) -> Option<&str> {
+    pub(crate) fn reason(&self, case: &str) -> Option<&str> {
         let area = case.split_once('/').map_or(case, |(area, _)| area);
         self.0.get(case).or_else(|| self.0.get(area)).map(String::as_str)
     }
 
     /// The listed names that belong to no case.
-    pub fn stale<'a>(&self, cases: impl Iterator<Item = &'a str> + Clone) -> Vec<&str> {
+    pub(crate) fn stale<'a>(&self, cases: impl Iterator<Item = &'a str> + Clone) -> Vec<&str> {
         let is_known = |name: &str| {
             cases
                 .clone()

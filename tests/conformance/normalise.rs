@@ -32,7 +32,7 @@ static SPACES: LazyLock<Regex> = LazyLock::new(|| pattern(" {2,}"));
 
 /// Normalises a transcript. Keys in `ignored` are left out; `nonce` becomes `~`; times become `t+SECONDS`
 /// after `started`, which is in seconds since the Unix epoch.
-pub fn normalise(transcript: &Value, ignored: &BTreeSet<String>, nonce: &str, started: f64) -> Value {
+pub(crate) fn normalise(transcript: &Value, ignored: &BTreeSet<String>, nonce: &str, started: f64) -> Value {
     Normaliser { ignored, nonce, started, ids: Vec::new() }.value(transcript, "")
 }
 

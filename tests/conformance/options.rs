@@ -2,18 +2,18 @@
 
 /// What is asked for on the command line.
 #[derive(Debug, Default, PartialEq)]
-pub struct Options {
+pub(crate) struct Options {
     filters: Vec<String>,
     skip: Vec<String>,
     exact: bool,
     none: bool,
     /// Only print the names.
-    pub list: bool,
+    pub(crate) list: bool,
 }
 
 impl Options {
     /// Reads the arguments. Flags of libtest that mean nothing here are accepted and ignored.
-    pub fn parse(arguments: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Self {
         let mut options = Self::default();
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -32,7 +32,7 @@ impl Options {
     }
 
     /// Whether a case is to be run.
-    pub fn wants(&self, name: &str) -> bool {
+    pub(crate) fn wants(&self, name: &str) -> bool {
         let fits = |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
         !self.none
             && (self.filters.is_empty() || self.filters.iter().any(fits))

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Something that answers RPCs on tokio's clock.
-pub trait Server: Clone + 'static {
+pub(crate) trait Server: Clone + 'static {
     /// Calls an RPC and waits until `deadline` from now has passed. The outer error is a mistake in the
     /// call itself.
     fn call(
@@ -32,7 +32,7 @@ pub trait Server: Clone + 'static {
 }
 
 /// What `~` stands for. Every case has a server of its own, so that one suffix is enough.
-pub const NONCE: &str = "-5eed5eed";
+pub(crate) const NONCE: &str = "-5eed5eed";
 const NAMESPACE: &str = "default";
 const IDENTITY: &str = "conformance";
 const WORKFLOW_SERVICE: &str = "temporal.api.workflowservice.v1.WorkflowService";
@@ -41,15 +41,15 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// What came out of a case.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The normalised transcript; if the case broke off, as far as it came.
-    pub transcript: Value,
+    pub(crate) transcript: Value,
     /// Why the case broke off: it refers to an answer that did not come, or a request has no such field.
-    pub broken: Option<String>,
+    pub(crate) broken: Option<String>,
 }
 
 /// Runs a case. Must be called within a `LocalSet`.
-pub async fn run(case: &Case, server: impl Server) -> Outcome {
+pub(crate) async fn run(case: &Case, server: impl Server) -> Outcome {
     let started = server.now();
     let mut run =
         Run { server, saved: Saved::new(), begun: BTreeMap::new(), transcript: Vec::new(), request_ids: 0 };

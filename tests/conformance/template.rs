@@ -7,7 +7,7 @@ use serde::Serialize as _;
 use serde_json::{Map, Value, json};
 
 /// Answers by the name under which they were saved.
-pub type Saved = BTreeMap<String, Value>;
+pub(crate) type Saved = BTreeMap<String, Value>;
 
 /// Fills in the placeholders of a request:
 ///
@@ -20,7 +20,7 @@ pub type Saved = BTreeMap<String, Value>;
 /// # Errors
 ///
 /// If a path leads nowhere or a placeholder is malformed.
-pub fn fill_in(template: &Value, saved: &Saved, nonce: &str) -> Result<Value, String> {
+pub(crate) fn fill_in(template: &Value, saved: &Saved, nonce: &str) -> Result<Value, String> {
     match template {
         Value::Object(fields) => match only_entry(fields) {
             Some(("$payload", value)) => Ok(payload(&fill_in(value, saved, nonce)?)),
@@ -49,7 +49,7 @@ pub fn fill_in(template: &Value, saved: &Saved, nonce: &str) -> Result<Value, St
 }
 
 /// Follows a path such as `history.events[-1].eventId` into a value; `@key` is the first key of an object.
-pub fn look_up(value: &Value, path: &str) -> Option<Value> {
+pub(crate) fn look_up(value: &Value, path: &str) -> Option<Value> {
     let mut value = value.clone();
     for part in path.split(['.', '[']) {
         value = match part.strip_suffix(']') {

@@ -23,7 +23,7 @@ use super::{
     Event, Transaction,
     completed::{CommandFailure, Completion},
 };
-use crate::cluster::{limits, search_attributes};
+use crate::cluster::{limits, payloads};
 
 /// The UpsertWorkflowSearchAttributes command.
 pub(crate) fn upsert_search_attributes(
@@ -46,10 +46,12 @@ pub(crate) fn upsert_search_attributes(
     if upserted.indexed_fields.is_empty() {
         return Err(refuse("IndexedFields is not set on UpsertWorkflowSearchAttributesCommand."));
     }
-    search_attributes::check(&mut upserted).map_err(|error| refuse(&error.message))?;
-    merge(&mut tx.run.state.search_attributes, &upserted.indexed_fields, |payload| {
-        search_attributes::is_nil(payload)
-    });
+    tx.shared
+        .namespaces
+        .check_search_attributes(tx.run.namespace, &mut upserted)
+        .map_err(|error| refuse(&error.message))?;
+    let nil = payloads::is_nil_or_empty_list;
+    merge(&mut tx.run.state.search_attributes, &upserted.indexed_fields, nil);
     let event = UpsertWorkflowSearchAttributesEventAttributes {
         workflow_task_completed_event_id: completion.completed_event_id,
         search_attributes: Some(upserted),
@@ -84,7 +86,7 @@ pub(crate) fn modify_properties(
             "ModifyWorkflowPropertiesCommandAttributes exceeds size limit.",
         ));
     }
-    merge(&mut tx.run.state.memo, &memo.fields, is_nil);
+    merge(&mut tx.run.state.memo, &memo.fields, payloads::is_nil);
     let event = WorkflowPropertiesModifiedEventAttributes {
         workflow_task_completed_event_id: completion.completed_event_id,
         upserted_memo: Some(memo),
@@ -109,9 +111,4 @@ fn merge(
             fields.insert(key.clone(), payload.clone());
         }
     }
-}
-
-/// Whether a payload stands for no value at all, so that it removes a field of a memo.
-pub(crate) fn is_nil(payload: &Payload) -> bool {
-    payload.data.is_empty() || payload.data == b"null"
 }

@@ -77,7 +77,6 @@ pub(super) fn continued_as_new(
 ) -> String {
     let name = it.workflow_type.as_ref().map_or("", |workflow_type| &workflow_type.name);
     Text::new(payload::call(name, it.input.as_ref(), options))
-        .and_some(it.failure.as_ref(), |failure| format!("after {}", failure::failure(failure, options)))
         .and_duration("after", it.backoff_start_interval.as_ref())
         .into_string()
 }

@@ -6,7 +6,6 @@
 
 mod activity;
 mod describe;
-mod duration;
 mod execution;
 mod failure;
 mod ids;
@@ -20,7 +19,7 @@ use std::fmt;
 use temporalio_common::protos::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
 
 use self::{describe::describe, ids::RandomIds, tone::Tone};
-use super::History;
+use super::{History, duration};
 use crate::clock::Time;
 
 /// How many characters of a payload are shown unless [`Timeline::payload_limit`] says otherwise.

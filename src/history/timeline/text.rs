@@ -2,7 +2,7 @@
 
 use temporalio_common::protos::temporal::api::{enums::v1::EventType, history::v1::HistoryEvent};
 
-use super::duration::human;
+use crate::history::duration::human;
 
 /// The parts of a line.
 #[derive(Debug, Default)]

@@ -25,8 +25,8 @@ pub(super) fn human(duration: &prost_types::Duration) -> String {
     let (sign, mut rest) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
     match rest {
         0 => return "0s".to_owned(),
-        ..MILLI => return format!("{sign}{rest}ns"),
-        ..SECOND => return format!("{sign}{}ms", rest / MILLI),
+        1..MILLI => return format!("{sign}{rest}ns"),
+        MILLI..SECOND => return format!("{sign}{}ms", rest / MILLI),
         _ => {}
     }
     let mut parts = Vec::new();
