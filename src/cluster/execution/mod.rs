@@ -8,6 +8,7 @@ mod attributes;
 mod begin;
 mod chain;
 mod close;
+mod continue_as_new;
 mod ending;
 mod failed;
 mod history;

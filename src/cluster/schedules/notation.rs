@@ -213,13 +213,12 @@ impl Field {
                 self.value(range, min).ok_or_else(|| format!("{name} is not in range [{min}-{max}]"))?;
             (start, if step.is_some() { max } else { start })
         };
-        // A step that leads beyond the end is as good as any other that does.
-        let step = i32::try_from(step.unwrap_or(1)).unwrap_or(i32::MAX);
+        let step = step.unwrap_or(1);
         let mut end = end;
         if name == DAY_OF_WEEK.name && end == 7 {
             // Sunday may be written as 7, and is 0. It needs a range of its own, unless what remains of
             // this one has it already.
-            if (7 - start) % step == 0 && (step > 1 || start > 1) {
+            if i64::from(7 - start) % step == 0 && (step > 1 || start > 1) {
                 ranges.push(Range { start: 0, end: 0, step: 0 });
                 if start == 7 {
                     return Ok(());
@@ -227,11 +226,12 @@ impl Field {
             }
             end = 6;
         }
-        // Whatever is the default is left out.
+        // Whatever is the default is left out. Of a step the message has room for 32 bits, and the server
+        // drops the others.
         ranges.push(Range {
             start,
             end: if start == end { 0 } else { end },
-            step: if step == 1 { 0 } else { step },
+            step: if step == 1 { 0 } else { step as i32 },
         });
         Ok(())
     }
