@@ -16,7 +16,9 @@
 //! events are answered ([`reads`]).
 
 mod calls;
+mod cron;
 mod dispatch;
+mod duration_text;
 mod durations;
 mod error;
 mod execution;
@@ -29,9 +31,11 @@ mod payloads;
 mod reads;
 mod requests;
 mod retry;
+mod schedules;
 mod search_attributes;
 mod start;
 mod system;
+mod time_zone;
 mod timers;
 mod token;
 

@@ -123,6 +123,8 @@ impl<'a> Transaction<'a> {
             event_type: event_type as i32,
             user_metadata: event.user_metadata,
             links: event.links,
+            // Workers written before there was such an event have nothing to do with it.
+            worker_may_ignore: event_type == EventType::WorkflowExecutionOptionsUpdated,
             attributes: Some(event.attributes),
             ..Default::default()
         };
