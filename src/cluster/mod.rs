@@ -284,6 +284,12 @@ impl Cluster {
                     self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
                 }
                 FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
+                FollowUp::SignalExternal { run, initiated_event_id } => {
+                    self.send_external_signal(now, run, initiated_event_id);
+                }
+                FollowUp::CancelExternal { run, initiated_event_id } => {
+                    self.send_external_cancel(now, run, initiated_event_id);
+                }
                 FollowUp::Delete { run } => self.delete_run(run),
             }
         }
