@@ -13,10 +13,8 @@ use temporalio_common::protos::temporal::api::{
     },
 };
 
-use super::{
-    driver::{Driver, activity, execution, request_cancel, schedule},
-    seconds,
-};
+use super::seconds;
+use crate::cluster::execution::test_driver::{Driver, activity, execution, request_cancel, schedule};
 
 /// The attributes of all ActivityTaskTimedOut events.
 fn timeouts(driver: &mut Driver) -> Vec<ActivityTaskTimedOutEventAttributes> {

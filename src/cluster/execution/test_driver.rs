@@ -1,11 +1,11 @@
 //! A cluster with one workflow, driven call by call on a clock that jumps from deadline to deadline.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, marker::PhantomData, time::Duration};
 
 use temporalio_common::protos::temporal::api::{
     command::v1::{
-        Command, RequestCancelActivityTaskCommandAttributes, ScheduleActivityTaskCommandAttributes,
-        command::Attributes,
+        CancelTimerCommandAttributes, Command, RequestCancelActivityTaskCommandAttributes,
+        ScheduleActivityTaskCommandAttributes, StartTimerCommandAttributes, command::Attributes,
     },
     common::v1::{ActivityType, RetryPolicy, WorkflowExecution, WorkflowType},
     enums::v1::{CommandType, EventType},
@@ -21,29 +21,40 @@ use temporalio_common::protos::temporal::api::{
 
 use crate::{
     clock::Time,
-    cluster::{Call, CallId, Cluster, Config, Error},
+    cluster::{Answer, Call, CallId, Cluster, Config, Error},
     rng::Seed,
     rpc::Rpc,
 };
 
 /// The id of the workflow.
-pub(super) const WORKFLOW: &str = "workflow";
+pub(in crate::cluster::execution) const WORKFLOW: &str = "workflow";
 
 /// The task queue of the workflow and of its activities.
 const QUEUE: &str = "queue";
 
 /// A cluster with one workflow, and the time there. It starts at zero.
-pub(super) struct Driver {
+pub(in crate::cluster::execution) struct Driver {
     cluster: Cluster,
-    pub(super) now: Time,
+    pub(in crate::cluster::execution) now: Time,
     calls: u64,
+    answers: BTreeMap<CallId, Answer>,
+}
+
+/// A call that has begun.
+pub(in crate::cluster::execution) struct Begun<R> {
+    id: CallId,
+    rpc: PhantomData<R>,
 }
 
 impl Driver {
     /// Starts the workflow and takes its first workflow task.
-    pub(super) fn start() -> (Self, PollWorkflowTaskQueueResponse) {
-        let mut driver =
-            Self { cluster: Cluster::new(Config::default(), Seed(1)), now: Time::from_nanos(0), calls: 0 };
+    pub(in crate::cluster::execution) fn start() -> (Self, PollWorkflowTaskQueueResponse) {
+        let mut driver = Self {
+            cluster: Cluster::new(Config::default(), Seed(1)),
+            now: Time::from_nanos(0),
+            calls: 0,
+            answers: BTreeMap::new(),
+        };
         driver.call(StartWorkflowExecutionRequest {
             namespace: "default".into(),
             workflow_id: WORKFLOW.into(),
@@ -58,7 +69,7 @@ impl Driver {
 
     /// A workflow whose first workflow task scheduled these activities. Their ActivityTaskScheduled events are 5, 6 and so
     /// on.
-    pub(super) fn with_activities(
+    pub(in crate::cluster::execution) fn with_activities(
         activities: impl IntoIterator<Item = ScheduleActivityTaskCommandAttributes>,
     ) -> Self {
         let (mut driver, task) = Self::start();
@@ -66,16 +77,23 @@ impl Driver {
         driver
     }
 
-    /// Calls and lets time pass until there is an answer.
-    pub(super) fn try_call<R: Rpc>(&mut self, request: R) -> Result<R::Response, Error> {
+    /// Calls, and goes on without an answer.
+    pub(in crate::cluster::execution) fn begin<R: Rpc>(&mut self, request: R) -> Begun<R> {
         self.calls += 1;
         let id = CallId(self.calls);
         self.cluster.handle_call(self.now, Call { id, request: request.into_request(), deadline: None });
+        Begun { id, rpc: PhantomData }
+    }
+
+    /// Lets time pass until there is an answer.
+    pub(in crate::cluster::execution) fn finish<R: Rpc>(
+        &mut self,
+        call: &Begun<R>,
+    ) -> Result<R::Response, Error> {
         loop {
-            while let Some((answered, answer)) = self.cluster.poll_answer() {
-                if answered == id {
-                    return answer.map(|response| R::response(response).expect("the answer to the call"));
-                }
+            self.answers.extend(std::iter::from_fn(|| self.cluster.poll_answer()));
+            if let Some(answer) = self.answers.remove(&call.id) {
+                return answer.map(|response| R::response(response).expect("the answer to the call"));
             }
             let Some(deadline) = self.cluster.next_deadline() else {
                 panic!("nobody is ever going to answer {}", R::NAME);
@@ -85,13 +103,22 @@ impl Driver {
         }
     }
 
+    /// Calls, and lets time pass until there is an answer.
+    pub(in crate::cluster::execution) fn try_call<R: Rpc>(
+        &mut self,
+        request: R,
+    ) -> Result<R::Response, Error> {
+        let call = self.begin(request);
+        self.finish(&call)
+    }
+
     /// The same, of a call that is not refused.
-    pub(super) fn call<R: Rpc>(&mut self, request: R) -> R::Response {
+    pub(in crate::cluster::execution) fn call<R: Rpc>(&mut self, request: R) -> R::Response {
         self.try_call(request).unwrap_or_else(|error| panic!("{} was refused: {error}", R::NAME))
     }
 
     /// Lets time pass.
-    pub(super) fn sleep(&mut self, seconds: u64) {
+    pub(in crate::cluster::execution) fn sleep(&mut self, seconds: u64) {
         let end = self.now + Duration::from_secs(seconds);
         while let Some(deadline) = self.cluster.next_deadline().filter(|&deadline| deadline <= end) {
             self.cluster.handle_timeout(deadline);
@@ -100,17 +127,17 @@ impl Driver {
     }
 
     /// When something is going to happen by itself, in seconds.
-    pub(super) fn next_deadline(&self) -> Option<f64> {
+    pub(in crate::cluster::execution) fn next_deadline(&self) -> Option<f64> {
         self.cluster.next_deadline().map(seconds)
     }
 
     /// The time, in seconds.
-    pub(super) fn seconds(&self) -> f64 {
+    pub(in crate::cluster::execution) fn seconds(&self) -> f64 {
         seconds(self.now)
     }
 
     /// Takes the next workflow task.
-    pub(super) fn workflow_task(&mut self) -> PollWorkflowTaskQueueResponse {
+    pub(in crate::cluster::execution) fn workflow_task(&mut self) -> PollWorkflowTaskQueueResponse {
         self.call(PollWorkflowTaskQueueRequest {
             namespace: "default".into(),
             task_queue: task_queue(),
@@ -119,7 +146,7 @@ impl Driver {
     }
 
     /// Completes a workflow task.
-    pub(super) fn complete(
+    pub(in crate::cluster::execution) fn complete(
         &mut self,
         task: &PollWorkflowTaskQueueResponse,
         commands: Vec<Command>,
@@ -134,7 +161,7 @@ impl Driver {
     }
 
     /// Takes the next activity task.
-    pub(super) fn activity_task(&mut self) -> PollActivityTaskQueueResponse {
+    pub(in crate::cluster::execution) fn activity_task(&mut self) -> PollActivityTaskQueueResponse {
         self.call(PollActivityTaskQueueRequest {
             namespace: "default".into(),
             task_queue: task_queue(),
@@ -144,7 +171,11 @@ impl Driver {
     }
 
     /// Fails an activity task.
-    pub(super) fn fail(&mut self, task: &PollActivityTaskQueueResponse, message: &str) -> Result<(), Error> {
+    pub(in crate::cluster::execution) fn fail(
+        &mut self,
+        task: &PollActivityTaskQueueResponse,
+        message: &str,
+    ) -> Result<(), Error> {
         self.try_call(RespondActivityTaskFailedRequest {
             namespace: "default".into(),
             task_token: task.task_token.clone(),
@@ -159,7 +190,7 @@ impl Driver {
     }
 
     /// Has the workflow look at what it has.
-    pub(super) fn signal(&mut self) {
+    pub(in crate::cluster::execution) fn signal(&mut self) {
         self.call(SignalWorkflowExecutionRequest {
             namespace: "default".into(),
             workflow_execution: execution(),
@@ -169,7 +200,7 @@ impl Driver {
     }
 
     /// The event history.
-    pub(super) fn history(&mut self) -> Vec<HistoryEvent> {
+    pub(in crate::cluster::execution) fn history(&mut self) -> Vec<HistoryEvent> {
         let request = GetWorkflowExecutionHistoryRequest {
             namespace: "default".into(),
             execution: execution(),
@@ -179,10 +210,15 @@ impl Driver {
     }
 
     /// The types of the events from `first` on.
-    pub(super) fn event_types(&mut self, first: i64) -> Vec<EventType> {
+    pub(in crate::cluster::execution) fn event_types(&mut self, first: i64) -> Vec<EventType> {
         let events = self.history();
         events.iter().filter(|event| event.event_id >= first).map(HistoryEvent::event_type).collect()
     }
+}
+
+/// A duration in whole seconds.
+pub(in crate::cluster::execution) fn duration(seconds: i64) -> Option<prost_types::Duration> {
+    Some(prost_types::Duration { seconds, nanos: 0 })
 }
 
 fn seconds(time: Time) -> f64 {
@@ -190,7 +226,7 @@ fn seconds(time: Time) -> f64 {
 }
 
 /// The workflow.
-pub(super) fn execution() -> Option<WorkflowExecution> {
+pub(in crate::cluster::execution) fn execution() -> Option<WorkflowExecution> {
     Some(WorkflowExecution { workflow_id: WORKFLOW.into(), run_id: String::new() })
 }
 
@@ -199,19 +235,19 @@ fn task_queue() -> Option<TaskQueue> {
 }
 
 /// An activity whose attempts may take 10 s each, without retries.
-pub(super) fn activity(activity_id: &str) -> ScheduleActivityTaskCommandAttributes {
+pub(in crate::cluster::execution) fn activity(activity_id: &str) -> ScheduleActivityTaskCommandAttributes {
     ScheduleActivityTaskCommandAttributes {
         activity_id: activity_id.into(),
         activity_type: Some(ActivityType { name: "A".into() }),
         task_queue: task_queue(),
-        start_to_close_timeout: super::seconds(10),
+        start_to_close_timeout: duration(10),
         retry_policy: Some(RetryPolicy { maximum_attempts: 1, ..Default::default() }),
         ..Default::default()
     }
 }
 
 /// The command that schedules an activity.
-pub(super) fn schedule(activity: ScheduleActivityTaskCommandAttributes) -> Command {
+pub(in crate::cluster::execution) fn schedule(activity: ScheduleActivityTaskCommandAttributes) -> Command {
     Command {
         command_type: CommandType::ScheduleActivityTask.into(),
         attributes: Some(Attributes::ScheduleActivityTaskCommandAttributes(activity)),
@@ -220,11 +256,32 @@ pub(super) fn schedule(activity: ScheduleActivityTaskCommandAttributes) -> Comma
 }
 
 /// The command that requests the cancellation of an activity.
-pub(super) fn request_cancel(scheduled_event_id: i64) -> Command {
+pub(in crate::cluster::execution) fn request_cancel(scheduled_event_id: i64) -> Command {
     let attributes = RequestCancelActivityTaskCommandAttributes { scheduled_event_id };
     Command {
         command_type: CommandType::RequestCancelActivityTask.into(),
         attributes: Some(Attributes::RequestCancelActivityTaskCommandAttributes(attributes)),
+        ..Default::default()
+    }
+}
+
+/// The command that starts a timer.
+pub(in crate::cluster::execution) fn start_timer(timer_id: &str, seconds: i64) -> Command {
+    let attributes =
+        StartTimerCommandAttributes { timer_id: timer_id.into(), start_to_fire_timeout: duration(seconds) };
+    Command {
+        command_type: CommandType::StartTimer.into(),
+        attributes: Some(Attributes::StartTimerCommandAttributes(attributes)),
+        ..Default::default()
+    }
+}
+
+/// The command that cancels a timer.
+pub(in crate::cluster::execution) fn cancel_timer(timer_id: &str) -> Command {
+    let attributes = CancelTimerCommandAttributes { timer_id: timer_id.into() };
+    Command {
+        command_type: CommandType::CancelTimer.into(),
+        attributes: Some(Attributes::CancelTimerCommandAttributes(attributes)),
         ..Default::default()
     }
 }
