@@ -16,7 +16,10 @@ fn simulated(scenario: Scenario) -> anyhow::Result<BTreeMap<String, Vec<String>>
         .data_converter((scenario.data_converter)());
     let mut worker = Embedded::new(worker);
     world.register(&mut worker)?;
-    let simulation = Simulation::builder().worker(worker.into_worker()).tolerate_workflow_task_failures(true);
+    let simulation = Simulation::builder()
+        .worker(worker.into_worker())
+        .tolerate_workflow_task_failures(true)
+        .budget(20_000);
     let histories = simulation.try_run(async move |sim| {
         let options = ClientOptions::new("default").data_converter((scenario.data_converter)()).build();
         let session = Session { client: sim.client_with(options)?, world, name: scenario.name };
