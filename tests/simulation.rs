@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use temporal_sim::{Cause, Failure, Mock, Outcome, Simulation, Worker};
 use temporal_sim_fixtures::{
+    Money,
     approval::{Approval, Claim, Decision, Letter, Mailer, Outcome as Approved},
     misbehaving::{BlocksThread, NeverStops, Panics},
-    Money,
 };
 use temporalio_client::{
     UntypedWorkflow, WorkflowGetResultOptions, WorkflowSignalOptions, WorkflowStartOptions,

@@ -1,6 +1,7 @@
 //! Local activities: run, retried and timed out by the worker itself, without the server's knowledge.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     future::{Future, pending, poll_fn},
     rc::Rc,
@@ -12,16 +13,11 @@ use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnorde
 use temporalio_common::protos::{
     coresdk::{
         activity_result::{
-            ActivityExecutionResult, Cancellation, Failure as ActivityFailure,
-            activity_execution_result::Status,
+            ActivityExecutionResult, Failure as ActivityFailure, activity_execution_result::Status,
         },
         activity_task::{ActivityTask, Start, activity_task::Variant},
     },
-    temporal::api::{
-        common::v1::{RetryPolicy, WorkflowExecution},
-        enums::v1::TimeoutType,
-        failure::v1::{ApplicationFailureInfo, Failure, TimeoutFailureInfo, failure::FailureInfo},
-    },
+    temporal::api::{common::v1::WorkflowExecution, enums::v1::TimeoutType, failure::v1::Failure},
 };
 use tokio::sync::Notify;
 
@@ -30,7 +26,7 @@ use crate::{
     clock::{self, Time},
     worker::{
         activities::{attempt_context, encode, execution_result, not_registered},
-        machines::{LocalActivity, LocalActivityOutcome, LocalActivityResult},
+        machines::{AfterAttempt, LocalActivity, LocalActivityOutcome, LocalActivityResult},
         progress::{Running, RunningKind},
     },
 };
@@ -39,7 +35,18 @@ use crate::{
 #[derive(Default)]
 pub(super) struct LocalActivities {
     running: FuturesUnordered<LocalBoxFuture<'static, LocalActivityResult>>,
-    cancels: BTreeMap<u32, Rc<Notify>>,
+    under_way: BTreeMap<u32, Rc<UnderWay>>,
+}
+
+/// What the run and one of its local activities share.
+#[derive(Default)]
+struct UnderWay {
+    /// Notified once the local activity is to stop.
+    cancel: Notify,
+    /// How often it was retried in the current workflow task.
+    retries_in_task: Cell<u32>,
+    /// Whether the workflow task in which it began has ended.
+    outlived_task: Cell<bool>,
 }
 
 /// The workflow execution that local activities belong to.
@@ -56,15 +63,15 @@ impl LocalActivities {
         owner: &Rc<Owner>,
         activity: LocalActivity,
     ) {
-        let cancel = Rc::new(Notify::new());
-        self.cancels.insert(activity.seq, cancel.clone());
+        let under_way = Rc::<UnderWay>::default();
+        self.under_way.insert(activity.seq, under_way.clone());
         let scheduled = shared.service.now();
         let execution = Execution {
             shared: shared.clone(),
             context: context.clone(),
             owner: owner.clone(),
             activity,
-            cancel,
+            under_way,
             scheduled,
         };
         self.running.push(Box::pin(execution.run()));
@@ -72,21 +79,35 @@ impl LocalActivities {
 
     /// Asks one to stop. Its result still comes.
     pub(super) fn cancel(&self, seq: u32) {
-        if let Some(cancel) = self.cancels.get(&seq) {
-            cancel.notify_one();
+        if let Some(under_way) = self.under_way.get(&seq) {
+            under_way.cancel.notify_one();
         }
     }
 
     /// Asks all of them to stop.
     pub(super) fn cancel_all(&self) {
-        self.cancels.values().for_each(|cancel| cancel.notify_one());
+        self.under_way.values().for_each(|under_way| under_way.cancel.notify_one());
+    }
+
+    /// How many further attempts, within the current workflow task, those had that began in an earlier one.
+    pub(super) fn attempts_of_earlier_tasks(&self) -> u32 {
+        let outlived = self.under_way.values().filter(|under_way| under_way.outlived_task.get());
+        outlived.map(|under_way| under_way.retries_in_task.get()).sum()
+    }
+
+    /// The workflow task has ended; what is under way goes on.
+    pub(super) fn task_ended(&self) {
+        for under_way in self.under_way.values() {
+            under_way.outlived_task.set(true);
+            under_way.retries_in_task.set(0);
+        }
     }
 
     /// The next result; waits for ever if there is nothing to wait for.
     pub(super) async fn next(&mut self) -> LocalActivityResult {
         match self.running.next().await {
             Some(result) => {
-                self.cancels.remove(&result.seq);
+                self.under_way.remove(&result.seq);
                 result
             }
             None => pending().await,
@@ -100,7 +121,7 @@ struct Execution {
     context: Rc<RunContext>,
     owner: Rc<Owner>,
     activity: LocalActivity,
-    cancel: Rc<Notify>,
+    under_way: Rc<UnderWay>,
     scheduled: Time,
 }
 
@@ -108,7 +129,7 @@ impl Execution {
     async fn run(self) -> LocalActivityResult {
         let close = self.close_deadline();
         if close.is_some_and(|close| close <= self.scheduled) {
-            let timed_out = timed_out(TimeoutType::ScheduleToClose);
+            let timed_out = LocalActivityOutcome::timed_out(TimeoutType::ScheduleToClose);
             return self.result(timed_out, Duration::ZERO, self.activity.attempt);
         }
         let mut attempt = self.activity.attempt.max(1);
@@ -117,24 +138,26 @@ impl Execution {
             let started = self.shared.service.now();
             let waited = started.since(self.scheduled);
             if self.activity.schedule_to_start_timeout.is_some_and(|limit| waited > limit) {
-                return self.result(timed_out(TimeoutType::ScheduleToStart), waited, attempt);
+                return self.result(
+                    LocalActivityOutcome::timed_out(TimeoutType::ScheduleToStart),
+                    waited,
+                    attempt,
+                );
             }
             let outcome = self.attempt(attempt, started).await;
             drop(slot);
             let runtime = self.shared.service.now().since(started);
-            let Some(backoff) = backoff(&self.activity.retry_policy, attempt, &outcome) else {
-                return self.result(outcome, runtime, attempt);
+            let result = self.result(outcome, runtime, attempt);
+            let backoff = match self.activity.after_attempt(attempt, &result.outcome) {
+                AfterAttempt::Report => return result,
+                AfterAttempt::BackOff(wait) => return LocalActivityResult { backoff: Some(wait), ..result },
+                AfterAttempt::TryAgain(wait) => wait,
             };
-            if backoff > self.activity.local_retry_threshold {
-                return LocalActivityResult {
-                    backoff: Some(backoff),
-                    ..self.result(outcome, runtime, attempt)
-                };
-            }
+            self.under_way.retries_in_task.set(self.under_way.retries_in_task.get() + 1);
             tokio::select! {
                 biased;
-                () = self.cancel.notified() => {
-                    let cancelled = LocalActivityOutcome::Cancelled(Cancellation::from_details(None));
+                () = self.under_way.cancel.notified() => {
+                    let cancelled = LocalActivityOutcome::cancelled();
                     return LocalActivityResult {
                         original_schedule_time: None,
                         ..self.result(cancelled, Duration::ZERO, 0)
@@ -209,7 +232,7 @@ impl Execution {
                 returned = &mut execution => {
                     return self.outcome(execution_result(returned, data_converter)).await;
                 }
-                () = self.cancel.notified() => environment.cancel(),
+                () = self.under_way.cancel.notified() => environment.cancel(),
                 () = self.sleep_until(close) => break TimeoutType::ScheduleToClose,
                 () = self.sleep_until(start_to_close) => break TimeoutType::StartToClose,
             }
@@ -219,7 +242,7 @@ impl Execution {
         let _ = self.context.abandoned.send(Box::pin(async move {
             let _ = execution.await;
         }));
-        timed_out(expired)
+        LocalActivityOutcome::timed_out(expired)
     }
 
     fn task(&self, attempt: u32, started: Time) -> ActivityTask {
@@ -283,109 +306,5 @@ impl Execution {
             Some(time) => self.shared.service.sleep_until(time).await,
             None => pending().await,
         }
-    }
-}
-
-fn timed_out(timeout_type: TimeoutType) -> LocalActivityOutcome {
-    LocalActivityOutcome::TimedOut(ActivityFailure {
-        failure: Some(Failure {
-            message: "Activity timed out".to_owned(),
-            failure_info: Some(FailureInfo::TimeoutFailureInfo(TimeoutFailureInfo {
-                timeout_type: timeout_type.into(),
-                last_heartbeat_details: None,
-            })),
-            ..Default::default()
-        }),
-        ..Default::default()
-    })
-}
-
-/// How long to wait before the next attempt; `None` if this one was the last. Unset parts of the policy have
-/// the official worker's defaults: 1 s, doubled each time, at most 100 times the first interval, no limit to
-/// the attempts.
-fn backoff(policy: &RetryPolicy, attempt: u32, outcome: &LocalActivityOutcome) -> Option<Duration> {
-    let failure = match outcome {
-        LocalActivityOutcome::Failed(failed) => failed.failure.as_ref(),
-        LocalActivityOutcome::TimedOut(failed) => match failed.failure.as_ref()?.failure_info.as_ref()? {
-            FailureInfo::TimeoutFailureInfo(info) if info.timeout_type() == TimeoutType::StartToClose => None,
-            _ => return None,
-        },
-        LocalActivityOutcome::Completed(_) | LocalActivityOutcome::Cancelled(_) => return None,
-    };
-    if policy.maximum_attempts > 0 && i64::from(attempt) >= i64::from(policy.maximum_attempts) {
-        return None;
-    }
-    let application = failure.and_then(application_failure);
-    let failure_type = application.map_or("", |info| &info.r#type).to_lowercase();
-    if application.is_some_and(|info| info.non_retryable)
-        || policy.non_retryable_error_types.iter().any(|given_up| given_up.to_lowercase() == failure_type)
-    {
-        return None;
-    }
-    if let Some(delay) = application.and_then(|info| info.next_retry_delay.as_ref()) {
-        return Some(clock::duration(Some(delay)));
-    }
-    let initial =
-        policy.initial_interval.as_ref().map_or(Duration::from_secs(1), |it| clock::duration(Some(it)));
-    if attempt <= 1 {
-        return Some(initial);
-    }
-    let maximum = policy
-        .maximum_interval
-        .as_ref()
-        .map_or_else(|| initial.saturating_mul(100), |it| clock::duration(Some(it)).max(initial));
-    let coefficient = if policy.backoff_coefficient >= 1.0 { policy.backoff_coefficient } else { 2.0 };
-    let exponent = i32::try_from(attempt - 1).unwrap_or(i32::MAX);
-    let interval = Duration::try_from_secs_f64(initial.as_secs_f64() * coefficient.powi(exponent));
-    Some(interval.map_or(maximum, |interval| interval.min(maximum)))
-}
-
-fn application_failure(failure: &Failure) -> Option<&ApplicationFailureInfo> {
-    match &failure.failure_info {
-        Some(FailureInfo::ApplicationFailureInfo(info)) => Some(info),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failed(info: ApplicationFailureInfo) -> LocalActivityOutcome {
-        LocalActivityOutcome::Failed(ActivityFailure {
-            failure: Some(Failure {
-                failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),
-                ..Default::default()
-            }),
-            ..Default::default()
-        })
-    }
-
-    #[test]
-    fn back_off_doubles_from_a_second_up_to_a_hundred_times_that() {
-        let outcome = failed(ApplicationFailureInfo::default());
-        let waits: Vec<_> = [1, 2, 3, 7, 8, 9, u32::MAX]
-            .iter()
-            .map(|&attempt| backoff(&RetryPolicy::default(), attempt, &outcome).map(|wait| wait.as_secs()))
-            .collect();
-        assert_eq!(waits, [Some(1), Some(2), Some(4), Some(64), Some(100), Some(100), Some(100)]);
-    }
-
-    #[test]
-    fn what_may_not_be_retried_is_not() {
-        let policy = RetryPolicy {
-            maximum_attempts: 3,
-            non_retryable_error_types: vec!["Fatal".to_owned()],
-            ..Default::default()
-        };
-        let plain = failed(ApplicationFailureInfo::default());
-        assert_eq!(backoff(&policy, 2, &plain), Some(Duration::from_secs(2)));
-        assert_eq!(backoff(&policy, 3, &plain), None, "three attempts are enough");
-        let fatal = failed(ApplicationFailureInfo { r#type: "fatal".to_owned(), ..Default::default() });
-        assert_eq!(backoff(&policy, 1, &fatal), None);
-        let last = failed(ApplicationFailureInfo { non_retryable: true, ..Default::default() });
-        assert_eq!(backoff(&policy, 1, &last), None);
-        assert_eq!(backoff(&policy, 1, &timed_out(TimeoutType::ScheduleToClose)), None);
-        assert_eq!(backoff(&policy, 1, &timed_out(TimeoutType::StartToClose)), Some(Duration::from_secs(1)));
     }
 }

@@ -207,9 +207,11 @@ impl Run {
         history::page_in(&self.shared, &mut task)
             .await
             .map_err(|error| self.refused("GetWorkflowExecutionHistory", error))?;
-        // Kept only where it may be needed: a history from the first event on is never partial.
-        let partial = task.history.as_ref().and_then(|history| history.events.first());
-        let spare = partial.is_none_or(|first| first.event_id != 1).then(|| task.clone());
+        // A history from the first event on is never partial; of any other, all but the events is kept.
+        let history = task.history.take();
+        let begins = history.as_ref().and_then(|history| history.events.first()).map(|event| event.event_id);
+        let spare = (begins != Some(1)).then(|| task.clone());
+        task.history = history;
         let mut ended = self.drive(Task::from(task), received).await;
         if let (Err(Stopped::PartialHistory), Some(mut task)) = (&ended, spare) {
             self.forget();
@@ -328,15 +330,27 @@ impl Run {
         task_token: Vec<u8>,
         completion: TaskCompletion,
     ) -> Result<RespondWorkflowTaskCompletedResponse, Next> {
-        let (request, reserved) = reporting::completion(&self.shared, &self.context, task_token, completion);
+        let (request, reserved) = reporting::completion(
+            &self.shared,
+            &self.context,
+            task_token,
+            completion,
+            self.local_activities.attempts_of_earlier_tasks(),
+        );
         let mut answer = match self.shared.call(request).await {
             Ok(answer) => answer,
             // Something came in meanwhile that the workflow must see before it ends: the next task brings it.
             Err(error) if error.code == Code::InvalidArgument && error.message == "UnhandledCommand" => {
                 return Err(Next::Leave);
             }
+            Err(error) if error.code == Code::InvalidArgument => {
+                let failure = Failure::application_failure(error.message, false);
+                self.report_failure(cause_of_refusal(&failure.message), failure);
+                return Err(Next::Leave);
+            }
             Err(error) => return Err(self.refused("RespondWorkflowTaskCompleted", error)),
         };
+        self.local_activities.task_ended();
         self.start_eager_activities(&mut answer, reserved);
         Ok(answer)
     }
@@ -445,6 +459,20 @@ fn new_machines(shared: &Shared, workflow_id: &str, run_id: &str) -> Machines {
 const SDK_NAME: &str = "temporal-rust";
 const SDK_VERSION: &str = "1.1.1";
 
+/// The cause with which the server fails a workflow task whose commands it refuses. Its message begins with
+/// the cause's name.
+fn cause_of_refusal(message: &str) -> WorkflowTaskFailedCause {
+    let name = message.split(':').next().unwrap_or_default();
+    let words = name.chars().fold("WORKFLOW_TASK_FAILED_CAUSE".to_owned(), |mut words, letter| {
+        if letter.is_ascii_uppercase() {
+            words.push('_');
+        }
+        words.push(letter.to_ascii_uppercase());
+        words
+    });
+    WorkflowTaskFailedCause::from_str_name(&words).unwrap_or(WorkflowTaskFailedCause::Unspecified)
+}
+
 /// The completion that fails the workflow execution itself.
 fn fail_workflow(failure: Failure) -> TaskCompletion {
     let attributes = FailWorkflowExecutionCommandAttributes { failure: Some(failure) };
@@ -454,4 +482,18 @@ fn fail_workflow(failure: Failure) -> TaskCompletion {
         ..Default::default()
     };
     TaskCompletion { commands: vec![command], ..Default::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_names_the_cause_of_a_refusal_first() {
+        assert_eq!(
+            cause_of_refusal("BadStartTimerAttributes: Duplicate timer id 1"),
+            WorkflowTaskFailedCause::BadStartTimerAttributes
+        );
+        assert_eq!(cause_of_refusal("Something else."), WorkflowTaskFailedCause::Unspecified);
+    }
 }
