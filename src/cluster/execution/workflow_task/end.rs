@@ -89,13 +89,14 @@ impl Transaction<'_> {
     }
 
     /// Before the server itself closes the run: ends a started workflow task and writes what was held back.
-    /// A task that is only scheduled stays as it is.
+    /// A task that is only scheduled stays as it is, unless it is a speculative one that nobody needs any more.
     pub(crate) fn end_workflow_task_before_close(&mut self) {
         if self.run.state.has_started_workflow_task() {
             self.fail_workflow_task(WorkflowTaskFailure::by_the_server(
                 WorkflowTaskFailedCause::ForceCloseCommand,
             ));
         }
+        self.run.state.workflow_task.take_if(|task| task.is_speculative());
         self.flush_buffered_events();
     }
 
@@ -105,6 +106,7 @@ impl Transaction<'_> {
         let state = &mut self.run.state;
         state.workflow_task_attempt =
             if state.sticky.take().is_some() { 1 } else { task.attempt.saturating_add(1) };
+        state.updates.resend();
     }
 
     /// Writes the scheduled and started events of a task that has none.
