@@ -20,7 +20,7 @@ use crate::{
         Answer, Cluster, Error,
         calls::{CallContext, Reply},
         execution::{
-            Run, RunKey,
+            Run,
             update::{Asked, UpdateRequest, Waiter},
         },
         namespaces::NamespaceKey,
@@ -75,14 +75,18 @@ impl Cluster {
                 start: Box::new(start),
             },
         };
-        if let Some((run, is_completed)) = self.run_for_update(namespace, &start, policies, &update.id) {
-            let found = self.runs.get(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
-            let waiter = waiter(self.existing_start_response(found), &update);
-            if !is_completed {
+        if let Some(current) = self.runs.current(namespace, &start.workflow_id) {
+            if let Some(completed) = self.completed_update(current, &update.id) {
+                let start =
+                    StartWorkflowExecutionResponse { link: None, ..self.existing_start_response(current) };
+                return answer_update_with_start(start, Ok(completed)).map(Some);
+            }
+            if self.takes_update(namespace, current, &start, policies, &update.id) {
+                let (run, waiter) = (current.key, waiter(self.existing_start_response(current), &update));
                 self.apply_update(now, run, update)
                     .map_err(|error| failed([Operated::Aborted, Operated::Failed(error)]))?;
+                return self.wait_for_update(now, context, run, waiter);
             }
-            return self.wait_for_update(now, context, run, waiter);
         }
         let refused = |error| failed([Operated::Failed(error), Operated::Aborted]);
         let resolution = self.resolve_workflow_id(namespace, &start, policies, false).map_err(refused)?;
@@ -100,25 +104,21 @@ impl Cluster {
         self.wait_for_update(now, context, run, waiter)
     }
 
-    /// The run that is there already and takes the update, if there is one, and whether it has completed it.
-    fn run_for_update(
+    /// Whether the current run of a workflow id takes the update, so that none has to begin.
+    fn takes_update(
         &self,
         namespace: NamespaceKey,
+        current: &Run,
         start: &StartWorkflowExecutionRequest,
         policies: IdPolicies,
         update_id: &str,
-    ) -> Option<(RunKey, bool)> {
-        let current = self.runs.current(namespace, &start.workflow_id)?;
-        if current.has_completed_update(update_id) {
-            return Some((current.key, true));
-        }
-        let takes = current.is_running()
+    ) -> bool {
+        current.is_running()
             && (current.state.updates.contains(update_id)
                 || matches!(
                     self.resolve_workflow_id(namespace, start, policies, false),
                     Ok(Resolution::Repeated(_) | Resolution::UseExisting(_))
-                ));
-        takes.then_some((current.key, false))
+                ))
     }
 
     /// What is answered to a start that finds a run.

@@ -111,11 +111,27 @@ impl Cluster {
         Some(waiters.remove(index))
     }
 
+    /// What there is to say of an update that the run has completed before anybody asked. It comes without links.
+    pub(in crate::cluster) fn completed_update(
+        &self,
+        run: &Run,
+        update_id: &str,
+    ) -> Option<UpdateWorkflowExecutionResponse> {
+        if !run.has_completed_update(update_id) {
+            return None;
+        }
+        let status = run.update_status(update_id)?;
+        Some(UpdateWorkflowExecutionResponse {
+            update_ref: Some(update_ref(run, update_id)),
+            outcome: status.outcome,
+            stage: status.stage as i32,
+            link: None,
+        })
+    }
+
     fn answer(&self, run: &Run, waiter: &Waiter, result: Result<Status, Error>) -> Answer {
-        let update_ref =
-            UpdateRef { workflow_execution: Some(run.execution()), update_id: waiter.update_id.clone() };
         let updated = |status: Status, request_id: &str| UpdateWorkflowExecutionResponse {
-            update_ref: Some(update_ref.clone()),
+            update_ref: Some(update_ref(run, &waiter.update_id)),
             link: Some(self.update_link(run, request_id, &status)),
             outcome: status.outcome,
             stage: status.stage as i32,
@@ -127,7 +143,7 @@ impl Cluster {
                 Ok(PollWorkflowExecutionUpdateResponse {
                     outcome: status.outcome,
                     stage: status.stage as i32,
-                    update_ref: Some(update_ref),
+                    update_ref: Some(update_ref(run, &waiter.update_id)),
                 }
                 .into())
             }
@@ -153,4 +169,8 @@ impl Cluster {
         }
         self.request_id_link(run, request_id, EventType::WorkflowExecutionUpdateAccepted)
     }
+}
+
+fn update_ref(run: &Run, update_id: &str) -> UpdateRef {
+    UpdateRef { workflow_execution: Some(run.execution()), update_id: update_id.to_owned() }
 }
