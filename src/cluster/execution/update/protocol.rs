@@ -21,7 +21,7 @@ use super::{
     },
     registry::{Ended, State, Update},
 };
-use crate::cluster::limits;
+use crate::cluster::{error::Error, limits};
 
 /// The type of the message that asks a worker for an update.
 pub(super) const REQUEST: &str = "temporal.api.update.v1.Request";
@@ -124,11 +124,8 @@ fn handle(tx: &mut Transaction<'_>, completed_event_id: i64, message: Message) -
             Some(Update { state: State::Accepted { event_id: accepted_event_id }, .. }),
         ) => complete(tx, &id, accepted_event_id, response),
         (Answer::Rejection(rejection), Some(update)) if !update.is_accepted() => {
-            let failure = rejection
-                .failure
-                .ok_or_else(|| refuse(format!("invalid *{REJECTION_IN_GO}: failure is not set")))?;
             tx.run.state.updates.remove(&id);
-            tx.run.state.updates.ended.push((id, Ended::Rejected(failure)));
+            tx.run.state.updates.ended.push((id, Ended::Rejected(rejection.failure.unwrap_or_default())));
             Ok(())
         }
         (answer, _) => Err(match state_name(tx.run, &id, completed_event_id) {
@@ -166,7 +163,7 @@ fn complete(
     response: Response,
 ) -> Result<(), CommandFailure> {
     if response.outcome.is_none() {
-        return Err(refuse(format!("invalid *{RESPONSE_IN_GO}: outcome is not set")));
+        return Err(refuse(format!("invalid *update.Response: outcome is not set")));
     }
     let event_id = tx.add(Attributes::WorkflowExecutionUpdateCompletedEventAttributes(
         WorkflowExecutionUpdateCompletedEventAttributes {
@@ -181,7 +178,9 @@ fn complete(
 }
 
 fn decode(message: &Message) -> Result<Answer, CommandFailure> {
-    let Some(body) = &message.body else { return Err(refuse("nil message body")) };
+    let Some(body) = &message.body else {
+        return Err(CommandFailure::RefuseCall(Error::invalid_argument("nil message body")));
+    };
     let name = body_type(message);
     if body.value.len() > limits::BLOB_SIZE {
         return Err(CommandFailure::terminate(CAUSE, format!("Message type {name} exceeds size limit.")));
@@ -191,21 +190,21 @@ fn decode(message: &Message) -> Result<Answer, CommandFailure> {
         ACCEPTANCE => Acceptance::decode(bytes).map(Answer::Acceptance),
         RESPONSE => Response::decode(bytes).map(Answer::Response),
         REJECTION => Rejection::decode(bytes).map(Answer::Rejection),
-        _ => return Err(refuse(format!("unsupported message type {name}"))),
+        _ => {
+            let protocol = name.rsplit_once('.').map_or("", |(package, _)| package);
+            return Err(refuse(format!("unsupported protocol type {protocol}")));
+        }
     };
     answer.map_err(|error| refuse(format!("unable to decode a message of type {name}: {error}")))
 }
 
-/// How the server, which is written in Go, names the types of messages in its errors.
-const RESPONSE_IN_GO: &str = "update.Response";
-const REJECTION_IN_GO: &str = "update.Rejection";
-
 impl Answer {
+    /// How the server, which is written in Go, names the type of the message in its errors.
     fn name_in_go(&self) -> &'static str {
         match self {
             Self::Acceptance(_) => "update.Acceptance",
-            Self::Response(_) => RESPONSE_IN_GO,
-            Self::Rejection(_) => REJECTION_IN_GO,
+            Self::Response(_) => "update.Response",
+            Self::Rejection(_) => "update.Rejection",
         }
     }
 }

@@ -24,7 +24,8 @@ const FAILING_ATTEMPT: i32 = 3;
 pub(crate) struct Updates {
     /// In the order of their admission.
     pub(super) in_flight: Vec<Update>,
-    /// Those that have ended without a trace in the history, until whoever waits for them has been told.
+    /// Those that have ended without a trace in the history, until whoever waits for them has been told; and those that the
+    /// end of the run has aborted.
     pub(super) ended: Vec<(String, Ended)>,
 }
 
@@ -110,6 +111,11 @@ impl Run {
         self.state.updates.in_flight.len() + self.completed_updates.len()
     }
 
+    /// Whether the run has taken an update of this id and not rejected it.
+    pub(super) fn knows_update(&self, id: &str) -> bool {
+        self.update_status(id).is_some() || self.state.updates.ended.iter().any(|(ended, _)| ended == id)
+    }
+
     /// Whether the run has taken so many updates that it should continue as new.
     pub(crate) fn has_many_updates(&self) -> bool {
         self.update_count() >= limits::UPDATES_SUGGEST_CONTINUE_AS_NEW
@@ -118,6 +124,27 @@ impl Run {
     /// Whether the run has completed an update of this id.
     pub(crate) fn has_completed_update(&self, id: &str) -> bool {
         self.completed_updates.contains(id)
+    }
+
+    /// What a caller gets to know of an update.
+    ///
+    /// # Errors
+    ///
+    /// The reason if it has been aborted, NOT_FOUND if there is none of this id.
+    pub(super) fn update_result(&self, id: &str) -> Result<Status, Error> {
+        match self.state.updates.ended.iter().find(|(ended, _)| ended == id) {
+            Some((_, Ended::Rejected(failure))) => Ok(Status::failed(failure.clone())),
+            Some((_, Ended::Aborted(error))) => Err(error.clone()),
+            None => {
+                self.update_status(id).ok_or_else(|| Error::not_found(format!("update {id:?} not found")))
+            }
+        }
+    }
+
+    /// Whoever waited for updates that have ended has been told. Only those that the end of the run has aborted are remembered.
+    pub(super) fn forget_ended_updates(&mut self) {
+        let is_running = self.is_running();
+        self.state.updates.ended.retain(|(_, ended)| !is_running && matches!(ended, Ended::Aborted(_)));
     }
 
     /// What a caller can see of an update; `None` if there is none of this id.

@@ -74,7 +74,7 @@ impl Cluster {
         self.transact(now, run, |tx| {
             if tx.run.is_running() {
                 tx.admit_update(&id, request)
-            } else if tx.run.update_status(&id).is_some() {
+            } else if tx.run.knows_update(&id) {
                 Ok(())
             } else {
                 Err(Error::already_completed())

@@ -12,7 +12,7 @@ use temporalio_common::protos::temporal::api::{
 use super::{
     super::{Run, RunKey},
     Stage,
-    registry::{Ended, Status},
+    registry::Status,
 };
 use crate::{
     clock::Time,
@@ -55,11 +55,9 @@ impl Cluster {
         waiter: Waiter,
     ) -> Reply {
         let found = self.runs.get(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
-        let Some(status) = found.update_status(&waiter.update_id) else {
-            return Err(Error::not_found(format!("update {:?} not found", waiter.update_id)));
-        };
-        if status.stage >= waiter.stage {
-            return self.answer(found, &waiter, Ok(status)).map(Some);
+        let result = found.update_result(&waiter.update_id);
+        if result.as_ref().map_or(true, |status| status.stage >= waiter.stage) {
+            return self.answer(found, &waiter, result).map(Some);
         }
         if let Some(run) = self.runs.get_mut(run) {
             run.update_waiters.push(waiter);
@@ -72,24 +70,20 @@ impl Cluster {
     /// Answers the callers whose updates have come to where they want them, or have ended.
     pub(in crate::cluster) fn wake_updaters(&mut self, key: RunKey) {
         let Some(run) = self.runs.get_mut(key) else { return };
-        let ended = std::mem::take(&mut run.state.updates.ended);
         for waiter in std::mem::take(&mut run.update_waiters) {
             let Some(run) = self.runs.get(key) else { return };
-            let ended = ended.iter().find(|(id, _)| *id == waiter.update_id).map(|(_, ended)| ended);
-            let result = match (ended, run.update_status(&waiter.update_id)) {
-                (Some(Ended::Rejected(failure)), _) => Ok(Status::failed(failure.clone())),
-                (Some(Ended::Aborted(error)), _) => Err(error.clone()),
-                (None, Some(status)) if status.stage < waiter.stage => {
-                    if let Some(run) = self.runs.get_mut(key) {
-                        run.update_waiters.push(waiter);
-                    }
-                    continue;
+            let result = run.update_result(&waiter.update_id);
+            if result.as_ref().is_ok_and(|status| status.stage < waiter.stage) {
+                if let Some(run) = self.runs.get_mut(key) {
+                    run.update_waiters.push(waiter);
                 }
-                (None, Some(status)) => Ok(status),
-                (None, None) => Err(Error::not_found(format!("update {:?} not found", waiter.update_id))),
-            };
+                continue;
+            }
             let answer = self.answer(run, &waiter, result);
             self.answer_parked(waiter.call, answer);
+        }
+        if let Some(run) = self.runs.get_mut(key) {
+            run.forget_ended_updates();
         }
     }
 
@@ -97,10 +91,7 @@ impl Cluster {
     pub(in crate::cluster) fn expire_update_call(&mut self, key: RunKey, call: CallId) {
         let Some(waiter) = self.take_updater(key, call) else { return };
         let Some(run) = self.runs.get(key) else { return };
-        let result = run
-            .update_status(&waiter.update_id)
-            .ok_or_else(|| Error::not_found(format!("update {:?} not found", waiter.update_id)));
-        let answer = self.answer(run, &waiter, result);
+        let answer = self.answer(run, &waiter, run.update_result(&waiter.update_id));
         self.answer_parked(call, answer);
     }
 
@@ -132,7 +123,7 @@ impl Cluster {
     fn answer(&self, run: &Run, waiter: &Waiter, result: Result<Status, Error>) -> Answer {
         let updated = |status: Status, request_id: &str| UpdateWorkflowExecutionResponse {
             update_ref: Some(update_ref(run, &waiter.update_id)),
-            link: Some(self.update_link(run, request_id, &status)),
+            link: self.update_link(run, request_id, &status),
             outcome: status.outcome,
             stage: status.stage as i32,
         };
@@ -153,21 +144,21 @@ impl Cluster {
         }
     }
 
-    /// A link to the event that tells of the update, or to the run if there is none.
-    fn update_link(&self, run: &Run, request_id: &str, status: &Status) -> Link {
-        if let Some(outcome::Value::Failure(_)) =
-            status.outcome.as_ref().and_then(|outcome| outcome.value.as_ref())
-        {
-            return Link {
-                variant: Some(link::Variant::Workflow(link::Workflow {
-                    namespace: self.shared.namespaces.name(run.namespace).to_owned(),
-                    workflow_id: run.workflow_id.clone(),
-                    run_id: run.run_id.clone(),
-                    reason: "Update rejected".to_owned(),
-                })),
+    /// A link to the event that tells of the update, or to the run if the update has failed. One that has only been admitted
+    /// is nowhere to be found.
+    fn update_link(&self, run: &Run, request_id: &str, status: &Status) -> Option<Link> {
+        let outcome = status.outcome.as_ref().and_then(|outcome| outcome.value.as_ref());
+        if let Some(outcome::Value::Failure(_)) = outcome {
+            let workflow = link::Workflow {
+                namespace: self.shared.namespaces.name(run.namespace).to_owned(),
+                workflow_id: run.workflow_id.clone(),
+                run_id: run.run_id.clone(),
+                reason: "Update rejected".to_owned(),
             };
+            return Some(Link { variant: Some(link::Variant::Workflow(workflow)) });
         }
-        self.request_id_link(run, request_id, EventType::WorkflowExecutionUpdateAccepted)
+        let accepted = EventType::WorkflowExecutionUpdateAccepted;
+        (status.stage >= Stage::Accepted).then(|| self.request_id_link(run, request_id, accepted))
     }
 }
 

@@ -53,6 +53,8 @@ impl Transaction<'_> {
         let cause = failure.cause;
         if task.attempt == 1 {
             if task.kind == WorkflowTaskKind::Speculative {
+                // The server does not remember who has started the task.
+                task.identity.clone_from(&failure.identity);
                 self.write_virtual_events(&mut task);
             }
             self.add(Attributes::WorkflowTaskFailedEventAttributes(WorkflowTaskFailedEventAttributes {

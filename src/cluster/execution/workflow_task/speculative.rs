@@ -6,6 +6,7 @@ use super::WorkflowTaskKind;
 use crate::cluster::{
     execution::{Transaction, update::Messages},
     limits,
+    timers::Timer,
 };
 
 impl Transaction<'_> {
@@ -49,15 +50,22 @@ impl Transaction<'_> {
             && request.commands.is_empty()
             && !request.force_create_new_workflow_task
             && Messages::are_rejections(&request.messages)
-            && last_completed != 0
             && events_since <= most_events
     }
 
-    /// Ends the started workflow task without a trace. Answers the WorkflowTaskStarted event that the worker goes back to.
+    /// Ends the started workflow task without a trace. Answers the WorkflowTaskStarted event that the worker goes back to; 0 if
+    /// there is none, because a run that is held back by its start delay was updated.
     pub(in crate::cluster::execution) fn discard_workflow_task(&mut self) -> i64 {
         self.run.state.workflow_task = None;
         self.run.state.workflow_task_attempt = 1;
         self.run.state.close_attempted = false;
-        self.run.state.last_completed_started_event_id
+        let last_completed = self.run.state.last_completed_started_event_id;
+        if last_completed == 0 {
+            // The start delay goes on.
+            self.run.state.had_workflow_task = false;
+            let run = self.run.key;
+            self.arm(self.run.info.execution_time.max(self.now), Timer::FirstWorkflowTaskBackoff { run });
+        }
+        last_completed
     }
 }
