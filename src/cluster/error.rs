@@ -1,5 +1,13 @@
 //! The errors of a Temporal server: gRPC code, message and detail message.
 
+use prost::Message;
+use temporalio_common::protos::temporal::api::{
+    enums::v1::{ResourceExhaustedCause, ResourceExhaustedScope},
+    errordetails::v1::{
+        NamespaceNotFoundFailure, NotFoundFailure, ResourceExhaustedFailure,
+        WorkflowExecutionAlreadyStartedFailure, WorkflowNotReadyFailure,
+    },
+};
 use tonic::Code;
 
 /// An error as the server answers it.
@@ -15,12 +23,101 @@ pub(crate) struct Error {
 }
 
 impl Error {
+    /// An error without details.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), details: Vec::new() }
     }
 
-    pub(crate) fn unimplemented(rpc: &str) -> Self {
-        Self::new(Code::Unimplemented, format!("{rpc} is not served by temporal-sim"))
+    /// An RPC, or an option of one, that is not served. Says which.
+    pub(crate) fn unimplemented(what: &str) -> Self {
+        Self::new(Code::Unimplemented, format!("{what} is not served by temporal-sim"))
+    }
+
+    /// The request itself is wrong.
+    pub(crate) fn invalid_argument(message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidArgument, message)
+    }
+
+    /// What the request names does not exist, or no longer.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::detailed(Code::NotFound, message, "NotFoundFailure", &NotFoundFailure::default())
+    }
+
+    /// The workflow execution has a close event already.
+    pub(crate) fn already_completed() -> Self {
+        Self::not_found("workflow execution already completed")
+    }
+
+    /// A workflow task that is no longer the pending one.
+    pub(crate) fn workflow_task_not_found() -> Self {
+        Self::not_found("Workflow task not found.")
+    }
+
+    /// The namespace is not registered.
+    pub(crate) fn namespace_not_found(namespace: &str) -> Self {
+        Self::detailed(
+            Code::NotFound,
+            format!("Namespace {namespace} is not found."),
+            "NamespaceNotFoundFailure",
+            &NamespaceNotFoundFailure { namespace: namespace.to_owned() },
+        )
+    }
+
+    /// A start that the id policies refuse because of the run `run_id`.
+    pub(crate) fn already_started(
+        message: impl Into<String>,
+        start_request_id: String,
+        run_id: String,
+        first_execution_run_id: String,
+    ) -> Self {
+        let failure =
+            WorkflowExecutionAlreadyStartedFailure { start_request_id, run_id, first_execution_run_id };
+        Self::detailed(Code::AlreadyExists, message, "WorkflowExecutionAlreadyStartedFailure", &failure)
+    }
+
+    /// The state of the execution does not allow the request.
+    pub(crate) fn failed_precondition(message: impl Into<String>) -> Self {
+        Self::new(Code::FailedPrecondition, message)
+    }
+
+    /// A query or an update cannot be served by the run in its present state.
+    pub(crate) fn workflow_not_ready(message: impl Into<String>) -> Self {
+        Self::detailed(
+            Code::FailedPrecondition,
+            message,
+            "WorkflowNotReadyFailure",
+            &WorkflowNotReadyFailure::default(),
+        )
+    }
+
+    /// A limit of the server is reached; clients retry these.
+    pub(crate) fn resource_exhausted(cause: ResourceExhaustedCause, message: impl Into<String>) -> Self {
+        let failure =
+            ResourceExhaustedFailure { cause: cause as i32, scope: ResourceExhaustedScope::Namespace as i32 };
+        Self::detailed(Code::ResourceExhausted, message, "ResourceExhaustedFailure", &failure)
+    }
+
+    /// A workflow task tries to close the run, and what has just come in has to wait for it.
+    pub(crate) fn workflow_closing() -> Self {
+        Self::resource_exhausted(
+            ResourceExhaustedCause::BusyWorkflow,
+            "workflow operation can not be applied because workflow is closing",
+        )
+    }
+
+    /// An error with one detail message of the package `temporal.api.errordetails.v1`.
+    pub(crate) fn detailed(
+        code: Code,
+        message: impl Into<String>,
+        name: &str,
+        detail: &impl Message,
+    ) -> Self {
+        let detail = prost_types::Any {
+            type_url: format!("type.googleapis.com/temporal.api.errordetails.v1.{name}"),
+            value: detail.encode_to_vec(),
+            ..Default::default()
+        };
+        Self { code, message: message.into(), details: vec![detail] }
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {

@@ -9,16 +9,44 @@
 //!
 //! A call may be answered at once or much later (a long poll); either way its answer comes out of
 //! [`Cluster::poll_answer`] under the [`CallId`] that it came in with.
+//!
+//! Inside, a call goes through [`dispatch`] to a handler, which checks the request, finds the run and
+//! changes it in a transaction ([`execution`]). What follows from a transaction elsewhere is done before
+//! the next call is looked at: tasks go to [`matching`], timers are armed ([`timers`]), calls that wait for
+//! events are answered ([`reads`]).
 
+mod calls;
+mod dispatch;
 mod error;
+mod execution;
+mod limits;
+mod matching;
+mod namespaces;
+mod reads;
+mod requests;
+mod retry_policy;
+mod search_attributes;
+mod system;
+mod timers;
+mod token;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
 pub(crate) use error::Error;
 
+use self::{
+    calls::{CallContext, Calls},
+    execution::{Effect, FollowUp, RunKey, Runs, Transaction},
+    matching::Matching,
+    namespaces::Namespaces,
+    timers::{Timer, Timers},
+};
 use crate::{
     clock::Time,
-    rng::Seed,
+    rng::{Seed, Stream},
     rpc::{Request, Response},
 };
 
@@ -52,27 +80,106 @@ pub(crate) struct Call {
 /// A whole Temporal cluster.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    config: Config,
+    /// A UUID that clients are told.
+    cluster_id: String,
+    shared: Shared,
+    namespaces: Namespaces,
+    runs: Runs,
+    matching: Matching,
+    timers: Timers,
+    calls: Calls,
+    follow_ups: VecDeque<FollowUp>,
     answers: VecDeque<(CallId, Answer)>,
 }
 
-impl Cluster {
-    /// A cluster with the namespace `default` and nothing in it.
-    pub(crate) fn new(config: Config, _seed: Seed) -> Self {
-        Self { config, answers: VecDeque::new() }
+/// What all runs draw from: the configuration, numbers that never repeat, and the seed's streams.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) run_ids: Stream,
+    pub(crate) request_ids: Stream,
+    pub(crate) jitter: Stream,
+    task_id: i64,
+    stamp: u64,
+    runs: usize,
+}
+
+impl Shared {
+    /// The next `task_id` of an event.
+    fn next_task_id(&mut self) -> i64 {
+        self.task_id += 1;
+        self.task_id
     }
 
-    /// A caller asks something.
+    /// A key for the next run.
+    pub(crate) fn next_run_key(&mut self) -> RunKey {
+        self.runs += 1;
+        RunKey(self.runs - 1)
+    }
+
+    /// A number that names one thing, and nothing else in this cluster.
+    pub(crate) fn next_stamp(&mut self) -> u64 {
+        self.stamp += 1;
+        self.stamp
+    }
+}
+
+/// The namespace that every cluster has.
+const DEFAULT_NAMESPACE: &str = "default";
+
+impl Cluster {
+    /// A cluster with the namespace `default` and nothing in it.
+    pub(crate) fn new(config: Config, seed: Seed) -> Self {
+        let mut namespaces = Namespaces::default();
+        namespaces.register(DEFAULT_NAMESPACE, &mut seed.stream("namespace ids"));
+        Self {
+            cluster_id: seed.stream("cluster id").uuid(),
+            shared: Shared {
+                config,
+                run_ids: seed.stream("run ids"),
+                request_ids: seed.stream("request ids"),
+                jitter: seed.stream("workflow task backoff"),
+                task_id: 0,
+                stamp: 0,
+                runs: 0,
+            },
+            namespaces,
+            runs: Runs::default(),
+            matching: Matching::default(),
+            timers: Timers::default(),
+            calls: Calls::default(),
+            follow_ups: VecDeque::new(),
+            answers: VecDeque::new(),
+        }
+    }
+
+    /// A caller asks something. What was due before `now` happens first.
     pub(crate) fn handle_call(&mut self, now: Time, call: Call) {
-        let _ = (now, &self.config);
-        self.answers.push_back((call.id, Err(Error::unimplemented(call.request.name()))));
+        while let Some((due, timer)) = self.timers.pop_before(now) {
+            self.fire(due, timer);
+        }
+        let context = CallContext { id: call.id, deadline: call.deadline };
+        match self.dispatch(now, context, call.request) {
+            Ok(Some(response)) => self.answers.push_back((call.id, Ok(response))),
+            Ok(None) => {}
+            Err(error) => self.answers.push_back((call.id, Err(error))),
+        }
+        self.settle(now);
     }
 
     /// A caller went away without waiting for the answer.
-    pub(crate) fn handle_gone(&mut self, _now: Time, _call: CallId) {}
+    pub(crate) fn handle_gone(&mut self, now: Time, call: CallId) {
+        self.forget_call(now, call);
+        self.settle(now);
+    }
 
-    /// Time has come to [`Self::next_deadline`], or passed it.
-    pub(crate) fn handle_timeout(&mut self, _now: Time) {}
+    /// Time has come to [`Self::next_deadline`], or passed it. Whatever is due happens at the instant for
+    /// which it was due.
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
+        while let Some((due, timer)) = self.timers.pop_until(now) {
+            self.fire(due, timer);
+        }
+    }
 
     /// The next answer that is ready, in the order in which they became ready.
     pub(crate) fn poll_answer(&mut self) -> Option<(CallId, Answer)> {
@@ -81,6 +188,115 @@ impl Cluster {
 
     /// When [`Self::handle_timeout`] wants to be called; `None` if nothing is going to happen by itself.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        None
+        self.timers.next_deadline()
+    }
+
+    /// Changes a run. Whatever `body` answers, what it has written is committed; so it looks at all
+    /// preconditions before it writes anything.
+    ///
+    /// # Errors
+    ///
+    /// Those of `body`, and NOT_FOUND if the run has been deleted.
+    fn transact<T>(
+        &mut self,
+        now: Time,
+        run: RunKey,
+        body: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let found = self.runs.get_mut(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
+        let mut transaction = Transaction::begin(now, found, &mut self.shared);
+        let outcome = body(&mut transaction);
+        let effects = transaction.commit();
+        self.apply(effects);
+        self.wake_readers(run);
+        outcome
+    }
+
+    /// Does what a transaction leaves to be done.
+    fn apply(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Arm(deadline, timer) => self.timers.arm(deadline, timer),
+                Effect::NewRun(run) => self.runs.insert(*run),
+                Effect::FollowUp(step) => self.follow_ups.push_back(step),
+            }
+        }
+    }
+
+    /// Takes the steps that follow from what happened, until there are no more.
+    fn settle(&mut self, now: Time) {
+        while let Some(step) = self.follow_ups.pop_front() {
+            match step {
+                FollowUp::DispatchWorkflowTask { run, stamp } => self.dispatch_workflow_task(now, run, stamp),
+                FollowUp::DispatchActivityTask { run, scheduled_event_id, attempt, stamp } => {
+                    self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
+                }
+                FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
+            }
+        }
+        let Self { timers, runs, calls, .. } = self;
+        timers.drop_dead(|timer| is_live(runs, calls, timer));
+    }
+
+    /// A timer has come due.
+    fn fire(&mut self, now: Time, timer: Timer) {
+        if is_live(&self.runs, &self.calls, timer) {
+            match timer {
+                Timer::UserTimer { run, .. } => self.fire_user_timers(now, run),
+                Timer::ActivityTimeout { run, .. } => self.fire_activity_timeouts(now, run),
+                Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
+                    self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
+                }
+                Timer::WorkflowTaskScheduleToStart { run, .. } => {
+                    self.change(now, run, |tx| tx.time_out_scheduled_workflow_task());
+                }
+                Timer::WorkflowTaskStartToClose { run, .. } => {
+                    self.change(now, run, |tx| tx.time_out_started_workflow_task());
+                }
+                Timer::FirstWorkflowTaskBackoff { run } => {
+                    self.change(now, run, |tx| tx.need_workflow_task());
+                }
+                Timer::RunTimeout { run } => self.time_out_run(now, run),
+                Timer::CallExpiry { call } => self.expire_call(now, call),
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Changes a run that is known to exist, in a way that cannot be refused.
+    fn change(&mut self, now: Time, run: RunKey, body: impl FnOnce(&mut Transaction<'_>)) {
+        let changed = self.transact(now, run, |tx| {
+            body(tx);
+            Ok(())
+        });
+        debug_assert!(changed.is_ok(), "the run exists");
+    }
+}
+
+/// Whether a timer still means something. A timer for which this is `false` will never mean anything again.
+fn is_live(runs: &Runs, calls: &Calls, timer: Timer) -> bool {
+    let open = |run| runs.get(run).filter(|run| run.is_running());
+    match timer {
+        Timer::UserTimer { run, started_event_id } => {
+            open(run).is_some_and(|run| execution::timer::is_pending(run, started_event_id))
+        }
+        Timer::ActivityTimeout { run, scheduled_event_id, attempt, stamp, timeout } => {
+            open(run).is_some_and(|run| {
+                execution::activity::timeout_is_live(run, scheduled_event_id, attempt, stamp, timeout)
+            })
+        }
+        Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => open(run)
+            .is_some_and(|run| execution::activity::retry_is_live(run, scheduled_event_id, attempt, stamp)),
+        Timer::WorkflowTaskScheduleToStart { run, stamp, .. } => open(run)
+            .and_then(|run| run.state.workflow_task.as_ref())
+            .is_some_and(|task| task.stamp == stamp && !task.is_started()),
+        Timer::WorkflowTaskStartToClose { run, stamp, .. } => open(run)
+            .and_then(|run| run.state.workflow_task.as_ref())
+            .is_some_and(|task| task.stamp == stamp && task.is_started()),
+        Timer::FirstWorkflowTaskBackoff { run } => {
+            open(run).is_some_and(|run| run.state.waits_for_first_workflow_task())
+        }
+        Timer::RunTimeout { run } => open(run).is_some(),
+        Timer::CallExpiry { call } => calls.contains(call),
     }
 }

@@ -1,0 +1,152 @@
+//! Calls that wait for their answer.
+
+use std::collections::BTreeMap;
+
+use super::{
+    CallId, Cluster, Error,
+    execution::RunKey,
+    limits,
+    matching::{QueueName, TaskKind},
+    timers::Timer,
+};
+use crate::{
+    clock::Time,
+    rpc::{Request, Response},
+};
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse,
+};
+
+/// What is known about a call besides what it asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CallContext {
+    /// The name under which the answer comes out.
+    pub(crate) id: CallId,
+    /// When the caller stops waiting; `None` if it waits for ever.
+    pub(crate) deadline: Option<Time>,
+}
+
+/// What a handler answers at once: a response, an error, or `None` if it has parked the call.
+pub(crate) type Reply = Result<Option<Response>, Error>;
+
+/// A response as a handler answers it.
+pub(crate) fn reply<R: Into<Response>>(response: R) -> Reply {
+    Ok(Some(response.into()))
+}
+
+/// What a parked call waits for.
+#[derive(Debug, Clone)]
+pub(crate) enum Parked {
+    /// A task.
+    Poll(QueueName),
+    /// More of a history.
+    History(super::reads::HistoryWait),
+    /// The answer to a query.
+    Query(RunKey),
+}
+
+/// The parked calls.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    parked: BTreeMap<CallId, Parked>,
+}
+
+impl Calls {
+    /// Whether a call is parked.
+    pub(crate) fn contains(&self, call: CallId) -> bool {
+        self.parked.contains_key(&call)
+    }
+
+    /// What a call waits for.
+    pub(crate) fn get(&self, call: CallId) -> Option<&Parked> {
+        self.parked.get(&call)
+    }
+
+    /// All parked calls.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (CallId, &Parked)> {
+        self.parked.iter().map(|(&call, parked)| (call, parked))
+    }
+}
+
+impl Cluster {
+    /// Parks a call until [`Self::answer_parked`] or, if long polls expire, for the `longest` time.
+    pub(super) fn park(
+        &mut self,
+        now: Time,
+        context: CallContext,
+        longest: std::time::Duration,
+        parked: Parked,
+    ) {
+        if self.shared.config.long_polls_expire {
+            let mut end = now + longest;
+            if let Some(deadline) = context.deadline {
+                end = end.min(now + deadline.since(now).saturating_sub(limits::LONG_POLL_TAIL));
+            }
+            self.timers.arm(end, Timer::CallExpiry { call: context.id });
+        }
+        self.calls.parked.insert(context.id, parked);
+    }
+
+    /// Parks a call until [`Self::answer_parked`], with an expiry at `deadline` whatever the configuration.
+    pub(super) fn park_until(&mut self, context: CallContext, deadline: Option<Time>, parked: Parked) {
+        if let Some(deadline) = deadline {
+            self.timers.arm(deadline, Timer::CallExpiry { call: context.id });
+        }
+        self.calls.parked.insert(context.id, parked);
+    }
+
+    /// Answers a call that is parked. If it is not, nothing happens.
+    pub(super) fn answer_parked(&mut self, call: CallId, answer: Result<Response, Error>) {
+        if self.calls.parked.remove(&call).is_some() {
+            self.answers.push_back((call, answer));
+        }
+    }
+
+    /// Forgets a call whose caller went away.
+    pub(super) fn forget_call(&mut self, now: Time, call: CallId) {
+        match self.calls.parked.remove(&call) {
+            Some(Parked::Poll(queue)) => {
+                self.matching.remove_poller(&queue, call, now);
+            }
+            Some(Parked::History(wait)) => self.stop_waiting(wait.run, call),
+            Some(Parked::Query(run)) => self.forget_query(now, run, call),
+            None => {}
+        }
+    }
+
+    /// A parked call has waited for as long as it may.
+    pub(super) fn expire_call(&mut self, now: Time, call: CallId) {
+        match self.calls.get(call).cloned() {
+            Some(Parked::Poll(queue)) => {
+                self.matching.remove_poller(&queue, call, now);
+                let empty: Response = match queue.kind {
+                    TaskKind::Workflow => PollWorkflowTaskQueueResponse::default().into(),
+                    TaskKind::Activity => PollActivityTaskQueueResponse::default().into(),
+                };
+                self.answer_parked(call, Ok(empty));
+            }
+            Some(Parked::History(wait)) => {
+                self.stop_waiting(wait.run, call);
+                let answer = self.empty_history(&wait);
+                self.answer_parked(call, answer);
+            }
+            Some(Parked::Query(run)) => self.expire_query(now, run, call),
+            None => {}
+        }
+    }
+
+    /// Whether the caller of a long poll is going to wait for long enough.
+    pub(super) fn check_long_poll_deadline(now: Time, context: CallContext) -> Result<(), Error> {
+        match context.deadline {
+            Some(deadline) if deadline.since(now) < limits::LONG_POLL_MINIMUM => {
+                Err(Error::failed_precondition("Context timeout is too short."))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The name of an RPC, for errors.
+pub(super) fn not_served(request: &Request) -> Reply {
+    Err(Error::unimplemented(request.name()))
+}

@@ -1,0 +1,41 @@
+//! Which handler answers which RPC.
+
+use super::{
+    Cluster,
+    calls::{CallContext, Reply, not_served, reply},
+};
+use crate::{clock::Time, rpc::Request};
+
+impl Cluster {
+    /// Has the handler of the request answer it, or park it.
+    pub(super) fn dispatch(&mut self, now: Time, context: CallContext, request: Request) -> Reply {
+        match request {
+            Request::GetSystemInfo(_) => reply(self.get_system_info()),
+            Request::GetClusterInfo(_) => reply(self.get_cluster_info()),
+            Request::DescribeNamespace(request) => reply(self.describe_namespace(*request)?),
+
+            Request::PollWorkflowTaskQueue(request) => self.poll_workflow_task_queue(now, context, *request),
+            Request::RespondWorkflowTaskCompleted(request) => {
+                reply(self.respond_workflow_task_completed(now, *request)?)
+            }
+
+            request @ (Request::QueryWorkflow(_) | Request::RespondQueryTaskCompleted(_)) => {
+                self.dispatch_query_request(now, context, request)
+            }
+            request @ (Request::PollActivityTaskQueue(_)
+            | Request::RecordActivityTaskHeartbeat(_)
+            | Request::RecordActivityTaskHeartbeatById(_)
+            | Request::RespondActivityTaskCompleted(_)
+            | Request::RespondActivityTaskCompletedById(_)
+            | Request::RespondActivityTaskFailed(_)
+            | Request::RespondActivityTaskFailedById(_)
+            | Request::RespondActivityTaskCanceled(_)
+            | Request::RespondActivityTaskCanceledById(_)
+            | Request::PauseActivity(_)
+            | Request::UnpauseActivity(_)
+            | Request::ResetActivity(_)
+            | Request::UpdateActivityOptions(_)) => self.dispatch_activity_request(now, context, request),
+            request => not_served(&request),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Search attributes and memo of a running workflow.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use prost::Message as _;
+use temporalio_common::protos::temporal::api::{
+    command::v1::{
+        ModifyWorkflowPropertiesCommandAttributes, UpsertWorkflowSearchAttributesCommandAttributes,
+    },
+    common::v1::Payload,
+    enums::v1::WorkflowTaskFailedCause as Cause,
+    history::v1::{
+        UpsertWorkflowSearchAttributesEventAttributes, WorkflowPropertiesModifiedEventAttributes,
+        history_event::Attributes,
+    },
+    sdk::v1::UserMetadata,
+};
+
+use super::{
+    Event, Transaction,
+    completed::{CommandFailure, Completion},
+};
+use crate::cluster::{limits, search_attributes};
+
+/// The UpsertWorkflowSearchAttributes command.
+pub(crate) fn upsert_search_attributes(
+    tx: &mut Transaction<'_>,
+    completion: &mut Completion,
+    attributes: Option<UpsertWorkflowSearchAttributesCommandAttributes>,
+    user_metadata: Option<UserMetadata>,
+) -> Result<(), CommandFailure> {
+    const CAUSE: Cause = Cause::BadSearchAttributes;
+    let refuse = |message: &str| CommandFailure::new(CAUSE, message);
+    let attributes = attributes.ok_or_else(|| {
+        refuse(
+            "UpsertWorkflowSearchAttributesCommandAttributes is not set on \
+             UpsertWorkflowSearchAttributesCommand.",
+        )
+    })?;
+    let mut upserted = attributes
+        .search_attributes
+        .ok_or_else(|| refuse("SearchAttributes is not set on UpsertWorkflowSearchAttributesCommand."))?;
+    if upserted.indexed_fields.is_empty() {
+        return Err(refuse("IndexedFields is not set on UpsertWorkflowSearchAttributesCommand."));
+    }
+    search_attributes::check(&mut upserted).map_err(|error| refuse(&error.message))?;
+    merge(&mut tx.run.state.search_attributes, &upserted.indexed_fields, |payload| {
+        search_attributes::is_nil(payload)
+    });
+    let event = UpsertWorkflowSearchAttributesEventAttributes {
+        workflow_task_completed_event_id: completion.completed_event_id,
+        search_attributes: Some(upserted),
+    };
+    tx.add_event(
+        Event::new(Attributes::UpsertWorkflowSearchAttributesEventAttributes(event))
+            .user_metadata(user_metadata),
+    );
+    Ok(())
+}
+
+/// The ModifyWorkflowProperties command, which changes the memo.
+pub(crate) fn modify_properties(
+    tx: &mut Transaction<'_>,
+    completion: &mut Completion,
+    attributes: Option<ModifyWorkflowPropertiesCommandAttributes>,
+    user_metadata: Option<UserMetadata>,
+) -> Result<(), CommandFailure> {
+    const CAUSE: Cause = Cause::BadModifyWorkflowPropertiesAttributes;
+    let attributes = attributes.ok_or_else(|| {
+        CommandFailure::new(
+            CAUSE,
+            "ModifyWorkflowPropertiesCommandAttributes is not set on ModifyWorkflowPropertiesCommand.",
+        )
+    })?;
+    let memo = attributes.upserted_memo.ok_or_else(|| {
+        CommandFailure::new(CAUSE, "UpsertedMemo is not set on ModifyWorkflowPropertiesCommand.")
+    })?;
+    if memo.encoded_len() > limits::MEMO_SIZE {
+        return Err(CommandFailure::terminate(
+            CAUSE,
+            "ModifyWorkflowPropertiesCommandAttributes exceeds size limit.",
+        ));
+    }
+    merge(&mut tx.run.state.memo, &memo.fields, is_nil);
+    let event = WorkflowPropertiesModifiedEventAttributes {
+        workflow_task_completed_event_id: completion.completed_event_id,
+        upserted_memo: Some(memo),
+    };
+    tx.add_event(
+        Event::new(Attributes::WorkflowPropertiesModifiedEventAttributes(event)).user_metadata(user_metadata),
+    );
+    Ok(())
+}
+
+/// Sets the fields that have a value and removes those that have none.
+fn merge(
+    fields: &mut Arc<BTreeMap<String, Payload>>,
+    upserted: &HashMap<String, Payload>,
+    removes: impl Fn(&Payload) -> bool,
+) {
+    let fields = Arc::make_mut(fields);
+    for (key, payload) in upserted {
+        if removes(payload) {
+            fields.remove(key);
+        } else {
+            fields.insert(key.clone(), payload.clone());
+        }
+    }
+}
+
+/// Whether a payload stands for no value at all, so that it removes a field of a memo.
+pub(crate) fn is_nil(payload: &Payload) -> bool {
+    payload.data.is_empty() || payload.data == b"null"
+}

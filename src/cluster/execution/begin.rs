@@ -1,0 +1,127 @@
+//! The beginning of a run.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use temporalio_common::protos::temporal::api::{
+    common::v1::{Link, Payload},
+    enums::v1::{EventType, WorkflowExecutionStatus},
+    history::v1::{WorkflowExecutionStartedEventAttributes, history_event::Attributes},
+    sdk::v1::UserMetadata,
+};
+
+use super::{
+    Effect, Event, ExecutionInfo, History, MutableState, Pending, Run, Transaction, query,
+    state::AttachedRequest,
+};
+use crate::{
+    clock::{self, Time},
+    cluster::{Shared, namespaces::NamespaceKey, timers::Timer},
+};
+
+/// What a run begins with.
+#[derive(Debug, Clone)]
+pub(crate) struct RunSpec {
+    pub(crate) namespace: NamespaceKey,
+    pub(crate) run_id: String,
+    /// The attributes of the first event, complete.
+    pub(crate) started: WorkflowExecutionStartedEventAttributes,
+    pub(crate) user_metadata: Option<UserMetadata>,
+    pub(crate) links: Vec<Link>,
+    /// Makes a repeated start harmless.
+    pub(crate) create_request_id: String,
+}
+
+/// Begins a run: its first event, its timeouts, and then what `first` adds in the same transaction.
+pub(crate) fn begin_run(
+    now: Time,
+    shared: &mut Shared,
+    spec: RunSpec,
+    first: impl FnOnce(&mut Transaction<'_>),
+) -> (Run, Vec<Effect>) {
+    let started = &spec.started;
+    let backoff = clock::duration(started.first_workflow_task_backoff.as_ref());
+    let execution_time = now + backoff;
+    let run_timeout = clock::duration(started.workflow_run_timeout.as_ref());
+    let execution_expiration = started.workflow_execution_expiration_time.as_ref().map(Time::from_proto);
+    let run_expiration = (!run_timeout.is_zero()).then(|| execution_time + run_timeout);
+    let run_expiration = run_expiration.into_iter().chain(execution_expiration).min();
+    let fields = |fields: Option<&std::collections::HashMap<String, Payload>>| -> Arc<BTreeMap<_, _>> {
+        Arc::new(fields.into_iter().flatten().map(|(key, payload)| (key.clone(), payload.clone())).collect())
+    };
+    let start_request =
+        AttachedRequest { event_type: EventType::WorkflowExecutionStarted, event_id: Some(1) };
+    let mut run = Run {
+        key: shared.next_run_key(),
+        namespace: spec.namespace,
+        workflow_id: started.workflow_id.clone(),
+        run_id: spec.run_id,
+        info: ExecutionInfo {
+            first_execution_run_id: started.first_execution_run_id.clone(),
+            task_queue: started.task_queue.as_ref().map(|queue| queue.name.clone()).unwrap_or_default(),
+            start_time: now,
+            original_start_time: now,
+            execution_time,
+            execution_expiration,
+            run_expiration,
+            run_timeout,
+            workflow_task_timeout: clock::duration(started.workflow_task_timeout.as_ref()),
+            user_metadata: spec.user_metadata.clone(),
+            create_request_id: spec.create_request_id.clone(),
+        },
+        state: MutableState {
+            status: WorkflowExecutionStatus::Running,
+            close_time: None,
+            workflow_task: None,
+            workflow_task_attempt: 1,
+            had_workflow_task: false,
+            last_completed_started_event_id: 0,
+            sticky: None,
+            close_attempted: false,
+            cancel_requested: false,
+            signal_count: 0,
+            memo: fields(started.memo.as_ref().map(|memo| &memo.fields)),
+            search_attributes: fields(
+                started.search_attributes.as_ref().map(|attributes| &attributes.indexed_fields),
+            ),
+            auto_reset_points: Arc::new(
+                started
+                    .prev_auto_reset_points
+                    .as_ref()
+                    .map(|points| points.points.clone())
+                    .unwrap_or_default(),
+            ),
+            request_ids: Arc::new([(spec.create_request_id, start_request)].into()),
+            buffered: Vec::new(),
+        },
+        history: History::default(),
+        activities: Pending::default(),
+        activity_ids: Pending::default(),
+        timers: Pending::default(),
+        timer_ids: Pending::default(),
+        queries: query::PendingQueries::default(),
+        signal_request_ids: Default::default(),
+        waiting: Vec::new(),
+    };
+    let key = run.key;
+    let mut transaction = Transaction::begin(now, &mut run, shared);
+    let event = Event::new(Attributes::WorkflowExecutionStartedEventAttributes(spec.started));
+    transaction.add_event(event.user_metadata(spec.user_metadata).links(spec.links));
+    if let Some(expiration) = run_expiration {
+        transaction.arm(expiration, Timer::RunTimeout { run: key });
+    }
+    if !backoff.is_zero() {
+        transaction.arm(execution_time, Timer::FirstWorkflowTaskBackoff { run: key });
+    }
+    first(&mut transaction);
+    let effects = transaction.commit();
+    (run, effects)
+}
+
+impl Transaction<'_> {
+    /// Schedules the first workflow task of a run, unless something holds it back.
+    pub(crate) fn schedule_first_workflow_task(&mut self) {
+        if self.run.info.execution_time <= self.now {
+            self.need_workflow_task();
+        }
+    }
+}

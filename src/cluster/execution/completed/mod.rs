@@ -1,0 +1,270 @@
+//! RespondWorkflowTaskCompleted: a worker answers a workflow task with commands.
+//!
+//! Either all commands take effect, or none: the first one that is refused fails the workflow task, and
+//! whatever the ones before it did is taken back.
+
+mod commands;
+mod failure;
+mod reset_points;
+
+pub(crate) use failure::CommandFailure;
+
+use temporalio_common::protos::temporal::api::{
+    command::v1::Command,
+    common::v1::WorkerVersionStamp,
+    enums::v1::CommandType,
+    history::v1::WorkflowTaskCompletedEventAttributes,
+    workflowservice::v1::{RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse},
+};
+
+use super::{
+    FollowUp, Run, RunKey, Transaction,
+    workflow_task::{Sticky, WorkflowTaskKind},
+};
+use crate::{
+    clock::{self, Time},
+    cluster::{Cluster, error::Error, limits, token::WorkflowTaskToken},
+};
+
+/// The request id of a workflow task that is started in the answer to the one before it.
+const INLINE_REQUEST_ID: &str = "request-from-RespondWorkflowTaskCompleted";
+
+/// What the commands of one completion share.
+#[derive(Debug, Default)]
+pub(crate) struct Completion {
+    /// The id of the WorkflowTaskCompleted event, which every event of a command carries.
+    pub(crate) completed_event_id: i64,
+    /// Who completed the workflow task.
+    pub(crate) identity: String,
+    /// Whether the run has events that the worker has not seen, so that it must not close the run.
+    pub(crate) has_buffered_events: bool,
+    /// Whether a command had a result that the workflow has to see at once.
+    pub(crate) needs_workflow_task: bool,
+    /// The activities that are to be started in the answer, by the id of their scheduled event.
+    pub(crate) eager_activities: Vec<i64>,
+}
+
+/// What is left to do for a completion that is committed.
+#[derive(Debug, Default)]
+struct Outcome {
+    completion: Completion,
+    /// Whether the answer carries the next workflow task.
+    inline: bool,
+}
+
+impl Cluster {
+    /// A worker completes a workflow task.
+    pub(in crate::cluster) fn respond_workflow_task_completed(
+        &mut self,
+        now: Time,
+        mut request: RespondWorkflowTaskCompletedRequest,
+    ) -> Result<RespondWorkflowTaskCompletedResponse, Error> {
+        let run = self.run_of_workflow_task(&request.namespace, &request.task_token)?;
+        if request.versioning_behavior != 0 && request.deployment_options.is_none() {
+            return Err(Error::invalid_argument(
+                "deployment options must be set when versioning behavior is specified",
+            ));
+        }
+        if !request.messages.is_empty() {
+            return Err(Error::unimplemented("RespondWorkflowTaskCompleted with messages (updates)"));
+        }
+        check_command_sequence(&request.commands)?;
+        let query_results = std::mem::take(&mut request.query_results);
+        let outcome = self.transact(now, run, |tx| complete(tx, request));
+        if outcome.is_ok() {
+            self.take_query_results(now, run, query_results);
+            self.follow_ups.push_back(FollowUp::DispatchQueries { run });
+        }
+        let outcome = outcome?;
+        let mut response = RespondWorkflowTaskCompletedResponse {
+            activity_tasks: self.eager_activity_tasks(now, run, &outcome.completion),
+            ..Default::default()
+        };
+        if outcome.inline
+            && let Some(found) = self.runs.get(run)
+            && let Some(mut task) = self.workflow_task_response(found, true)
+        {
+            self.attach_queries(run, &mut task);
+            response.workflow_task = Some(task);
+        }
+        Ok(response)
+    }
+
+    /// The run whose started workflow task a token names.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT if the token is none, NOT_FOUND if the task is over.
+    pub(in crate::cluster) fn run_of_workflow_task(
+        &self,
+        namespace: &str,
+        token: &[u8],
+    ) -> Result<RunKey, Error> {
+        let token = WorkflowTaskToken::decode(token)?;
+        let run = self.run_of_token(namespace, &token.namespace_id, &token.workflow_id, &token.run_id)?;
+        if is_current(run, &token) { Ok(run.key) } else { Err(Error::workflow_task_not_found()) }
+    }
+
+    /// The run that a token of any kind names.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT if the token is of another namespace, NOT_FOUND if the run does not exist.
+    pub(in crate::cluster) fn run_of_token(
+        &self,
+        namespace: &str,
+        namespace_id: &str,
+        workflow_id: &str,
+        run_id: &str,
+    ) -> Result<&Run, Error> {
+        let of_token = self
+            .namespaces
+            .by_id(namespace_id)
+            .ok_or_else(|| Error::invalid_argument("Error deserializing task token."))?;
+        if !namespace.is_empty() && of_token.name != namespace {
+            return Err(Error::invalid_argument(
+                "Operation requested with a token from a different namespace.",
+            ));
+        }
+        self.runs.find(self.namespaces.find(&of_token.name)?, workflow_id, run_id)
+    }
+}
+
+/// Whether the token is of the workflow task that a worker has at this moment.
+pub(super) fn is_current(run: &Run, token: &WorkflowTaskToken) -> bool {
+    run.is_running()
+        && run.state.workflow_task.as_ref().is_some_and(|task| {
+            task.is_started() && task.stamp == token.stamp && task.started_event_id == token.started_event_id
+        })
+}
+
+/// Does what the request asks, in the transaction of the run.
+fn complete(
+    tx: &mut Transaction<'_>,
+    mut request: RespondWorkflowTaskCompletedRequest,
+) -> Result<Outcome, Error> {
+    let task = tx.run.state.workflow_task.as_ref().ok_or_else(Error::workflow_task_not_found)?;
+    let attempt = task.attempt;
+    let original_scheduled_time = task.original_scheduled_time;
+    let heartbeats = request.force_create_new_workflow_task && request.commands.is_empty();
+    if heartbeats && tx.now > original_scheduled_time + limits::WORKFLOW_TASK_HEARTBEATS {
+        tx.time_out_started_workflow_task();
+        return Err(Error::not_found("workflow task heartbeat timeout"));
+    }
+
+    let savepoint = tx.savepoint();
+    tx.run.state.sticky = sticky(&request);
+    let has_buffered_events = !tx.run.state.buffered.is_empty();
+    let completed_event_id = tx
+        .complete_workflow_task(completed_attributes(&mut request))
+        .ok_or_else(Error::workflow_task_not_found)?;
+    tx.track_worker(&request, completed_event_id);
+    let mut completion = Completion {
+        completed_event_id,
+        identity: std::mem::take(&mut request.identity),
+        has_buffered_events,
+        ..Default::default()
+    };
+    for command in std::mem::take(&mut request.commands) {
+        if !tx.run.is_running() {
+            break;
+        }
+        if let Err(refused) = commands::apply(tx, &mut completion, command) {
+            tx.roll_back(savepoint);
+            return Err(refused.fail_workflow_task(tx, attempt, completion.identity));
+        }
+    }
+    tx.release(savepoint);
+
+    let needs_workflow_task = request.force_create_new_workflow_task
+        || completion.needs_workflow_task
+        || !tx.run.state.buffered.is_empty();
+    let mut inline = false;
+    if needs_workflow_task && tx.run.is_running() {
+        tx.schedule_workflow_task_of(WorkflowTaskKind::Normal, heartbeats.then_some(original_scheduled_time));
+        inline = request.return_new_workflow_task;
+        if inline {
+            tx.start_workflow_task(INLINE_REQUEST_ID.to_owned(), &completion.identity);
+        } else {
+            tx.dispatch_workflow_task();
+        }
+    }
+    Ok(Outcome { completion, inline })
+}
+
+/// The queue where the worker wants the run's next workflow tasks; without one it does not cache the run.
+fn sticky(request: &RespondWorkflowTaskCompletedRequest) -> Option<Sticky> {
+    let attributes = request.sticky_attributes.as_ref()?;
+    let queue = attributes.worker_task_queue.as_ref().filter(|queue| !queue.name.is_empty())?;
+    Some(Sticky {
+        queue: queue.name.clone(),
+        schedule_to_start_timeout: clock::duration(attributes.schedule_to_start_timeout.as_ref()),
+    })
+}
+
+fn completed_attributes(
+    request: &mut RespondWorkflowTaskCompletedRequest,
+) -> WorkflowTaskCompletedEventAttributes {
+    let deployment = request.deployment_options.as_ref();
+    WorkflowTaskCompletedEventAttributes {
+        identity: request.identity.clone(),
+        binary_checksum: request.binary_checksum.clone(),
+        worker_version: request.worker_version_stamp.clone(),
+        sdk_metadata: request.sdk_metadata.take(),
+        metering_metadata: request.metering_metadata.take(),
+        worker_deployment_name: deployment.map(|options| options.deployment_name.clone()).unwrap_or_default(),
+        versioning_behavior: request.versioning_behavior,
+        ..Default::default()
+    }
+}
+
+/// The build id that a worker says it is.
+fn build_id(stamp: Option<&WorkerVersionStamp>) -> &str {
+    stamp.map_or("", |stamp| &stamp.build_id)
+}
+
+/// A command that closes the run has to be the last one. A worker that gets this wrong is told so, and
+/// keeps its workflow task.
+fn check_command_sequence(commands: &[Command]) -> Result<(), Error> {
+    let mut closing = None;
+    for (index, command) in commands.iter().enumerate() {
+        match CommandType::try_from(command.command_type) {
+            Err(_) => {
+                return Err(Error::invalid_argument(format!(
+                    "unknown command type: {}",
+                    command.command_type
+                )));
+            }
+            Ok(CommandType::Unspecified) => {
+                return Err(Error::invalid_argument("unknown command type: Unspecified"));
+            }
+            Ok(
+                kind @ (CommandType::CompleteWorkflowExecution
+                | CommandType::FailWorkflowExecution
+                | CommandType::CancelWorkflowExecution
+                | CommandType::ContinueAsNewWorkflowExecution),
+            ) if index + 1 < commands.len() && closing.is_none() => closing = Some(kind),
+            Ok(_) => {}
+        }
+    }
+    let Some(closing) = closing else { return Ok(()) };
+    let name = |kind: CommandType| camel_case(kind.as_str_name(), "COMMAND_TYPE_");
+    let sequence: Vec<_> = commands.iter().map(|command| name(command.command_type())).collect();
+    Err(Error::invalid_argument(format!(
+        "invalid command sequence: [{}], command {} must be the last command.",
+        sequence.join(", "),
+        name(closing)
+    )))
+}
+
+/// `COMMAND_TYPE_START_TIMER` without its prefix as `StartTimer`, the way the server spells it in errors.
+pub(crate) fn camel_case(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix)
+        .unwrap_or(name)
+        .split('_')
+        .flat_map(|word| {
+            let (first, rest) = word.split_at(word.len().min(1));
+            [first.to_owned(), rest.to_lowercase()]
+        })
+        .collect()
+}

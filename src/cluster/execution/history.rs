@@ -1,0 +1,122 @@
+//! The event history of a run.
+
+use prost::Message;
+use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
+
+/// The events of a run, numbered from 1, and the batches in which they were written.
+///
+/// Pages of a history never split a batch.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    events: Vec<HistoryEvent>,
+    /// The index of the first event of each batch.
+    batches: Vec<usize>,
+    /// Whether the last batch still grows.
+    open: bool,
+    size: usize,
+}
+
+/// How much of a history there was at some moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    events: usize,
+    batches: usize,
+    open: bool,
+    size: usize,
+}
+
+impl History {
+    /// The id of the event that will be written next.
+    pub(crate) fn next_event_id(&self) -> i64 {
+        self.events.len() as i64 + 1
+    }
+
+    /// The size of all events in bytes, as they are encoded.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The first event.
+    pub(crate) fn first(&self) -> Option<&HistoryEvent> {
+        self.events.first()
+    }
+
+    /// The last event.
+    pub(crate) fn last(&self) -> Option<&HistoryEvent> {
+        self.events.last()
+    }
+
+    /// The event of an id.
+    pub(crate) fn get(&self, event_id: i64) -> Option<&HistoryEvent> {
+        self.events.get(usize::try_from(event_id.checked_sub(1)?).ok()?)
+    }
+
+    /// The events with ids from `first` on.
+    pub(crate) fn since(&self, first: i64) -> &[HistoryEvent] {
+        let index = usize::try_from(first.saturating_sub(1)).unwrap_or(0);
+        self.events.get(index..).unwrap_or_default()
+    }
+
+    /// The events from `first` to the end of the `count`th batch from there, but none with an id of `end`
+    /// or more; and whether `count` was what ended it.
+    pub(crate) fn page(&self, first: i64, end: i64, count: usize) -> (&[HistoryEvent], bool) {
+        let from = usize::try_from(first.saturating_sub(1)).unwrap_or(0).min(self.events.len());
+        let limit = usize::try_from(end.saturating_sub(1)).unwrap_or(0).clamp(from, self.events.len());
+        let batch = self.batches.partition_point(|&start| start <= from);
+        let to = match count {
+            0 => from,
+            // `batch` is the batch after the one that `from` is in.
+            count => self.batches.get(batch + count - 1).copied().unwrap_or(self.events.len()),
+        };
+        let full =
+            self.batches[batch.min(self.batches.len())..].iter().filter(|&&start| start < limit).count()
+                + usize::from(from < limit)
+                >= count;
+        (&self.events[from..to.clamp(from, limit)], full)
+    }
+
+    /// The events from `last` down to the start of the `count`th batch, newest first; and whether `count`
+    /// was what ended it.
+    pub(crate) fn page_backwards(
+        &self,
+        last: i64,
+        count: usize,
+    ) -> (impl Iterator<Item = &HistoryEvent>, bool) {
+        let to = usize::try_from(last).unwrap_or(0).min(self.events.len());
+        let batches = self.batches.partition_point(|&start| start < to);
+        let from = match batches.checked_sub(count) {
+            Some(batch) => self.batches.get(batch).copied().unwrap_or(to).min(to),
+            None => 0,
+        };
+        (self.events[from..to].iter().rev(), batches >= count)
+    }
+
+    /// Writes an event at the end of the open batch, or of a batch of its own. It has its id already.
+    pub(super) fn append(&mut self, event: HistoryEvent) {
+        debug_assert_eq!(event.event_id, self.next_event_id(), "event ids are contiguous");
+        if !self.open {
+            self.batches.push(self.events.len());
+            self.open = true;
+        }
+        self.size += event.encoded_len();
+        self.events.push(event);
+    }
+
+    /// Ends the open batch.
+    pub(super) fn close_batch(&mut self) {
+        self.open = false;
+    }
+
+    /// Remembers how much there is.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { events: self.events.len(), batches: self.batches.len(), open: self.open, size: self.size }
+    }
+
+    /// Removes what was written since.
+    pub(super) fn roll_back(&mut self, mark: Mark) {
+        self.events.truncate(mark.events);
+        self.batches.truncate(mark.batches);
+        self.open = mark.open;
+        self.size = mark.size;
+    }
+}

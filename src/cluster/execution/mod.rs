@@ -1,0 +1,94 @@
+//! Workflow executions: runs, their mutable state and their event histories.
+//!
+//! Everything that changes a run happens in a [`Transaction`]: preconditions first, then events, then, if
+//! something happened that the workflow has to see, a workflow task. What has to happen elsewhere because
+//! of it (a task to dispatch, a timer to arm, a next run) leaves the transaction as an [`Effect`].
+
+mod attributes;
+mod begin;
+mod chain;
+mod close;
+mod history;
+mod info;
+mod marker;
+mod pending;
+mod runs;
+mod state;
+mod transaction;
+
+pub(crate) mod activity;
+pub(crate) mod completed;
+pub(crate) mod query;
+pub(crate) mod timer;
+pub(crate) mod workflow_task;
+
+pub(crate) use begin::{RunSpec, begin_run};
+pub(crate) use history::History;
+pub(crate) use info::ExecutionInfo;
+pub(crate) use pending::Pending;
+pub(crate) use runs::Runs;
+pub(crate) use state::MutableState;
+pub(crate) use transaction::{BUFFERED_EVENT_ID, Effect, Event, FollowUp, Transaction};
+
+use std::collections::BTreeSet;
+
+use temporalio_common::protos::temporal::api::{
+    common::v1::WorkflowExecution,
+    enums::v1::WorkflowExecutionStatus,
+    history::v1::{WorkflowExecutionStartedEventAttributes, history_event::Attributes},
+};
+
+use super::{CallId, namespaces::NamespaceKey};
+
+/// Names one run inside the cluster. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RunKey(pub(crate) usize);
+
+/// One run of a workflow execution.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) key: RunKey,
+    pub(crate) namespace: NamespaceKey,
+    pub(crate) workflow_id: String,
+    pub(crate) run_id: String,
+    /// What was settled when the run started.
+    pub(crate) info: ExecutionInfo,
+    /// What changes while it runs, as far as it is small.
+    pub(crate) state: MutableState,
+    /// Every event that has been written.
+    pub(crate) history: History,
+    /// Activities that are scheduled and not closed, by the id of their ActivityTaskScheduled event.
+    pub(crate) activities: Pending<i64, activity::PendingActivity>,
+    /// The keys of [`Self::activities`] by activity id.
+    pub(crate) activity_ids: Pending<String, i64>,
+    /// User timers that have neither fired nor been cancelled, by timer id.
+    pub(crate) timers: Pending<String, timer::PendingTimer>,
+    /// The timer ids of [`Self::timers`] by the id of their TimerStarted event.
+    pub(crate) timer_ids: Pending<i64, String>,
+    /// Queries that wait for this run.
+    pub(crate) queries: query::PendingQueries,
+    /// Request ids of the signals that this run has taken: each is taken once.
+    pub(crate) signal_request_ids: BTreeSet<String>,
+    /// Calls that wait for new events or for the close event, in the order of their arrival.
+    pub(crate) waiting: Vec<CallId>,
+}
+
+impl Run {
+    /// Whether the run has no close event yet.
+    pub(crate) fn is_running(&self) -> bool {
+        self.state.status == WorkflowExecutionStatus::Running
+    }
+
+    /// The attributes of the run's first event.
+    pub(crate) fn started(&self) -> &WorkflowExecutionStartedEventAttributes {
+        match self.history.first().and_then(|event| event.attributes.as_ref()) {
+            Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => started,
+            _ => unreachable!("a run is made with its WorkflowExecutionStarted event"),
+        }
+    }
+
+    /// The run's workflow id and run id.
+    pub(crate) fn execution(&self) -> WorkflowExecution {
+        WorkflowExecution { workflow_id: self.workflow_id.clone(), run_id: self.run_id.clone() }
+    }
+}

@@ -1,0 +1,72 @@
+//! The small part of a run's mutable state.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use temporalio_common::protos::temporal::api::{
+    common::v1::Payload,
+    enums::v1::{EventType, WorkflowExecutionStatus},
+    history::v1::HistoryEvent,
+    workflow::v1::ResetPointInfo,
+};
+
+use super::workflow_task::{Sticky, WorkflowTask};
+use crate::clock::Time;
+
+/// The small part of a run's mutable state.
+///
+/// It is cheap to clone, however much the run has pending: a workflow task completion keeps a copy, and
+/// goes back to it if one of its commands is refused.
+#[derive(Debug, Clone)]
+pub(crate) struct MutableState {
+    pub(crate) status: WorkflowExecutionStatus,
+    pub(crate) close_time: Option<Time>,
+    /// The workflow task that is scheduled or started.
+    pub(crate) workflow_task: Option<WorkflowTask>,
+    /// The attempt of the pending workflow task or, without one, of the next: 1 after a completion. Higher
+    /// ones are transient: their events are not written before they complete.
+    pub(crate) workflow_task_attempt: i32,
+    /// Whether a workflow task was ever scheduled.
+    pub(crate) had_workflow_task: bool,
+    /// The id of the WorkflowTaskStarted event of the last completed workflow task; 0 if there is none.
+    pub(crate) last_completed_started_event_id: i64,
+    /// The sticky queue of the worker that completed the last workflow task and caches the run.
+    pub(crate) sticky: Option<Sticky>,
+    /// A workflow task failed to close the run because of events it had not seen. Until one completes, what
+    /// would only make that happen again is refused.
+    pub(crate) close_attempted: bool,
+    /// Whether the run has been asked to cancel.
+    pub(crate) cancel_requested: bool,
+    /// How many signals the run has taken.
+    pub(crate) signal_count: usize,
+    /// The present memo.
+    pub(crate) memo: Arc<BTreeMap<String, Payload>>,
+    /// The present search attributes.
+    pub(crate) search_attributes: Arc<BTreeMap<String, Payload>>,
+    /// Where the run could be reset to, for each build id of its workers.
+    pub(crate) auto_reset_points: Arc<Vec<ResetPointInfo>>,
+    /// Request ids that starts attached to this run.
+    pub(crate) request_ids: Arc<BTreeMap<String, AttachedRequest>>,
+    /// Events that wait for the started workflow task to end, in the order of their arrival.
+    pub(crate) buffered: Vec<HistoryEvent>,
+}
+
+/// A request id that a run knows, and the event that carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AttachedRequest {
+    pub(crate) event_type: EventType,
+    /// `None` while the event is held back.
+    pub(crate) event_id: Option<i64>,
+}
+
+impl MutableState {
+    /// Whether a worker has the run's workflow task.
+    pub(crate) fn has_started_workflow_task(&self) -> bool {
+        self.workflow_task.as_ref().is_some_and(WorkflowTask::is_started)
+    }
+
+    /// Whether the run has not yet scheduled the workflow task that its start delay, retry backoff or cron
+    /// schedule holds back.
+    pub(crate) fn waits_for_first_workflow_task(&self) -> bool {
+        !self.had_workflow_task
+    }
+}

@@ -1,0 +1,345 @@
+//! Transactions: the only way to change a run.
+
+use std::collections::BTreeMap;
+
+use temporalio_common::protos::temporal::api::{
+    common::v1::Link,
+    enums::v1::EventType,
+    history::v1::{HistoryEvent, history_event::Attributes},
+    sdk::v1::UserMetadata,
+};
+
+use super::{MutableState, Run, RunKey, history::Mark};
+use crate::{
+    clock::Time,
+    cluster::{Shared, limits, timers::Timer},
+};
+
+/// The id of an event that is held back and gets its real one when it is written.
+pub(crate) const BUFFERED_EVENT_ID: i64 = -123;
+
+/// What has to happen outside the run because of a transaction, once it is committed.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Wake up later.
+    Arm(Time, Timer),
+    /// Another run begins in the same transaction.
+    NewRun(Box<Run>),
+    /// Another transaction follows.
+    FollowUp(FollowUp),
+}
+
+/// A step that follows a transaction at the same instant, as a transaction of its own. Steps are taken in
+/// the order of their creation.
+#[derive(Debug)]
+pub(crate) enum FollowUp {
+    /// Hand a workflow task to matching. `stamp` is the task's.
+    DispatchWorkflowTask { run: RunKey, stamp: u64 },
+    /// Hand an activity task to matching.
+    DispatchActivityTask { run: RunKey, scheduled_event_id: i64, attempt: i32, stamp: i32 },
+    /// Hand the queries that no workflow task is going to answer to matching.
+    DispatchQueries { run: RunKey },
+}
+
+/// One atomic change of a run.
+#[derive(Debug)]
+pub(crate) struct Transaction<'a> {
+    /// The instant at which it happens.
+    pub(crate) now: Time,
+    /// The run.
+    pub(crate) run: &'a mut Run,
+    /// What all runs draw from.
+    pub(crate) shared: &'a mut Shared,
+    effects: Vec<Effect>,
+}
+
+/// A state of a run to go back to.
+#[derive(Debug)]
+pub(crate) struct Savepoint {
+    state: MutableState,
+    history: Mark,
+    effects: usize,
+}
+
+/// An event on its way into a history.
+#[derive(Debug)]
+pub(crate) struct Event {
+    attributes: Attributes,
+    time: Option<Time>,
+    user_metadata: Option<UserMetadata>,
+    links: Vec<Link>,
+}
+
+impl Event {
+    /// An event at the time of the transaction.
+    pub(crate) fn new(attributes: Attributes) -> Self {
+        Self { attributes, time: None, user_metadata: None, links: Vec::new() }
+    }
+
+    /// An event with the time of something that happened before.
+    pub(crate) fn at(mut self, time: Time) -> Self {
+        self.time = Some(time);
+        self
+    }
+
+    /// With a summary and details for people.
+    pub(crate) fn user_metadata(mut self, user_metadata: Option<UserMetadata>) -> Self {
+        self.user_metadata = user_metadata;
+        self
+    }
+
+    /// With links to what caused it.
+    pub(crate) fn links(mut self, links: Vec<Link>) -> Self {
+        self.links = links;
+        self
+    }
+}
+
+impl<'a> Transaction<'a> {
+    pub(in crate::cluster) fn begin(now: Time, run: &'a mut Run, shared: &'a mut Shared) -> Self {
+        Self { now, run, shared, effects: Vec::new() }
+    }
+
+    /// Adds an event. Answers its id, or [`BUFFERED_EVENT_ID`] if it is of a type that is written behind
+    /// all others of this transaction, or even held back until the started workflow task ends.
+    pub(crate) fn add(&mut self, attributes: Attributes) -> i64 {
+        self.add_event(Event::new(attributes))
+    }
+
+    /// Adds an event with more than its attributes.
+    pub(crate) fn add_event(&mut self, event: Event) -> i64 {
+        let event_type = event.attributes.event_type();
+        let time = event.time.unwrap_or(self.now);
+        let mut event = HistoryEvent {
+            event_id: BUFFERED_EVENT_ID,
+            event_time: Some(time.to_proto()),
+            event_type: event_type as i32,
+            user_metadata: event.user_metadata,
+            links: event.links,
+            attributes: Some(event.attributes),
+            ..Default::default()
+        };
+        if !is_direct(event_type) {
+            self.run.state.buffered.push(event);
+            return BUFFERED_EVENT_ID;
+        }
+        let event_id = self.run.history.next_event_id();
+        event.event_id = event_id;
+        self.append(event);
+        if event_type == EventType::WorkflowTaskStarted {
+            // A worker reads exactly up to here.
+            self.run.history.close_batch();
+        }
+        event_id
+    }
+
+    /// Arms a timer.
+    pub(crate) fn arm(&mut self, deadline: Time, timer: Timer) {
+        self.effects.push(Effect::Arm(deadline, timer));
+    }
+
+    /// Has a step follow this transaction.
+    pub(crate) fn follow_up(&mut self, step: FollowUp) {
+        self.effects.push(Effect::FollowUp(step));
+    }
+
+    /// Adds a run, with what its own first transaction leaves behind.
+    pub(crate) fn start_run(&mut self, run: Run, effects: Vec<Effect>) {
+        self.effects.push(Effect::NewRun(Box::new(run)));
+        self.effects.extend(effects);
+    }
+
+    /// Remembers the present state. Until [`Self::release`] or [`Self::roll_back`] the changes of the
+    /// pending maps are logged.
+    pub(crate) fn savepoint(&mut self) -> Savepoint {
+        let run = &mut *self.run;
+        run.activities.keep_log();
+        run.activity_ids.keep_log();
+        run.timers.keep_log();
+        run.timer_ids.keep_log();
+        Savepoint { state: run.state.clone(), history: run.history.mark(), effects: self.effects.len() }
+    }
+
+    /// Lets everything stand that happened since the savepoint.
+    pub(crate) fn release(&mut self, _savepoint: Savepoint) {
+        let run = &mut *self.run;
+        run.activities.drop_log();
+        run.activity_ids.drop_log();
+        run.timers.drop_log();
+        run.timer_ids.drop_log();
+    }
+
+    /// Takes back everything that happened since the savepoint.
+    pub(crate) fn roll_back(&mut self, savepoint: Savepoint) {
+        let run = &mut *self.run;
+        run.state = savepoint.state;
+        run.history.roll_back(savepoint.history);
+        run.activities.roll_back();
+        run.activity_ids.roll_back();
+        run.timers.roll_back();
+        run.timer_ids.roll_back();
+        self.effects.truncate(savepoint.effects);
+    }
+
+    /// Writes the events that were held back.
+    ///
+    /// The server moves those that end something behind those that do not, and otherwise keeps the order
+    /// of their arrival.
+    pub(crate) fn flush_buffered_events(&mut self) {
+        if self.run.state.buffered.is_empty() {
+            return;
+        }
+        let (ends, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.run.state.buffered).into_iter().partition(ends_something);
+        // The started events among them get their ids here, and the events that end what they started
+        // refer to them.
+        let mut started = BTreeMap::new();
+        for mut event in others.into_iter().chain(ends) {
+            let event_id = self.run.history.next_event_id();
+            event.event_id = event_id;
+            match event.attributes.as_mut() {
+                Some(Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(updated)) => {
+                    let request_ids = std::sync::Arc::make_mut(&mut self.run.state.request_ids);
+                    if let Some(request) = request_ids.get_mut(&updated.attached_request_id) {
+                        request.event_id = Some(event_id);
+                    }
+                }
+                Some(attributes) => resolve_started_event_id(attributes, event_id, &mut started),
+                None => {}
+            }
+            self.append(event);
+        }
+    }
+
+    /// Ends the transaction.
+    pub(in crate::cluster) fn commit(mut self) -> Vec<Effect> {
+        if self.run.state.has_started_workflow_task() && self.buffer_is_full() {
+            self.force_fail_workflow_task();
+        }
+        if !self.run.is_running() {
+            // Nothing is written behind a close event.
+            self.run.state.buffered.clear();
+        } else if !self.run.state.has_started_workflow_task() {
+            self.flush_buffered_events();
+        }
+        self.run.history.close_batch();
+        self.effects
+    }
+
+    fn buffer_is_full(&self) -> bool {
+        use prost::Message as _;
+        let buffered = &self.run.state.buffered;
+        buffered.len() > limits::BUFFERED_EVENTS
+            || buffered.iter().map(HistoryEvent::encoded_len).sum::<usize>() > limits::BUFFERED_EVENTS_SIZE
+    }
+
+    fn append(&mut self, mut event: HistoryEvent) {
+        event.task_id = self.shared.next_task_id();
+        self.run.history.append(event);
+    }
+}
+
+/// Whether events of this type are written at once. All others wait for the end of the transaction, and
+/// for the end of a started workflow task.
+fn is_direct(event_type: EventType) -> bool {
+    use EventType as Type;
+    matches!(
+        event_type,
+        Type::WorkflowExecutionStarted
+            | Type::WorkflowExecutionCompleted
+            | Type::WorkflowExecutionFailed
+            | Type::WorkflowExecutionTimedOut
+            | Type::WorkflowExecutionTerminated
+            | Type::WorkflowExecutionContinuedAsNew
+            | Type::WorkflowExecutionCanceled
+            | Type::WorkflowTaskScheduled
+            | Type::WorkflowTaskStarted
+            | Type::WorkflowTaskCompleted
+            | Type::WorkflowTaskFailed
+            | Type::WorkflowTaskTimedOut
+            | Type::ActivityTaskScheduled
+            | Type::ActivityTaskCancelRequested
+            | Type::TimerStarted
+            | Type::TimerCanceled
+            | Type::RequestCancelExternalWorkflowExecutionInitiated
+            | Type::MarkerRecorded
+            | Type::StartChildWorkflowExecutionInitiated
+            | Type::SignalExternalWorkflowExecutionInitiated
+            | Type::UpsertWorkflowSearchAttributes
+            | Type::WorkflowPropertiesModified
+            | Type::NexusOperationScheduled
+            | Type::NexusOperationCancelRequested
+            | Type::WorkflowExecutionUpdateAccepted
+            | Type::WorkflowExecutionUpdateCompleted
+    )
+}
+
+/// Whether the event ends an activity, a child or a Nexus operation.
+fn ends_something(event: &HistoryEvent) -> bool {
+    use EventType as Type;
+    matches!(
+        event.event_type(),
+        Type::ActivityTaskCompleted
+            | Type::ActivityTaskFailed
+            | Type::ActivityTaskTimedOut
+            | Type::ActivityTaskCanceled
+            | Type::ChildWorkflowExecutionCompleted
+            | Type::ChildWorkflowExecutionFailed
+            | Type::ChildWorkflowExecutionTimedOut
+            | Type::ChildWorkflowExecutionCanceled
+            | Type::ChildWorkflowExecutionTerminated
+            | Type::NexusOperationCompleted
+            | Type::NexusOperationFailed
+            | Type::NexusOperationCanceled
+            | Type::NexusOperationTimedOut
+    )
+}
+
+/// Notes the id of a started event under the id of the event that scheduled or initiated it, and puts it
+/// into the event that ends the same thing.
+fn resolve_started_event_id(attributes: &mut Attributes, event_id: i64, started: &mut BTreeMap<i64, i64>) {
+    use Attributes as A;
+    let (origin, started_event_id) = match attributes {
+        A::ActivityTaskStartedEventAttributes(event) => {
+            started.insert(event.scheduled_event_id, event_id);
+            return;
+        }
+        A::ChildWorkflowExecutionStartedEventAttributes(event) => {
+            started.insert(event.initiated_event_id, event_id);
+            return;
+        }
+        A::ActivityTaskCompletedEventAttributes(event) => {
+            (event.scheduled_event_id, &mut event.started_event_id)
+        }
+        A::ActivityTaskFailedEventAttributes(event) => {
+            (event.scheduled_event_id, &mut event.started_event_id)
+        }
+        A::ActivityTaskTimedOutEventAttributes(event) => {
+            (event.scheduled_event_id, &mut event.started_event_id)
+        }
+        A::ActivityTaskCanceledEventAttributes(event) => {
+            (event.scheduled_event_id, &mut event.started_event_id)
+        }
+        A::ChildWorkflowExecutionCompletedEventAttributes(event) => {
+            (event.initiated_event_id, &mut event.started_event_id)
+        }
+        A::ChildWorkflowExecutionFailedEventAttributes(event) => {
+            (event.initiated_event_id, &mut event.started_event_id)
+        }
+        A::ChildWorkflowExecutionCanceledEventAttributes(event) => {
+            (event.initiated_event_id, &mut event.started_event_id)
+        }
+        A::ChildWorkflowExecutionTimedOutEventAttributes(event) => {
+            (event.initiated_event_id, &mut event.started_event_id)
+        }
+        A::ChildWorkflowExecutionTerminatedEventAttributes(event) => {
+            (event.initiated_event_id, &mut event.started_event_id)
+        }
+        _ => return,
+    };
+    if *started_event_id == BUFFERED_EVENT_ID
+        && let Some(&id) = started.get(&origin)
+    {
+        *started_event_id = id;
+    }
+}

@@ -1,0 +1,80 @@
+//! Matching: task queues, and the pollers that wait at them.
+//!
+//! A task carries no state of a run. Whether it still means something is decided when a poller takes it:
+//! [`Cluster::start_task`] answers nothing for a task that is over, and the poller goes on waiting.
+
+mod poll;
+mod queue;
+
+pub(crate) use queue::{Matching, Poller, QueueName, Task, TaskKind};
+
+use super::{
+    Cluster,
+    calls::{CallContext, Parked, Reply},
+    execution::RunKey,
+    limits,
+};
+use crate::{clock::Time, rpc::Response};
+
+impl Cluster {
+    /// Gives a task to the first poller that waits at the queue, or keeps it for the next.
+    pub(super) fn add_task(&mut self, now: Time, queue: QueueName, task: Task) {
+        match self.matching.first_poller(&queue).cloned() {
+            Some(poller) => {
+                if let Some(response) = self.start_task(now, &task, &poller) {
+                    self.matching.remove_poller(&queue, poller.call, now);
+                    self.answer_parked(poller.call, Ok(response));
+                }
+            }
+            None => self.matching.push(queue, task),
+        }
+    }
+
+    /// Gives a poller the first task of the queue that is not over, or lets it wait.
+    pub(super) fn poll(
+        &mut self,
+        now: Time,
+        context: CallContext,
+        queue: QueueName,
+        poller: Poller,
+    ) -> Reply {
+        self.matching.note_poll(&queue, &poller.identity, now);
+        while let Some(task) = self.matching.pop(&queue) {
+            if let Some(response) = self.start_task(now, &task, &poller) {
+                return Ok(Some(response));
+            }
+        }
+        self.matching.park(queue.clone(), poller);
+        self.park(now, context, limits::TASK_LONG_POLL, Parked::Poll(queue));
+        Ok(None)
+    }
+
+    /// Starts a task for a poller; `None` if the task is over.
+    fn start_task(&mut self, now: Time, task: &Task, poller: &Poller) -> Option<Response> {
+        match *task {
+            Task::Workflow { run, stamp } => self.start_workflow_task_for(now, run, stamp, poller),
+            Task::Activity { run, scheduled_event_id, attempt, stamp } => {
+                self.start_activity_task_for(now, run, scheduled_event_id, attempt, stamp, poller)
+            }
+            Task::Query { run, query } => self.start_query_task_for(now, run, query, poller),
+        }
+    }
+
+    /// Hands a scheduled workflow task to the queue it was scheduled to. A sticky queue whose worker has
+    /// gone is passed over; its schedule-to-start timeout goes on all the same.
+    pub(super) fn dispatch_workflow_task(&mut self, now: Time, run: RunKey, stamp: u64) {
+        let Some(found) = self.runs.get(run) else { return };
+        let Some(task) = found.state.workflow_task.as_ref().filter(|task| task.stamp == stamp) else {
+            return;
+        };
+        let mut queue = QueueName {
+            namespace: found.namespace,
+            kind: TaskKind::Workflow,
+            name: task.task_queue.name.clone(),
+        };
+        if task.is_sticky() && !self.matching.is_alive(&queue, now) {
+            queue.name.clone_from(&found.info.task_queue);
+        }
+        self.add_task(now, queue, Task::Workflow { run, stamp });
+    }
+}

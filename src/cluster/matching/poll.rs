@@ -1,0 +1,146 @@
+//! PollWorkflowTaskQueue.
+
+use temporalio_common::protos::temporal::api::{
+    common::v1::WorkflowType,
+    enums::v1::TaskQueueKind,
+    history::v1::History,
+    taskqueue::v1::TaskQueue,
+    workflowservice::v1::{PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse},
+};
+
+use super::{Poller, QueueName, TaskKind};
+use crate::{
+    clock::Time,
+    cluster::{
+        Cluster, Error,
+        calls::{CallContext, Reply},
+        execution::{Run, RunKey},
+        limits, requests,
+        token::{HistoryToken, WorkflowTaskToken},
+    },
+    rpc::Response,
+};
+
+impl Cluster {
+    /// A worker asks for a workflow task, or for a query of a run that has none.
+    pub(in crate::cluster) fn poll_workflow_task_queue(
+        &mut self,
+        now: Time,
+        context: CallContext,
+        request: PollWorkflowTaskQueueRequest,
+    ) -> Reply {
+        let (queue, poller) = self.poller(
+            now,
+            context,
+            &request.namespace,
+            request.task_queue.as_ref(),
+            request.identity,
+            TaskKind::Workflow,
+        )?;
+        self.poll(now, context, queue, poller)
+    }
+
+    /// Checks what all polls have in common.
+    pub(in crate::cluster) fn poller(
+        &self,
+        now: Time,
+        context: CallContext,
+        namespace: &str,
+        task_queue: Option<&TaskQueue>,
+        identity: String,
+        kind: TaskKind,
+    ) -> Result<(QueueName, Poller), Error> {
+        let namespace = self.namespaces.find(namespace)?;
+        Self::check_long_poll_deadline(now, context)?;
+        requests::check_length(&identity, "Identity length exceeds limit.")?;
+        let task_queue = requests::task_queue(task_queue)?;
+        let queue = QueueName { namespace, kind, name: task_queue.name.clone() };
+        let sticky = task_queue.kind() == TaskQueueKind::Sticky;
+        Ok((queue, Poller { call: context.id, identity, sticky }))
+    }
+
+    /// Starts the workflow task with this stamp for a poller; `None` if it is over.
+    pub(in crate::cluster) fn start_workflow_task_for(
+        &mut self,
+        now: Time,
+        run: RunKey,
+        stamp: u64,
+        poller: &Poller,
+    ) -> Option<Response> {
+        let found = self.runs.get(run).filter(|run| run.is_running())?;
+        let task = found.state.workflow_task.as_ref()?;
+        if task.stamp != stamp || task.is_started() || (poller.sticky && !task.is_sticky()) {
+            return None;
+        }
+        let request_id = self.shared.request_ids.uuid();
+        self.transact(now, run, |tx| {
+            if !poller.sticky {
+                // Another worker than the one that has the run in its cache takes over.
+                tx.run.state.sticky = None;
+            }
+            tx.start_workflow_task(request_id, &poller.identity);
+            Ok(())
+        })
+        .ok()?;
+        let run = self.runs.get(run)?;
+        let mut response = self.workflow_task_response(run, poller.sticky)?;
+        self.attach_queries(run.key, &mut response);
+        Some(response.into())
+    }
+
+    /// What a worker gets that has started the pending workflow task of a run. `partial` leaves out the
+    /// events that it has in its cache.
+    pub(in crate::cluster) fn workflow_task_response(
+        &self,
+        run: &Run,
+        partial: bool,
+    ) -> Option<PollWorkflowTaskQueueResponse> {
+        let task = run.state.workflow_task.as_ref()?;
+        let previous_started_event_id = run.state.last_completed_started_event_id;
+        let first = if partial { previous_started_event_id + 1 } else { 1 };
+        let mut events = run.history.since(first);
+        let mut next_page_token = Vec::new();
+        let mut history = Vec::new();
+        let (page, full) = run.history.page(first, i64::MAX, limits::HISTORY_PAGE);
+        if full && page.len() < events.len() {
+            events = page;
+            next_page_token = HistoryToken {
+                run_id: run.run_id.clone(),
+                first_event_id: first + page.len() as i64,
+                end_event_id: run.history.next_event_id(),
+                was_running: true,
+            }
+            .encode();
+        }
+        history.reserve(events.len() + 2);
+        history.extend_from_slice(events);
+        if next_page_token.is_empty() {
+            history.extend(run.virtual_events(true));
+        }
+        let token = WorkflowTaskToken {
+            namespace_id: self.namespaces.get(run.namespace)?.id.clone(),
+            workflow_id: run.workflow_id.clone(),
+            run_id: run.run_id.clone(),
+            scheduled_event_id: task.scheduled_event_id,
+            started_event_id: task.started_event_id,
+            attempt: task.attempt,
+            stamp: task.stamp,
+        };
+        Some(PollWorkflowTaskQueueResponse {
+            task_token: token.encode(),
+            workflow_execution: Some(run.execution()),
+            workflow_type: Some(WorkflowType {
+                name: run.started().workflow_type.as_ref().map(|t| t.name.clone()).unwrap_or_default(),
+            }),
+            previous_started_event_id,
+            started_event_id: task.started_event_id,
+            attempt: task.attempt,
+            history: Some(History { events: history }),
+            next_page_token,
+            workflow_execution_task_queue: Some(run.info.normal_task_queue()),
+            scheduled_time: Some(task.scheduled_time.to_proto()),
+            started_time: task.started_time.map(Time::to_proto),
+            ..Default::default()
+        })
+    }
+}

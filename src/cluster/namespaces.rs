@@ -1,0 +1,61 @@
+//! Namespaces.
+
+use indexmap::IndexMap;
+
+use super::error::Error;
+use crate::rng::Stream;
+
+/// Names one namespace inside the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NamespaceKey(usize);
+
+/// A registered namespace.
+#[derive(Debug)]
+pub(crate) struct Namespace {
+    /// Its id, a UUID.
+    pub(crate) id: String,
+    pub(crate) name: String,
+}
+
+/// All namespaces of a cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Namespaces {
+    by_name: IndexMap<String, Namespace>,
+}
+
+impl Namespaces {
+    /// Registers a namespace. If there is one of that name, nothing happens.
+    pub(crate) fn register(&mut self, name: &str, ids: &mut Stream) {
+        if !self.by_name.contains_key(name) {
+            let namespace = Namespace { id: ids.uuid(), name: name.to_owned() };
+            self.by_name.insert(name.to_owned(), namespace);
+        }
+    }
+
+    /// The namespace that a request names.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT if it names none, NOT_FOUND if it is not registered.
+    pub(crate) fn find(&self, name: &str) -> Result<NamespaceKey, Error> {
+        if name.is_empty() {
+            return Err(Error::invalid_argument("Namespace is empty."));
+        }
+        self.by_name.get_index_of(name).map(NamespaceKey).ok_or_else(|| Error::namespace_not_found(name))
+    }
+
+    /// The namespace of a key.
+    pub(crate) fn get(&self, key: NamespaceKey) -> Option<&Namespace> {
+        self.by_name.get_index(key.0).map(|(_, namespace)| namespace)
+    }
+
+    /// The name of a namespace.
+    pub(crate) fn name(&self, key: NamespaceKey) -> &str {
+        self.get(key).map_or("", |namespace| &namespace.name)
+    }
+
+    /// The namespace with an id.
+    pub(crate) fn by_id(&self, id: &str) -> Option<&Namespace> {
+        self.by_name.values().find(|namespace| namespace.id == id)
+    }
+}

@@ -1,0 +1,6 @@
+//! Reading executions: descriptions, pages of histories, and waiting for more of them.
+
+mod describe;
+mod history;
+
+pub(crate) use history::HistoryWait;

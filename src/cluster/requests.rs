@@ -1,0 +1,60 @@
+//! Checks that many requests have in common.
+
+use temporalio_common::protos::temporal::api::{common::v1::WorkflowExecution, taskqueue::v1::TaskQueue};
+
+use super::{error::Error, limits};
+
+/// Refuses what is longer than an id may be.
+pub(crate) fn check_length(text: &str, message: &str) -> Result<(), Error> {
+    if text.len() > limits::ID_LENGTH { Err(Error::invalid_argument(message)) } else { Ok(()) }
+}
+
+/// The task queue of a request.
+///
+/// # Errors
+///
+/// INVALID_ARGUMENT if it is absent, has no name, or a name that is too long or reserved.
+pub(crate) fn task_queue(task_queue: Option<&TaskQueue>) -> Result<&TaskQueue, Error> {
+    let queue = task_queue.ok_or_else(|| Error::invalid_argument("taskQueue is not set"))?;
+    if queue.name.is_empty() {
+        return Err(Error::invalid_argument("missing task queue name"));
+    }
+    check_length(&queue.name, "taskQueue length exceeds limit")?;
+    if queue.name.starts_with("/_sys/") {
+        return Err(Error::invalid_argument("task queue name cannot start with reserved prefix /_sys/"));
+    }
+    Ok(queue)
+}
+
+/// The execution that a request names.
+///
+/// # Errors
+///
+/// INVALID_ARGUMENT if it is absent, has no workflow id, or has a run id that is no UUID.
+pub(crate) fn execution(execution: Option<&WorkflowExecution>) -> Result<&WorkflowExecution, Error> {
+    let execution = execution.ok_or_else(|| Error::invalid_argument("Execution is not set on request."))?;
+    if execution.workflow_id.is_empty() {
+        return Err(Error::invalid_argument("WorkflowId is not set on request."));
+    }
+    check_length(&execution.workflow_id, "WorkflowId length exceeds limit.")?;
+    check_run_id(&execution.run_id)?;
+    Ok(execution)
+}
+
+/// Refuses a run id that is no UUID. None at all is fine.
+pub(crate) fn check_run_id(run_id: &str) -> Result<(), Error> {
+    if run_id.is_empty() || uuid::Uuid::try_parse(run_id).is_ok() {
+        Ok(())
+    } else {
+        Err(Error::invalid_argument("Invalid RunId."))
+    }
+}
+
+/// Refuses a payload field that is larger than a blob may be.
+pub(crate) fn check_blob(size: usize) -> Result<(), Error> {
+    if size > limits::BLOB_SIZE {
+        Err(Error::invalid_argument("Blob data size exceeds limit."))
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! Everything that happens later, in one queue for the whole cluster.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use super::{CallId, execution::RunKey};
+use crate::clock::Time;
+
+/// What a timer does when its time has come.
+///
+/// A timer is never cancelled. It names the state in which it means something, and is dropped when that
+/// state is over: [`super::Cluster::is_live`] decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// A StartTimer command comes due.
+    UserTimer { run: RunKey, started_event_id: i64 },
+    /// An activity has run out of one of its four timeouts.
+    ActivityTimeout {
+        run: RunKey,
+        scheduled_event_id: i64,
+        attempt: i32,
+        stamp: i32,
+        timeout: ActivityTimeout,
+    },
+    /// The backoff before the next attempt of an activity is over.
+    ActivityRetry { run: RunKey, scheduled_event_id: i64, attempt: i32, stamp: i32 },
+    /// Nobody took a workflow task from its sticky queue.
+    WorkflowTaskScheduleToStart { run: RunKey, stamp: u64 },
+    /// A worker did not complete the workflow task that it started.
+    WorkflowTaskStartToClose { run: RunKey, stamp: u64 },
+    /// The first workflow task of a delayed run may be scheduled.
+    FirstWorkflowTaskBackoff { run: RunKey },
+    /// The run, or the whole chain of runs, has run out of time.
+    RunTimeout { run: RunKey },
+    /// A parked call has waited for as long as it may.
+    CallExpiry { call: CallId },
+}
+
+/// Which of an activity's timeouts a timer stands for, in the order in which those of one instant fire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ActivityTimeout {
+    StartToClose,
+    ScheduleToStart,
+    ScheduleToClose,
+    Heartbeat,
+}
+
+impl Timer {
+    /// Timers of one instant fire in the order of their classes, and within a class as they were armed.
+    fn class(self) -> u8 {
+        match self {
+            Self::UserTimer { .. } => 0,
+            Self::ActivityTimeout { .. } => 1,
+            Self::ActivityRetry { .. } => 2,
+            Self::FirstWorkflowTaskBackoff { .. } => 3,
+            Self::WorkflowTaskScheduleToStart { .. } | Self::WorkflowTaskStartToClose { .. } => 4,
+            Self::RunTimeout { .. } => 5,
+            Self::CallExpiry { .. } => 6,
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Armed {
+    deadline: Time,
+    class: u8,
+    sequence: u64,
+    timer: Timer,
+}
+
+impl Ord for Armed {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.deadline, self.class, self.sequence).cmp(&(other.deadline, other.class, other.sequence))
+    }
+}
+
+impl PartialOrd for Armed {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The queue of armed timers, soonest first.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<Armed>>,
+    sequence: u64,
+    /// Dead timers are swept out when the queue has grown to this length.
+    sweep_at: usize,
+}
+
+/// Below this length sweeping is not worth its while.
+const SWEEP_AT_LEAST: usize = 1024;
+
+impl Timers {
+    /// Arms a timer.
+    pub(crate) fn arm(&mut self, deadline: Time, timer: Timer) {
+        self.sequence += 1;
+        self.heap.push(Reverse(Armed { deadline, class: timer.class(), sequence: self.sequence, timer }));
+    }
+
+    /// When the soonest timer comes due, dead or alive: see [`Self::drop_dead`].
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.heap.peek().map(|Reverse(armed)| armed.deadline)
+    }
+
+    /// Takes the soonest timer if it is due before `limit`.
+    pub(crate) fn pop_before(&mut self, limit: Time) -> Option<(Time, Timer)> {
+        if self.next_deadline()? >= limit {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(armed)| (armed.deadline, armed.timer))
+    }
+
+    /// Takes the soonest timer if it is due at `limit` or before.
+    pub(crate) fn pop_until(&mut self, limit: Time) -> Option<(Time, Timer)> {
+        if self.next_deadline()? > limit {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(armed)| (armed.deadline, armed.timer))
+    }
+
+    /// Drops the timers that mean nothing any more: always those at the head, so that
+    /// [`Self::next_deadline`] is true; all others when they could be half of the queue.
+    pub(crate) fn drop_dead(&mut self, is_live: impl Fn(Timer) -> bool) {
+        while let Some(Reverse(armed)) = self.heap.peek()
+            && !is_live(armed.timer)
+        {
+            self.heap.pop();
+        }
+        if self.heap.len() >= self.sweep_at.max(SWEEP_AT_LEAST) {
+            self.heap.retain(|Reverse(armed)| is_live(armed.timer));
+            self.sweep_at = self.heap.len() * 2;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user_timer(started_event_id: i64) -> Timer {
+        Timer::UserTimer { run: RunKey(0), started_event_id }
+    }
+
+    #[test]
+    fn timers_of_one_instant_go_by_class_then_by_age() {
+        let mut timers = Timers::default();
+        let now = Time::from_nanos(7);
+        let run_timeout = Timer::RunTimeout { run: RunKey(0) };
+        for timer in [run_timeout, user_timer(1), user_timer(2)] {
+            timers.arm(now, timer);
+        }
+        let order: Vec<_> = std::iter::from_fn(|| timers.pop_until(now)).map(|(_, timer)| timer).collect();
+        assert_eq!(order, [user_timer(1), user_timer(2), run_timeout]);
+    }
+
+    #[test]
+    fn a_dead_timer_is_no_deadline() {
+        let mut timers = Timers::default();
+        timers.arm(Time::from_nanos(1), user_timer(1));
+        timers.arm(Time::from_nanos(2), user_timer(2));
+        timers.drop_dead(|timer| timer != user_timer(1));
+        assert_eq!(timers.next_deadline(), Some(Time::from_nanos(2)));
+    }
+
+    #[test]
+    fn dead_timers_do_not_pile_up() {
+        let mut timers = Timers::default();
+        timers.arm(Time::from_nanos(0), user_timer(0));
+        for id in 1..100_000 {
+            timers.arm(Time::from_nanos(i128::from(id)), user_timer(id));
+            timers.drop_dead(|timer| timer == user_timer(0));
+        }
+        assert!(timers.heap.len() <= SWEEP_AT_LEAST);
+    }
+}
