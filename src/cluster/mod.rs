@@ -19,6 +19,7 @@ mod calls;
 mod dispatch;
 mod error;
 mod execution;
+mod go_text;
 mod limits;
 mod matching;
 mod namespaces;
@@ -29,6 +30,7 @@ mod search_attributes;
 mod system;
 mod timers;
 mod token;
+mod visibility;
 
 #[cfg(test)]
 mod tests;
@@ -42,7 +44,9 @@ use self::{
     execution::{Effect, FollowUp, RunKey, Runs, Transaction},
     matching::Matching,
     namespaces::Namespaces,
+    search_attributes::Registries,
     timers::{Timer, Timers},
+    visibility::Visibility,
 };
 use crate::{
     clock::Time,
@@ -85,6 +89,7 @@ pub(crate) struct Cluster {
     shared: Shared,
     namespaces: Namespaces,
     runs: Runs,
+    visibility: Visibility,
     matching: Matching,
     timers: Timers,
     calls: Calls,
@@ -99,6 +104,7 @@ pub(crate) struct Shared {
     pub(crate) run_ids: Stream,
     pub(crate) request_ids: Stream,
     pub(crate) jitter: Stream,
+    pub(crate) search_attributes: Registries,
     task_id: i64,
     stamp: u64,
     runs: usize,
@@ -139,12 +145,14 @@ impl Cluster {
                 run_ids: seed.stream("run ids"),
                 request_ids: seed.stream("request ids"),
                 jitter: seed.stream("workflow task backoff"),
+                search_attributes: Registries::default(),
                 task_id: 0,
                 stamp: 0,
                 runs: 0,
             },
             namespaces,
             runs: Runs::default(),
+            visibility: Visibility::default(),
             matching: Matching::default(),
             timers: Timers::default(),
             calls: Calls::default(),
