@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
+
 use crate::{
     service::TraceEntry,
     simulation::{Builder, Execution},
@@ -101,23 +103,40 @@ impl Recording {
                 return differ("the number of simulations".to_owned(), count(self), count(other));
             };
             // Histories first: they say most about what went another way.
-            if let Some((position, a, b)) = first_difference(executions, other_executions, |a, b| a.run_id == b.run_id) {
-                let id = |execution: Option<&Execution>| execution.map(|it| format!("{:?}, run {}", it.workflow_id, it.run_id));
+            if let Some((position, a, b)) =
+                first_difference(executions, other_executions, |a, b| a.0.run_id == b.0.run_id)
+            {
+                let id = |execution: Option<&Execution>| {
+                    execution.map(|it| format!("{:?}, run {}", it.0.workflow_id, it.0.run_id))
+                };
                 return differ(format!("run {} of all runs", position + 1), id(a), id(b));
             }
             for (a, b) in executions.iter().zip(other_executions) {
-                if let Some((position, left, right)) = first_difference(&a.events, &b.events, PartialEq::eq) {
-                    let show = |event: Option<&_>| event.map(crate::history::describe_event);
-                    return differ(format!("event {} of {:?}", position + 1, a.workflow_id), show(left), show(right));
+                if let Some((position, left, right)) =
+                    first_difference(&a.0.events, &b.0.events, PartialEq::eq)
+                {
+                    let show = |event: Option<&_>| event.map(in_json);
+                    return differ(
+                        format!("event {} of {:?}", position + 1, a.0.workflow_id),
+                        show(left),
+                        show(right),
+                    );
                 }
             }
             if let Some((position, a, b)) = first_difference(trace, other_trace, PartialEq::eq) {
-                let show = |entry: Option<&TraceEntry>| entry.map(|entry| format!("{} at {:?}", entry.rpc, entry.time));
+                let show = |entry: Option<&TraceEntry>| {
+                    entry.map(|entry| format!("{} at {:?}", entry.rpc, entry.time))
+                };
                 return differ(format!("call {} of the cluster", position + 1), show(a), show(b));
             }
         }
         Ok(())
     }
+}
+
+/// Everything that an event says, in one line.
+fn in_json(event: &HistoryEvent) -> String {
+    crate::proto_json::to_value(event).map_or_else(|error| error.to_string(), |json| json.to_string())
 }
 
 type Found<'a, T> = (usize, Option<&'a T>, Option<&'a T>);

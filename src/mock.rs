@@ -203,6 +203,11 @@ where
 }
 
 impl<A: ActivityDefinition> Mock<A> {
+    /// The type of the activity that it stands in for.
+    pub(crate) fn activity_type(&self) -> &str {
+        &self.0.activity_type
+    }
+
     fn state(&self) -> MutexGuard<'_, State<A>> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

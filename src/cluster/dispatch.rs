@@ -14,6 +14,35 @@ impl Cluster {
             Request::GetClusterInfo(_) => reply(self.get_cluster_info()),
             Request::DescribeNamespace(request) => reply(self.describe_namespace(*request)?),
 
+            Request::StartWorkflowExecution(request) => reply(self.start_workflow_execution(now, *request)?),
+            Request::SignalWithStartWorkflowExecution(request) => {
+                reply(self.signal_with_start_workflow_execution(now, *request)?)
+            }
+            Request::SignalWorkflowExecution(request) => {
+                reply(self.signal_workflow_execution(now, *request)?)
+            }
+
+            Request::RequestCancelWorkflowExecution(request) => {
+                reply(self.request_cancel_workflow_execution(now, *request)?)
+            }
+            Request::TerminateWorkflowExecution(request) => {
+                reply(self.terminate_workflow_execution(now, *request)?)
+            }
+            Request::DeleteWorkflowExecution(request) => {
+                reply(self.delete_workflow_execution(now, *request)?)
+            }
+
+            Request::DescribeWorkflowExecution(request) => {
+                reply(self.describe_workflow_execution(now, *request)?)
+            }
+            Request::GetWorkflowExecutionHistory(request) => {
+                self.get_workflow_execution_history(now, context, *request)
+            }
+            Request::GetWorkflowExecutionHistoryReverse(request) => {
+                reply(self.get_workflow_execution_history_reverse(*request)?)
+            }
+            Request::DescribeTaskQueue(request) => reply(self.describe_task_queue(*request)?),
+
             Request::ListWorkflowExecutions(request) => reply(self.list_workflow_executions(&request)?),
             Request::ScanWorkflowExecutions(request) => reply(self.scan_workflow_executions(*request)?),
             Request::CountWorkflowExecutions(request) => reply(self.count_workflow_executions(&request)?),
@@ -32,6 +61,12 @@ impl Cluster {
             Request::RespondWorkflowTaskCompleted(request) => {
                 reply(self.respond_workflow_task_completed(now, *request)?)
             }
+
+            Request::RespondWorkflowTaskFailed(request) => {
+                reply(self.respond_workflow_task_failed(now, *request)?)
+            }
+            Request::ResetStickyTaskQueue(request) => reply(self.reset_sticky_task_queue(now, *request)?),
+            Request::ShutdownWorker(request) => reply(self.shutdown_worker(*request)?),
 
             request @ (Request::QueryWorkflow(_) | Request::RespondQueryTaskCompleted(_)) => {
                 self.dispatch_query_request(now, context, request)

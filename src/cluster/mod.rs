@@ -20,13 +20,16 @@ mod dispatch;
 mod error;
 mod execution;
 mod go_text;
+mod inspect;
 mod limits;
 mod matching;
 mod namespaces;
+mod payloads;
 mod reads;
 mod requests;
 mod retry_policy;
 mod search_attributes;
+mod start;
 mod system;
 mod timers;
 mod token;
@@ -35,16 +38,19 @@ mod visibility;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+
+use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
+pub(crate) use inspect::RunSnapshot;
 
 use self::{
     calls::{CallContext, Calls},
     execution::{Effect, FollowUp, RunKey, Runs, Transaction},
     matching::Matching,
-    namespaces::Namespaces,
-    search_attributes::Registries,
+    namespaces::{Namespace, Namespaces},
+    search_attributes::Registry,
     timers::{Timer, Timers},
     visibility::Visibility,
 };
@@ -68,6 +74,14 @@ pub(crate) struct Config {
     /// tasks, 20 s for histories, or 1 s before the caller's deadline. When `false` such a call waits for
     /// ever, so that an idle client is no reason for virtual time to move.
     pub(crate) long_polls_expire: bool,
+    /// The custom search attributes of the namespace `default`. Names that belong to the server are passed over.
+    pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { long_polls_expire: false, search_attributes: BTreeMap::new() }
+    }
 }
 
 /// A call on its way in.
@@ -87,7 +101,6 @@ pub(crate) struct Cluster {
     /// A UUID that clients are told.
     cluster_id: String,
     shared: Shared,
-    namespaces: Namespaces,
     runs: Runs,
     visibility: Visibility,
     matching: Matching,
@@ -97,14 +110,14 @@ pub(crate) struct Cluster {
     answers: VecDeque<(CallId, Answer)>,
 }
 
-/// What all runs draw from: the configuration, numbers that never repeat, and the seed's streams.
+/// What all runs draw from: the configuration, the namespaces, numbers that never repeat, and the seed's streams.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) namespaces: Namespaces,
     pub(crate) run_ids: Stream,
     pub(crate) request_ids: Stream,
     pub(crate) jitter: Stream,
-    pub(crate) search_attributes: Registries,
     task_id: i64,
     stamp: u64,
     runs: usize,
@@ -137,20 +150,24 @@ impl Cluster {
     /// A cluster with the namespace `default` and nothing in it.
     pub(crate) fn new(config: Config, seed: Seed) -> Self {
         let mut namespaces = Namespaces::default();
-        namespaces.register(DEFAULT_NAMESPACE, &mut seed.stream("namespace ids"));
+        let namespace = Namespace {
+            id: seed.stream("namespace ids").uuid(),
+            name: DEFAULT_NAMESPACE.to_owned(),
+            search_attributes: Registry::of(&config.search_attributes),
+        };
+        namespaces.register(namespace);
         Self {
             cluster_id: seed.stream("cluster id").uuid(),
             shared: Shared {
                 config,
+                namespaces,
                 run_ids: seed.stream("run ids"),
                 request_ids: seed.stream("request ids"),
                 jitter: seed.stream("workflow task backoff"),
-                search_attributes: Registries::default(),
                 task_id: 0,
                 stamp: 0,
                 runs: 0,
             },
-            namespaces,
             runs: Runs::default(),
             visibility: Visibility::default(),
             matching: Matching::default(),
@@ -240,6 +257,7 @@ impl Cluster {
                     self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
                 }
                 FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
+                FollowUp::Delete { run } => self.delete_run(run),
             }
         }
         let Self { timers, runs, calls, .. } = self;

@@ -2,8 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::error::Error;
-use crate::rng::Stream;
+use super::{error::Error, search_attributes::Registry};
 
 /// Names one namespace inside the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +14,8 @@ pub(crate) struct Namespace {
     /// Its id, a UUID.
     pub(crate) id: String,
     pub(crate) name: String,
+    /// Its custom search attributes.
+    pub(crate) search_attributes: Registry,
 }
 
 /// All namespaces of a cluster.
@@ -25,11 +26,8 @@ pub(crate) struct Namespaces {
 
 impl Namespaces {
     /// Registers a namespace. If there is one of that name, nothing happens.
-    pub(crate) fn register(&mut self, name: &str, ids: &mut Stream) {
-        if !self.by_name.contains_key(name) {
-            let namespace = Namespace { id: ids.uuid(), name: name.to_owned() };
-            self.by_name.insert(name.to_owned(), namespace);
-        }
+    pub(crate) fn register(&mut self, namespace: Namespace) {
+        self.by_name.entry(namespace.name.clone()).or_insert(namespace);
     }
 
     /// The namespace that a request names.
@@ -47,6 +45,11 @@ impl Namespaces {
     /// The namespace of a key.
     pub(crate) fn get(&self, key: NamespaceKey) -> Option<&Namespace> {
         self.by_name.get_index(key.0).map(|(_, namespace)| namespace)
+    }
+
+    /// The namespace of a key.
+    pub(crate) fn get_mut(&mut self, key: NamespaceKey) -> Option<&mut Namespace> {
+        self.by_name.get_index_mut(key.0).map(|(_, namespace)| namespace)
     }
 
     /// The name of a namespace.

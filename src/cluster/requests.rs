@@ -4,6 +4,8 @@ use temporalio_common::protos::temporal::api::{common::v1::WorkflowExecution, ta
 
 use super::{error::Error, limits};
 
+pub(crate) use super::start::check_links;
+
 /// Refuses what is longer than an id may be.
 pub(crate) fn check_length(text: &str, message: &str) -> Result<(), Error> {
     if text.len() > limits::ID_LENGTH { Err(Error::invalid_argument(message)) } else { Ok(()) }

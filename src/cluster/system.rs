@@ -61,12 +61,15 @@ impl Cluster {
         request: DescribeNamespaceRequest,
     ) -> Result<DescribeNamespaceResponse, Error> {
         let namespace = if !request.id.is_empty() {
-            self.namespaces.by_id(&request.id).ok_or_else(|| Error::namespace_not_found(&request.id))?
+            self.shared
+                .namespaces
+                .by_id(&request.id)
+                .ok_or_else(|| Error::namespace_not_found(&request.id))?
         } else if request.namespace.is_empty() {
             return Err(Error::invalid_argument("Namespace not set on request."));
         } else {
-            let key = self.namespaces.find(&request.namespace)?;
-            self.namespaces.get(key).ok_or_else(|| Error::namespace_not_found(&request.namespace))?
+            let key = self.shared.namespaces.find(&request.namespace)?;
+            self.shared.namespaces.get(key).ok_or_else(|| Error::namespace_not_found(&request.namespace))?
         };
         let retention: Duration = clock::to_proto(limits::RETENTION);
         Ok(DescribeNamespaceResponse {

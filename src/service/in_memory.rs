@@ -28,7 +28,7 @@ async fn answer(service: &Service, request: GrpcRequest) -> Result<GrpcSuccessRe
         timeout(&request).map(|timeout| service.now() + timeout)
     };
     let proto = service
-        .call_encoded(&request.service, &request.rpc, &request.proto, deadline)
+        .call_from_client(&request.service, &request.rpc, &request.proto, deadline)
         .await
         .map_err(|error| status(&error))?;
     Ok(GrpcSuccessResponse { headers: Default::default(), proto })

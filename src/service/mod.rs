@@ -5,6 +5,7 @@
 //! waits for what, and when the cluster is told that time has passed.
 
 mod call;
+mod client_ids;
 mod in_memory;
 
 use std::{
@@ -22,8 +23,10 @@ pub(crate) use in_memory::in_memory;
 use crate::{
     clock::Time,
     cluster::{Answer, Call, CallId, Cluster, Error},
+    rng::Seed,
     rpc::{DecodeError, Request, Rpc},
 };
+use client_ids::ClientIds;
 
 /// A cluster that can be called. Clones share the cluster.
 #[derive(Clone)]
@@ -33,6 +36,8 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes [`Service::drive`] when the cluster's next deadline may have changed.
     deadline_changed: Notify,
+    /// Wakes [`Service::stepped`].
+    stepped: Notify,
     /// Virtual time at `epoch`.
     start: Time,
     epoch: Instant,
@@ -48,6 +53,8 @@ struct State {
     steps: u64,
     /// What [`Service::drive`] sleeps for.
     armed: Option<Time>,
+    client_ids: ClientIds,
+    budget: Option<Budget>,
     trace: Option<Vec<TraceEntry>>,
 }
 
@@ -58,6 +65,12 @@ pub(crate) struct TraceEntry {
     pub(crate) time: Time,
     /// The RPC.
     pub(crate) rpc: &'static str,
+}
+
+/// How many more steps the cluster may take, and whom to tell when it has taken them.
+struct Budget {
+    steps: u64,
+    exhausted: Box<dyn Fn() + Send>,
 }
 
 /// A caller whose answer is outstanding, or has arrived and was not fetched yet.
@@ -71,7 +84,7 @@ impl Service {
     /// Puts a cluster behind a frontend whose clock shows `start` now and runs with tokio's.
     ///
     /// Must be called within a tokio runtime whose clock is paused.
-    pub(crate) fn new(cluster: Cluster, start: Time) -> Self {
+    pub(crate) fn new(cluster: Cluster, seed: Seed, start: Time) -> Self {
         Self(Arc::new(Shared {
             state: Mutex::new(State {
                 cluster,
@@ -80,9 +93,12 @@ impl Service {
                 last_event: start,
                 steps: 0,
                 armed: None,
+                client_ids: ClientIds::new(seed),
+                budget: None,
                 trace: None,
             }),
             deadline_changed: Notify::new(),
+            stepped: Notify::new(),
             start,
             epoch: Instant::now(),
         }))
@@ -112,7 +128,9 @@ impl Service {
             trace.push(TraceEntry { time: now, rpc });
         }
         state.waiting.insert(id, Waiting::default());
-        state.step(now, |cluster| cluster.handle_call(now, Call { id, request, deadline }));
+        if state.step(now) {
+            state.cluster.handle_call(now, Call { id, request, deadline });
+        }
         self.settle(state);
         Pending::new(self.clone(), id, deadline)
     }
@@ -125,10 +143,20 @@ impl Service {
         request: &[u8],
         deadline: Option<Time>,
     ) -> Result<Vec<u8>, Error> {
-        let request = Request::decode(service, rpc, request).map_err(|error| match error {
-            DecodeError::Unknown { .. } => Error::unimplemented(rpc),
-            DecodeError::Malformed { .. } => Error::internal(error.to_string()),
-        })?;
+        let request = decode(service, rpc, request)?;
+        Ok(self.submit(request, deadline).await?.encode())
+    }
+
+    /// Does what [`Self::call_encoded`] does, for a client that draws the ids of its requests at random.
+    pub(crate) async fn call_from_client(
+        &self,
+        service: &str,
+        rpc: &str,
+        request: &[u8],
+        deadline: Option<Time>,
+    ) -> Result<Vec<u8>, Error> {
+        let mut request = decode(service, rpc, request)?;
+        self.lock().client_ids.replace(&mut request);
         Ok(self.submit(request, deadline).await?.encode())
     }
 
@@ -173,6 +201,17 @@ impl Service {
         self.lock().steps
     }
 
+    /// Lets the cluster take no more than so many steps. What comes after them is not answered, and
+    /// `exhausted` is called.
+    pub(crate) fn set_budget(&self, steps: u64, exhausted: impl Fn() + Send + 'static) {
+        self.lock().budget = Some(Budget { steps, exhausted: Box::new(exhausted) });
+    }
+
+    /// Resolves at the next step.
+    pub(crate) async fn stepped(&self) {
+        self.0.stepped.notified().await;
+    }
+
     /// From here on, notes every call.
     pub(crate) fn start_trace(&self) {
         self.lock().trace = Some(Vec::new());
@@ -192,7 +231,10 @@ impl Service {
             match state.cluster.next_deadline() {
                 Some(deadline) if deadline <= now => {
                     let time = deadline.max(state.last_event);
-                    state.step(time, |cluster| cluster.handle_timeout(time));
+                    if !state.step(time) {
+                        return;
+                    }
+                    state.cluster.handle_timeout(time);
                     self.settle(state);
                 }
                 _ => return,
@@ -215,6 +257,7 @@ impl Service {
         if deadline_changed {
             self.0.deadline_changed.notify_one();
         }
+        self.0.stepped.notify_waiters();
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -224,11 +267,25 @@ impl Service {
 }
 
 impl State {
-    fn step(&mut self, time: Time, handle: impl FnOnce(&mut Cluster)) {
+    /// Counts a step of the cluster; `false` if there is no budget left for it.
+    fn step(&mut self, time: Time) -> bool {
         self.steps += 1;
         self.last_event = time;
-        handle(&mut self.cluster);
+        match &self.budget {
+            Some(budget) if self.steps > budget.steps => {
+                (budget.exhausted)();
+                false
+            }
+            _ => true,
+        }
     }
+}
+
+fn decode(service: &str, rpc: &str, request: &[u8]) -> Result<Request, Error> {
+    Request::decode(service, rpc, request).map_err(|error| match error {
+        DecodeError::Unknown { .. } => Error::unimplemented(rpc),
+        DecodeError::Malformed { .. } => Error::internal(error.to_string()),
+    })
 }
 
 /// Tokio clamps sleeps beyond about 30 years; a deadline further away is never reached anyway.

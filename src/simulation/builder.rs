@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{Failure, Simulation, reproduce, run, watchdog};
-use crate::{clock::Time, rng::Seed, worker::Worker};
+use crate::{clock::Time, determinism::Recorder, rng::Seed, worker::Worker};
 
 /// Describes a simulation. Get one from [`Simulation::builder`].
 #[derive(Clone)]
@@ -22,7 +22,7 @@ pub struct Builder {
     pub(super) budget: u64,
     pub(super) tolerate_workflow_task_failures: bool,
     pub(super) watchdog: Duration,
-    pub(super) recorder: Option<crate::determinism::Recorder>,
+    pub(super) recorder: Option<Recorder>,
 }
 
 /// 2025-01-01T00:00:00Z.
@@ -47,6 +47,11 @@ impl Default for Builder {
 }
 
 impl Builder {
+    /// A simulation whose recording is compared with another.
+    pub(crate) fn recorded(seed: u64, recorder: Recorder) -> Self {
+        Self { recorder: Some(recorder), ..Self::default() }.seed(seed)
+    }
+
     /// The number that everything random comes from: run ids, random values of workflows, jitter. Default
     /// 0. The environment variable `TEMPORAL_SIM_SEED` has precedence, so that a failure can be reproduced
     /// without an edit.
@@ -144,7 +149,10 @@ impl Builder {
     ///
     /// # Errors
     /// What makes [`run`](Self::run) panic.
-    pub async fn run_here<T>(self, body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>) -> Result<T, Failure> {
+    pub async fn run_here<T>(
+        self,
+        body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>,
+    ) -> Result<T, Failure> {
         run::run(self, Arc::default(), body).await.map_err(|stopped| stopped.failure)
     }
 

@@ -2,7 +2,8 @@
 
 use std::{future::Future, time::Duration};
 
-use crate::service::Service;
+use super::report::{self, Execution};
+use crate::{cluster::Cluster, service::Service};
 
 /// Resolves when virtual time had to jump further than any test goes because nothing at all was left to
 /// happen before.
@@ -27,17 +28,13 @@ pub(super) fn idle(service: &Service) -> impl Future<Output = ()> {
         loop {
             // The clock moves by a tick only when every task waits.
             tokio::time::sleep(TICK).await;
-            let steps = service.steps();
-            match service.with_cluster(crate::cluster::Cluster::next_deadline) {
-                Some(deadline) => service.sleep_until(deadline).await,
-                None if service.activities_running() == 0 => return,
-                None => {
-                    let mut wait = TICK;
-                    while service.steps() == steps {
-                        tokio::time::sleep(wait).await;
-                        wait = wait.saturating_mul(2).min(END_OF_TIME);
-                    }
-                }
+            if let Some(deadline) = service.with_cluster(Cluster::next_deadline) {
+                service.sleep_until(deadline).await;
+            } else if report::executions(&service).iter().any(Execution::runs_activity) {
+                // The activity waits for a time of its own, which only tokio knows.
+                service.stepped().await;
+            } else {
+                return;
             }
         }
     }

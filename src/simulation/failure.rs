@@ -182,7 +182,8 @@ impl Fatal {
 /// An instant as a person reads it.
 fn timestamp(time: Time) -> String {
     let nanos = time.as_nanos();
-    jiff::Timestamp::from_nanosecond(nanos).map_or_else(|_| format!("{nanos} ns after 1970"), |time| time.to_string())
+    jiff::Timestamp::from_nanosecond(nanos)
+        .map_or_else(|_| format!("{nanos} ns after 1970"), |time| time.to_string())
 }
 
 /// A duration as a person reads it.

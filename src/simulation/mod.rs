@@ -3,6 +3,7 @@
 mod builder;
 mod clock;
 mod deadlock;
+mod execute;
 mod failure;
 mod report;
 mod reproduce;
@@ -11,7 +12,10 @@ mod watchdog;
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -19,9 +23,11 @@ use temporalio_client::{Client, ClientOptions, Connection};
 
 pub use builder::Builder;
 pub use clock::hold_clock;
+pub use execute::ExecuteError;
 pub use failure::{Cause, Failure};
+pub(crate) use report::Execution;
 
-use crate::{clock::Time, history::History, rng::Seed, service::Service};
+use crate::{clock::Time, history::History, rng::Seed, service::Service, worker::Worker};
 use failure::Fatal;
 
 /// A running simulation: hands out clients, moves virtual time, shows what was recorded.
@@ -38,6 +44,8 @@ struct Inner {
     service: Service,
     connection: Connection,
     client: Client,
+    workers: Vec<Worker>,
+    executions: AtomicU64,
     fatal: Arc<Fatal>,
 }
 
@@ -106,18 +114,20 @@ impl Simulation {
     /// If the simulation's namespace has no workflow with this id; the message lists those it has.
     pub fn history(&self, workflow_id: &str) -> anyhow::Result<History> {
         let histories = self.histories();
-        let ids = histories.iter().filter_map(History::workflow_id).map(str::to_owned).collect::<Vec<_>>();
-        histories.into_iter().rfind(|history| history.workflow_id() == Some(workflow_id)).ok_or_else(|| {
-            anyhow::anyhow!("no workflow has the id {workflow_id:?}; there are: {}", ids.join(", "))
-        })
+        let ids = histories.iter().map(History::workflow_id).collect::<Vec<_>>().join(", ");
+        histories
+            .iter()
+            .rfind(|history| history.workflow_id() == workflow_id)
+            .cloned()
+            .ok_or_else(|| anyhow::anyhow!("no workflow has the id {workflow_id:?}; there are: {ids}"))
     }
 
     /// The event histories of all runs in the simulation's namespace, in the order in which they started.
     pub fn histories(&self) -> Vec<History> {
         report::executions(&self.0.service)
             .into_iter()
-            .filter(|execution| execution.namespace == self.0.namespace)
-            .map(report::Execution::into_history)
+            .filter(|execution| execution.0.namespace == self.0.namespace)
+            .filter_map(report::Execution::into_history)
             .collect()
     }
 }

@@ -1,41 +1,26 @@
 //! What every workflow execution is doing, for people.
 
-use std::{collections::BTreeMap, fmt};
+use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
 use temporalio_common::protos::temporal::api::{
     enums::v1::EventType,
-    history::v1::{HistoryEvent, history_event::Attributes},
+    history::v1::{HistoryEvent, WorkflowExecutionStartedEventAttributes, history_event::Attributes},
     workflow::v1::PendingActivityInfo,
 };
 
-use crate::{history::History, service::Service};
-
-/// One run and what is known about it.
-#[derive(Debug, Clone)]
-pub(crate) struct Execution {
-    pub(crate) namespace: String,
-    pub(crate) workflow_id: String,
-    pub(crate) run_id: String,
-    pub(crate) events: Vec<HistoryEvent>,
-    /// The activities that have not closed, as DescribeWorkflowExecution shows them.
-    pub(crate) pending_activities: Vec<PendingActivityInfo>,
-    /// Transactions so far: how busy the run was.
-    pub(crate) transitions: u64,
-    /// Whether somebody polls the run's task queue.
-    pub(crate) polled: bool,
-}
+use crate::{cluster::RunSnapshot, history::History, service::Service};
 
 /// All runs, in the order in which they started.
-pub(crate) fn executions(service: &Service) -> Vec<Execution> {
-    service.with_cluster(|cluster| cluster.executions())
+pub(super) fn executions(service: &Service) -> Vec<Execution> {
+    let now = service.now();
+    service.with_cluster(|cluster| cluster.runs(now)).into_iter().map(Execution).collect()
 }
 
 /// The runs that a failure report should show: the open ones and those that did not complete, the
 /// busiest first; not too many.
-pub(super) fn noteworthy(executions: Vec<Execution>) -> Vec<Execution> {
-    let mut executions = executions;
+pub(super) fn noteworthy(mut executions: Vec<Execution>) -> Vec<Execution> {
     executions.retain(|execution| !execution.is_completed());
-    executions.sort_by_key(|execution| std::cmp::Reverse(execution.transitions));
+    executions.sort_by_key(|execution| Reverse(execution.busyness()));
     executions.truncate(SHOWN);
     executions
 }
@@ -43,19 +28,40 @@ pub(super) fn noteworthy(executions: Vec<Execution>) -> Vec<Execution> {
 /// More executions than this help nobody.
 const SHOWN: usize = 10;
 
+/// One run and what is known about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Execution(pub(crate) RunSnapshot);
+
 impl Execution {
-    pub(crate) fn into_history(self) -> History {
-        History::new(self.workflow_id, self.run_id, self.events)
+    /// `None` never happens: the cluster writes whole histories.
+    pub(super) fn into_history(self) -> Option<History> {
+        History::new(self.0.events).ok()
+    }
+
+    /// Whether a worker has one of the run's activities.
+    pub(super) fn runs_activity(&self) -> bool {
+        self.0.pending_activities.iter().any(|activity| {
+            activity.last_started_time.is_some() && activity.next_attempt_schedule_time.is_none()
+        })
+    }
+
+    /// How much has happened to the run: its events, and the attempts that leave none.
+    fn busyness(&self) -> usize {
+        let attempts = self.0.pending_activities.iter().map(|activity| activity.attempt);
+        self.0.events.len() + attempts.sum::<i32>().unsigned_abs() as usize
     }
 
     fn is_completed(&self) -> bool {
         self.close_event().is_some_and(|event| {
-            matches!(event.event_type(), EventType::WorkflowExecutionCompleted | EventType::WorkflowExecutionContinuedAsNew)
+            matches!(
+                event.event_type(),
+                EventType::WorkflowExecutionCompleted | EventType::WorkflowExecutionContinuedAsNew
+            )
         })
     }
 
     fn close_event(&self) -> Option<&HistoryEvent> {
-        self.events.last().filter(|event| {
+        self.0.events.last().filter(|event| {
             matches!(
                 event.event_type(),
                 EventType::WorkflowExecutionCompleted
@@ -68,22 +74,15 @@ impl Execution {
         })
     }
 
-    fn workflow_type(&self) -> &str {
-        match self.events.first().and_then(|event| event.attributes.as_ref()) {
-            Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => {
-                started.workflow_type.as_ref().map_or("", |workflow_type| &workflow_type.name)
-            }
-            _ => "",
+    fn started(&self) -> Option<&WorkflowExecutionStartedEventAttributes> {
+        match &self.0.events.first()?.attributes {
+            Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => Some(started),
+            _ => None,
         }
     }
 
-    fn task_queue(&self) -> &str {
-        match self.events.first().and_then(|event| event.attributes.as_ref()) {
-            Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => {
-                started.task_queue.as_ref().map_or("", |task_queue| &task_queue.name)
-            }
-            _ => "",
-        }
+    fn workflow_type(&self) -> &str {
+        self.started().and_then(|started| started.workflow_type.as_ref()).map_or("", |it| &it.name)
     }
 
     /// What has to happen before the run can go on, one line each.
@@ -91,7 +90,7 @@ impl Execution {
         let mut lines = Vec::new();
         let mut open = BTreeMap::new();
         let mut workflow_task = None;
-        for event in &self.events {
+        for event in &self.0.events {
             match &event.attributes {
                 Some(Attributes::TimerStartedEventAttributes(timer)) => {
                     open.insert(event.event_id, format!("timer {}", timer.timer_id));
@@ -102,7 +101,9 @@ impl Execution {
                 Some(Attributes::TimerCanceledEventAttributes(timer)) => {
                     open.remove(&timer.started_event_id);
                 }
-                Some(Attributes::WorkflowTaskScheduledEventAttributes(_)) => workflow_task = Some("scheduled"),
+                Some(Attributes::WorkflowTaskScheduledEventAttributes(_)) => {
+                    workflow_task = Some("scheduled")
+                }
                 Some(Attributes::WorkflowTaskStartedEventAttributes(_)) => workflow_task = Some("started"),
                 Some(
                     Attributes::WorkflowTaskCompletedEventAttributes(_)
@@ -112,13 +113,11 @@ impl Execution {
                 _ => {}
             }
         }
-        lines.extend(self.pending_activities.iter().map(activity));
+        lines.extend(self.0.pending_activities.iter().map(activity));
         lines.extend(open.into_values());
         match workflow_task {
-            Some("scheduled") if !self.polled => lines.push(format!(
-                "its workflow task: no worker polls the task queue {:?}",
-                self.task_queue()
-            )),
+            Some("scheduled") if !self.0.is_polled => lines
+                .push(format!("its workflow task: no worker polls the task queue {:?}", self.0.task_queue)),
             Some(state) => lines.push(format!("its workflow task, which is {state}")),
             None => {}
         }
@@ -131,8 +130,14 @@ impl Execution {
 
 fn activity(info: &PendingActivityInfo) -> String {
     let activity_type = info.activity_type.as_ref().map_or("", |activity_type| &activity_type.name);
-    let state = info.state().as_str_name().trim_start_matches("PENDING_ACTIVITY_STATE_").to_lowercase().replace('_', " ");
-    let mut line = format!("activity {} {activity_type}: {state}, attempt {}", info.activity_id, info.attempt);
+    let state = info
+        .state()
+        .as_str_name()
+        .trim_start_matches("PENDING_ACTIVITY_STATE_")
+        .to_lowercase()
+        .replace('_', " ");
+    let mut line =
+        format!("activity {} {activity_type}: {state}, attempt {}", info.activity_id, info.attempt);
     if let Some(failure) = &info.last_failure {
         line += &format!(", last failure: {}", failure.message);
     }
@@ -143,14 +148,18 @@ impl fmt::Display for Execution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.close_event() {
             None => "open, waits for".to_owned(),
-            Some(event) => event.event_type().as_str_name().trim_start_matches("EVENT_TYPE_WORKFLOW_EXECUTION_").to_lowercase(),
+            Some(event) => event
+                .event_type()
+                .as_str_name()
+                .trim_start_matches("EVENT_TYPE_WORKFLOW_EXECUTION_")
+                .to_lowercase(),
         };
-        writeln!(f, "{} {:?}: {state}", self.workflow_type(), self.workflow_id)?;
+        writeln!(f, "{} {:?}: {state}", self.workflow_type(), self.0.workflow_id)?;
         if self.close_event().is_none() {
             self.waits_for().iter().try_for_each(|line| writeln!(f, "  - {line}"))?;
         }
         writeln!(f)?;
-        let history = self.clone().into_history();
-        history.timeline().to_string().lines().try_for_each(|line| writeln!(f, "  {line}"))
+        let timeline = self.clone().into_history().map(|history| history.timeline().to_string());
+        timeline.unwrap_or_default().lines().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

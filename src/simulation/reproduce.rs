@@ -20,12 +20,18 @@ fn render(seed: Seed, package: Option<&str>, executable: &str, thread: Option<&s
     let in_deps = path.parent().is_some_and(|parent| parent.ends_with("deps"));
     let mut command = format!("{SEED_VARIABLE}={} cargo ", seed.0);
     match stem.rsplit_once('-') {
-        Some((target, hash)) if in_deps && hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+        Some((target, hash))
+            if in_deps && hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
             command += "test";
             if let Some(package) = package {
                 command += &format!(" -p {package}");
                 // The unit tests of a library have its name, with underscores.
-                command += &if target == package.replace('-', "_") { " --lib".to_owned() } else { format!(" --test {target}") };
+                command += &if target == package.replace('-', "_") {
+                    " --lib".to_owned()
+                } else {
+                    format!(" --test {target}")
+                };
             }
         }
         _ => {
@@ -33,7 +39,9 @@ fn render(seed: Seed, package: Option<&str>, executable: &str, thread: Option<&s
         }
     }
     match thread {
-        Some(test) if test != "main" && !test.starts_with("tokio-") => command + &format!(" {test} -- --exact"),
+        Some(test) if test != "main" && !test.starts_with("tokio-") => {
+            command + &format!(" {test} -- --exact")
+        }
         _ => command,
     }
 }

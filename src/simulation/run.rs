@@ -1,7 +1,11 @@
 //! One simulation from its set-up to its end: the body, the workers, the cluster and the checks run as
 //! one future, on one thread.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
@@ -16,7 +20,7 @@ use super::{
 use crate::{
     cluster::{Cluster, Config},
     service::{Service, in_memory},
-    worker::{Environment, Progress, Runner},
+    worker::{Environment, Event, Events, Progress, Runner},
 };
 
 /// Runs the body in the simulation that the builder describes.
@@ -26,7 +30,7 @@ pub(super) async fn run<T>(
     body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>,
 ) -> Result<T, Stopped> {
     let config = Config { long_polls_expire: false, ..Config::default() };
-    let service = Service::new(Cluster::new(config, builder.seed), builder.start);
+    let service = Service::new(Cluster::new(config, builder.seed), builder.seed, builder.start);
     let fatal = Arc::new(Fatal::default());
     let limit = builder.budget;
     service.set_budget(limit, {
@@ -84,6 +88,8 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         service: service.clone(),
         connection,
         client,
+        workers: builder.workers.clone(),
+        executions: AtomicU64::new(0),
         fatal: fatal.clone(),
     })))
 }
@@ -97,13 +103,12 @@ async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<
         .map(|(index, worker)| {
             let environment = Environment {
                 service: simulation.0.service.clone(),
-                connection: simulation.0.connection.clone(),
+                connection: Some(simulation.0.connection.clone()),
                 namespace: builder.namespace.clone(),
                 seed: builder.seed,
                 index,
                 progress: progress.clone(),
-                fatal: simulation.0.fatal.clone(),
-                tolerate_workflow_task_failures: builder.tolerate_workflow_task_failures,
+                events: events(simulation.0.fatal.clone(), builder.tolerate_workflow_task_failures),
             };
             Runner::new(worker.clone(), environment).run()
         })
@@ -112,6 +117,26 @@ async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<
         Some(message) => message,
         None => std::future::pending().await,
     }
+}
+
+/// Decides which of a worker's events fail the simulation.
+fn events(fatal: Arc<Fatal>, tolerate_workflow_task_failures: bool) -> Events {
+    Arc::new(move |event| match event {
+        Event::WorkflowTaskFailed { .. } if tolerate_workflow_task_failures => {}
+        Event::WorkflowTaskFailed { workflow_id, workflow_type, cause, failure, .. } => {
+            fatal.fail(Cause::WorkflowTaskFailed {
+                workflow_type,
+                workflow_id,
+                cause: cause.as_str_name().trim_start_matches("WORKFLOW_TASK_FAILED_CAUSE_").to_owned(),
+                message: failure.message,
+            });
+        }
+        Event::HeartbeatDetailsLost { activity_type, reason } => {
+            fatal.fail(Cause::Worker { message: format!("activity {activity_type}: {reason}") });
+        }
+        // A late answer, for example after a timeout: a real worker shrugs, too.
+        Event::CallRefused { .. } => {}
+    })
 }
 
 type Ended<T> = Result<anyhow::Result<T>, Box<dyn Any + Send>>;
@@ -129,7 +154,8 @@ fn end<T>(ended: Ended<T>, builder: &Builder) -> Result<T, (Cause, Option<Box<dy
         }
         Ok(Err(error)) => Err((Cause::Error { message: format!("{error:#}") }, None)),
         Ok(Ok(value)) => {
-            let unmet = builder.workers.iter().flat_map(|worker| worker.unmet_expectations()).collect::<Vec<_>>();
+            let unmet =
+                builder.workers.iter().flat_map(|worker| worker.unmet_expectations()).collect::<Vec<_>>();
             if unmet.is_empty() { Ok(value) } else { Err((Cause::Mocks { unmet }, None)) }
         }
     }

@@ -52,7 +52,9 @@ pub(super) fn watch<T: Send + 'static>(
                 let current = progress.current();
                 if current.is_some() && current == last {
                     let what = current.map(|current| current.to_string()).unwrap_or_default();
-                    return Err(Failure::without_executions(Cause::Blocked { what, limit }, seed, reproduce).into());
+                    return Err(
+                        Failure::without_executions(Cause::Blocked { what, limit }, seed, reproduce).into()
+                    );
                 }
                 last = current;
             }

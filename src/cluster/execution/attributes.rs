@@ -23,7 +23,7 @@ use super::{
     Event, Transaction,
     completed::{CommandFailure, Completion},
 };
-use crate::cluster::{limits, search_attributes};
+use crate::cluster::{limits, payloads};
 
 /// The UpsertWorkflowSearchAttributes command.
 pub(crate) fn upsert_search_attributes(
@@ -46,10 +46,21 @@ pub(crate) fn upsert_search_attributes(
     if upserted.indexed_fields.is_empty() {
         return Err(refuse("IndexedFields is not set on UpsertWorkflowSearchAttributesCommand."));
     }
-    search_attributes::check(&mut upserted).map_err(|error| refuse(&error.message))?;
-    merge(&mut tx.run.state.search_attributes, &upserted.indexed_fields, |payload| {
-        search_attributes::is_nil(payload)
-    });
+    tx.shared
+        .namespaces
+        .check_upserted_search_attributes(tx.run.namespace, &mut upserted)
+        .map_err(|error| refuse(&error.message))?;
+    if payloads_size(&upserted.indexed_fields) > limits::BLOB_SIZE {
+        let message = "UpsertWorkflowSearchAttributesCommandAttributes exceeds size limit.";
+        return Err(CommandFailure::terminate(CAUSE, message));
+    }
+    let mut merged = tx.run.state.search_attributes.clone();
+    merge(&mut merged, &upserted.indexed_fields, payloads::is_nil_or_empty_list);
+    tx.shared
+        .namespaces
+        .check_search_attribute_sizes(tx.run.namespace, merged.iter())
+        .map_err(|error| CommandFailure::terminate(CAUSE, error.message))?;
+    tx.run.state.search_attributes = merged;
     let event = UpsertWorkflowSearchAttributesEventAttributes {
         workflow_task_completed_event_id: completion.completed_event_id,
         search_attributes: Some(upserted),
@@ -84,7 +95,7 @@ pub(crate) fn modify_properties(
             "ModifyWorkflowPropertiesCommandAttributes exceeds size limit.",
         ));
     }
-    merge(&mut tx.run.state.memo, &memo.fields, is_nil);
+    merge(&mut tx.run.state.memo, &memo.fields, payloads::is_nil);
     let event = WorkflowPropertiesModifiedEventAttributes {
         workflow_task_completed_event_id: completion.completed_event_id,
         upserted_memo: Some(memo),
@@ -93,6 +104,11 @@ pub(crate) fn modify_properties(
         Event::new(Attributes::WorkflowPropertiesModifiedEventAttributes(event)).user_metadata(user_metadata),
     );
     Ok(())
+}
+
+/// The size of names and values alone.
+fn payloads_size(fields: &HashMap<String, Payload>) -> usize {
+    fields.iter().map(|(name, payload)| name.len() + payload.data.len()).sum()
 }
 
 /// Sets the fields that have a value and removes those that have none.
@@ -109,9 +125,4 @@ fn merge(
             fields.insert(key.clone(), payload.clone());
         }
     }
-}
-
-/// Whether a payload stands for no value at all, so that it removes a field of a memo.
-pub(crate) fn is_nil(payload: &Payload) -> bool {
-    payload.data.is_empty() || payload.data == b"null"
 }

@@ -6,7 +6,7 @@ use temporalio_common::protos::temporal::api::{
         CancelWorkflowExecutionCommandAttributes, CompleteWorkflowExecutionCommandAttributes,
         FailWorkflowExecutionCommandAttributes,
     },
-    enums::v1::{WorkflowExecutionStatus as Status, WorkflowTaskFailedCause as Cause},
+    enums::v1::{EventType, WorkflowExecutionStatus as Status, WorkflowTaskFailedCause as Cause},
     history::v1::{
         WorkflowExecutionCanceledEventAttributes, WorkflowExecutionCompletedEventAttributes,
         WorkflowExecutionFailedEventAttributes, history_event::Attributes,
@@ -23,20 +23,20 @@ use crate::cluster::limits;
 impl Transaction<'_> {
     /// Writes the event that closes the run.
     pub(crate) fn close(&mut self, attributes: Attributes) {
-        self.close_with(attributes, None);
+        self.close_with(Event::new(attributes));
     }
 
-    /// Writes the event that closes the run, with what its command says for people.
-    pub(crate) fn close_with(&mut self, attributes: Attributes, user_metadata: Option<UserMetadata>) {
-        let status = match &attributes {
-            Attributes::WorkflowExecutionCompletedEventAttributes(_) => Status::Completed,
-            Attributes::WorkflowExecutionFailedEventAttributes(_) => Status::Failed,
-            Attributes::WorkflowExecutionCanceledEventAttributes(_) => Status::Canceled,
-            Attributes::WorkflowExecutionTimedOutEventAttributes(_) => Status::TimedOut,
-            Attributes::WorkflowExecutionContinuedAsNewEventAttributes(_) => Status::ContinuedAsNew,
+    /// Writes the event that closes the run, with more than its attributes.
+    pub(crate) fn close_with(&mut self, event: Event) {
+        let status = match event.event_type() {
+            EventType::WorkflowExecutionCompleted => Status::Completed,
+            EventType::WorkflowExecutionFailed => Status::Failed,
+            EventType::WorkflowExecutionCanceled => Status::Canceled,
+            EventType::WorkflowExecutionTimedOut => Status::TimedOut,
+            EventType::WorkflowExecutionContinuedAsNew => Status::ContinuedAsNew,
             _ => Status::Terminated,
         };
-        self.add_event(Event::new(attributes).user_metadata(user_metadata));
+        self.add_event(event);
         self.run.state.status = status;
         self.run.state.close_time = Some(self.now);
     }
@@ -73,7 +73,9 @@ pub(crate) fn complete(
         workflow_task_completed_event_id: completion.completed_event_id,
         ..Default::default()
     };
-    tx.close_with(Attributes::WorkflowExecutionCompletedEventAttributes(event), user_metadata);
+    tx.close_with(
+        Event::new(Attributes::WorkflowExecutionCompletedEventAttributes(event)).user_metadata(user_metadata),
+    );
     Ok(())
 }
 
@@ -108,7 +110,9 @@ pub(crate) fn fail(
         workflow_task_completed_event_id: completion.completed_event_id,
         new_execution_run_id,
     };
-    tx.close_with(Attributes::WorkflowExecutionFailedEventAttributes(event), user_metadata);
+    tx.close_with(
+        Event::new(Attributes::WorkflowExecutionFailedEventAttributes(event)).user_metadata(user_metadata),
+    );
     Ok(())
 }
 
@@ -130,6 +134,8 @@ pub(crate) fn cancel(
         workflow_task_completed_event_id: completion.completed_event_id,
         details: attributes.details,
     };
-    tx.close_with(Attributes::WorkflowExecutionCanceledEventAttributes(event), user_metadata);
+    tx.close_with(
+        Event::new(Attributes::WorkflowExecutionCanceledEventAttributes(event)).user_metadata(user_metadata),
+    );
     Ok(())
 }

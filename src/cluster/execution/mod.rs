@@ -8,17 +8,21 @@ mod attributes;
 mod begin;
 mod chain;
 mod close;
+mod ending;
+mod failed;
 mod history;
 mod info;
 mod marker;
 mod pending;
 mod runs;
-mod state;
+mod sticky;
 mod transaction;
 
 pub(crate) mod activity;
 pub(crate) mod completed;
 pub(crate) mod query;
+pub(crate) mod signal;
+pub(crate) mod state;
 pub(crate) mod timer;
 pub(crate) mod workflow_task;
 

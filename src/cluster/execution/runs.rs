@@ -34,6 +34,11 @@ impl Runs {
         self.runs.get_mut(key.0)?.as_mut()
     }
 
+    /// All runs, in the order in which they started.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter().flatten()
+    }
+
     /// The current run of a workflow id, open or closed.
     pub(crate) fn current(&self, namespace: NamespaceKey, workflow_id: &str) -> Option<&Run> {
         self.get(*self.current.get(&namespace)?.get(workflow_id)?)

@@ -39,6 +39,8 @@ pub(crate) enum FollowUp {
     DispatchActivityTask { run: RunKey, scheduled_event_id: i64, attempt: i32, stamp: i32 },
     /// Hand the queries that no workflow task is going to answer to matching.
     DispatchQueries { run: RunKey },
+    /// Forget the run.
+    Delete { run: RunKey },
 }
 
 /// One atomic change of a run.
@@ -74,6 +76,11 @@ impl Event {
     /// An event at the time of the transaction.
     pub(crate) fn new(attributes: Attributes) -> Self {
         Self { attributes, time: None, user_metadata: None, links: Vec::new() }
+    }
+
+    /// Its type.
+    pub(super) fn event_type(&self) -> EventType {
+        self.attributes.event_type()
     }
 
     /// An event with the time of something that happened before.

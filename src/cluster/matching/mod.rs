@@ -3,6 +3,7 @@
 //! A task carries no state of a run. Whether it still means something is decided when a poller takes it:
 //! [`Cluster::start_task`] answers nothing for a task that is over, and the poller goes on waiting.
 
+mod describe;
 mod poll;
 mod queue;
 

@@ -50,7 +50,7 @@ impl Cluster {
         identity: String,
         kind: TaskKind,
     ) -> Result<(QueueName, Poller), Error> {
-        let namespace = self.namespaces.find(namespace)?;
+        let namespace = self.shared.namespaces.find(namespace)?;
         Self::check_long_poll_deadline(now, context)?;
         requests::check_length(&identity, "Identity length exceeds limit.")?;
         let task_queue = requests::task_queue(task_queue)?;
@@ -118,7 +118,7 @@ impl Cluster {
             history.extend(run.virtual_events(true));
         }
         let token = WorkflowTaskToken {
-            namespace_id: self.namespaces.get(run.namespace)?.id.clone(),
+            namespace_id: self.shared.namespaces.get(run.namespace)?.id.clone(),
             workflow_id: run.workflow_id.clone(),
             run_id: run.run_id.clone(),
             scheduled_event_id: task.scheduled_event_id,

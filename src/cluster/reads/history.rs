@@ -40,7 +40,7 @@ impl Cluster {
         context: CallContext,
         request: GetWorkflowExecutionHistoryRequest,
     ) -> Reply {
-        let namespace = self.namespaces.find(&request.namespace)?;
+        let namespace = self.shared.namespaces.find(&request.namespace)?;
         let execution = requests::execution(request.execution.as_ref())?;
         let given = match request.next_page_token.as_slice() {
             [] => None,
@@ -88,7 +88,7 @@ impl Cluster {
         &self,
         request: GetWorkflowExecutionHistoryReverseRequest,
     ) -> Result<GetWorkflowExecutionHistoryReverseResponse, Error> {
-        let namespace = self.namespaces.find(&request.namespace)?;
+        let namespace = self.shared.namespaces.find(&request.namespace)?;
         let execution = requests::execution(request.execution.as_ref())?;
         let given = match request.next_page_token.as_slice() {
             [] => None,

@@ -11,7 +11,49 @@ use super::{
     type_name,
     value::{self, Value},
 };
-use crate::cluster::{error::Error, limits};
+use crate::cluster::{
+    error::Error,
+    limits,
+    namespaces::{NamespaceKey, Namespaces},
+};
+
+impl Namespaces {
+    /// Checks search attributes that somebody wants to give to a run that starts, and marks each value with its type.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT if one is not registered, may not be set, is too large, or of another type, or if there are
+    /// too many.
+    pub(crate) fn check_search_attributes(
+        &self,
+        namespace: NamespaceKey,
+        attributes: &mut SearchAttributes,
+    ) -> Result<(), Error> {
+        self.check_upserted_search_attributes(namespace, attributes)?;
+        self.check_search_attribute_sizes(namespace, &attributes.indexed_fields)
+    }
+
+    /// The same for search attributes that are added to those of a run, but for their sizes.
+    pub(crate) fn check_upserted_search_attributes(
+        &self,
+        namespace: NamespaceKey,
+        attributes: &mut SearchAttributes,
+    ) -> Result<(), Error> {
+        let Some(namespace) = self.get(namespace) else { return Ok(()) };
+        check(&namespace.search_attributes, &namespace.name, attributes)?;
+        set_types(&namespace.search_attributes, attributes);
+        Ok(())
+    }
+
+    /// Checks the sizes of all search attributes that a run is going to have.
+    pub(crate) fn check_search_attribute_sizes<'a>(
+        &self,
+        namespace: NamespaceKey,
+        attributes: impl IntoIterator<Item = (&'a String, &'a Payload)>,
+    ) -> Result<(), Error> {
+        self.get(namespace).map_or(Ok(()), |namespace| check_size(&namespace.search_attributes, attributes))
+    }
+}
 
 /// Checks names and values of search attributes that somebody wants to set in `namespace`.
 ///
@@ -19,11 +61,7 @@ use crate::cluster::{error::Error, limits};
 ///
 /// INVALID_ARGUMENT if an attribute is not registered, or belongs to the server, or its value is of another type, or
 /// if there are too many.
-pub(crate) fn check(
-    registry: &Registry,
-    namespace: &str,
-    attributes: &SearchAttributes,
-) -> Result<(), Error> {
+fn check(registry: &Registry, namespace: &str, attributes: &SearchAttributes) -> Result<(), Error> {
     let fields: BTreeMap<_, _> = attributes.indexed_fields.iter().collect();
     for name in fields.keys() {
         if Builtin::find(name).is_none() && registry.value_type(name).is_none() {
@@ -63,7 +101,7 @@ pub(crate) fn check(
 /// # Errors
 ///
 /// INVALID_ARGUMENT if one is too large, or all of them together are.
-pub(crate) fn check_size<'a>(
+fn check_size<'a>(
     registry: &Registry,
     attributes: impl IntoIterator<Item = (&'a String, &'a Payload)>,
 ) -> Result<(), Error> {
@@ -93,7 +131,7 @@ pub(crate) fn check_size<'a>(
 }
 
 /// Marks each value with the type of its attribute, unless its sender has.
-pub(crate) fn set_types(registry: &Registry, attributes: &mut SearchAttributes) {
+fn set_types(registry: &Registry, attributes: &mut SearchAttributes) {
     for (name, payload) in &mut attributes.indexed_fields {
         if let Some(value_type) = registry.stored_type(name) {
             payload

@@ -8,7 +8,7 @@ use temporalio_common::protos::temporal::api::{
     workflowservice::v1::GetSearchAttributesResponse,
 };
 
-use super::{Builtin, registry};
+use super::{Builtin, Registry, registry};
 use crate::cluster::{Cluster, Error, namespaces::NamespaceKey};
 
 impl Cluster {
@@ -23,7 +23,7 @@ impl Cluster {
         }
         let attributes = request.search_attributes.into_iter().collect();
         registry::check(&attributes)?;
-        self.shared.search_attributes.get_mut(namespace.ok_or_else(no_namespace)?).add(&attributes)?;
+        self.registry_mut(namespace)?.add(&attributes)?;
         Ok(AddSearchAttributesResponse::default())
     }
 
@@ -36,8 +36,7 @@ impl Cluster {
         if request.search_attributes.is_empty() {
             return Err(not_set());
         }
-        let namespace = namespace.ok_or_else(no_namespace)?;
-        self.shared.search_attributes.get_mut(namespace).remove(&request.search_attributes)?;
+        self.registry_mut(namespace)?.remove(&request.search_attributes)?;
         Ok(RemoveSearchAttributesResponse::default())
     }
 
@@ -47,7 +46,8 @@ impl Cluster {
         request: &ListSearchAttributesRequest,
     ) -> Result<ListSearchAttributesResponse, Error> {
         let namespace = self.namespace_if_named(&request.namespace)?.ok_or_else(no_namespace)?;
-        let custom = self.shared.search_attributes.get(namespace).custom();
+        let custom =
+            self.shared.namespaces.get(namespace).into_iter().flat_map(|it| it.search_attributes.custom());
         Ok(ListSearchAttributesResponse {
             custom_attributes: custom
                 .map(|(name, value_type)| (name.to_owned(), value_type as i32))
@@ -73,7 +73,13 @@ impl Cluster {
 
     /// The namespace of a request, or `None` if it names none, which is an error only when nothing else is wrong.
     fn namespace_if_named(&self, namespace: &str) -> Result<Option<NamespaceKey>, Error> {
-        if namespace.is_empty() { Ok(None) } else { self.namespaces.find(namespace).map(Some) }
+        if namespace.is_empty() { Ok(None) } else { self.shared.namespaces.find(namespace).map(Some) }
+    }
+
+    fn registry_mut(&mut self, namespace: Option<NamespaceKey>) -> Result<&mut Registry, Error> {
+        let namespace =
+            namespace.and_then(|key| self.shared.namespaces.get_mut(key)).ok_or_else(no_namespace)?;
+        Ok(&mut namespace.search_attributes)
     }
 }
 

@@ -7,14 +7,11 @@
 mod builtin;
 mod check;
 mod handlers;
-mod payloads;
 mod registry;
 mod value;
 
 pub(crate) use builtin::Builtin;
-pub(crate) use check::{check, check_size, set_types};
-pub(crate) use payloads::{is_nil, without_nil};
-pub(crate) use registry::{Registries, Registry};
+pub(crate) use registry::Registry;
 pub(crate) use value::{Value, encode_json};
 
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType as Type;
 
 use super::{builtin::Builtin, type_name};
-use crate::cluster::{error::Error, namespaces::NamespaceKey};
+use crate::cluster::error::Error;
 
 /// How many custom attributes of each type a namespace can have: one for each column that the visibility store has
 /// set aside for them.
@@ -19,25 +19,6 @@ const COLUMNS: &[(Type, usize)] = &[
     (Type::Text, 3),
 ];
 
-/// The registries of all namespaces.
-#[derive(Debug, Default)]
-pub(crate) struct Registries {
-    by_namespace: BTreeMap<NamespaceKey, Registry>,
-}
-
-impl Registries {
-    /// The registry of a namespace.
-    pub(crate) fn get(&self, namespace: NamespaceKey) -> &Registry {
-        static EMPTY: Registry = Registry { columns: BTreeMap::new() };
-        self.by_namespace.get(&namespace).unwrap_or(&EMPTY)
-    }
-
-    /// The registry of a namespace.
-    pub(crate) fn get_mut(&mut self, namespace: NamespaceKey) -> &mut Registry {
-        self.by_namespace.entry(namespace).or_default()
-    }
-}
-
 /// The custom search attributes of one namespace.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
@@ -46,6 +27,22 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
+    /// A registry with these attributes, however many there are of a type. Names that belong to the server are passed
+    /// over.
+    pub(crate) fn of(attributes: &BTreeMap<String, Type>) -> Self {
+        let mut taken = BTreeMap::new();
+        let columns = attributes
+            .iter()
+            .filter(|(name, _)| !Builtin::is_reserved(name))
+            .map(|(name, value_type)| {
+                let number = taken.entry(*value_type as i32).or_insert(0);
+                *number += 1;
+                (name.clone(), (column(*value_type, *number), *value_type))
+            })
+            .collect();
+        Self { columns }
+    }
+
     /// Registers attributes: all of them, or none. A name that is registered already stays as it is, even with
     /// another type.
     ///
@@ -149,8 +146,12 @@ pub(super) fn check(attributes: &BTreeMap<String, i32>) -> Result<(), Error> {
 /// Every column that is set aside for custom attributes.
 pub(super) fn all_columns() -> impl Iterator<Item = (String, Type)> + Clone {
     COLUMNS.iter().flat_map(|&(value_type, count)| {
-        (1..=count).map(move |number| (format!("{}{number:02}", type_name(value_type)), value_type))
+        (1..=count).map(move |number| (column(value_type, number), value_type))
     })
+}
+
+fn column(value_type: Type, number: usize) -> String {
+    format!("{}{number:02}", type_name(value_type))
 }
 
 #[cfg(test)]

@@ -23,7 +23,8 @@ use crate::{
         Cluster, Error,
         go_text::{self, Timestamp},
         limits,
-        search_attributes::encode_json,
+        namespaces::NamespaceKey,
+        search_attributes::{Registry, encode_json},
     },
 };
 
@@ -33,11 +34,11 @@ impl Cluster {
         &self,
         request: &ListWorkflowExecutionsRequest,
     ) -> Result<ListWorkflowExecutionsResponse, Error> {
-        let namespace = self.namespaces.find(&request.namespace)?;
-        let query = Query::parse(&request.query, self.shared.search_attributes.get(namespace))
-            .map_err(|error| error.answer("ListWorkflowExecutions"))?;
+        let namespace = self.shared.namespaces.find(&request.namespace)?;
+        let registry = self.registry(namespace)?;
+        let query =
+            Query::parse(&request.query, registry).map_err(|error| error.answer("ListWorkflowExecutions"))?;
         let page = Page::read(request.page_size, &request.next_page_token)?;
-        let registry = self.shared.search_attributes.get(namespace);
         let mut executions = Vec::new();
         let mut next_page_token = Vec::new();
         let records = self
@@ -79,8 +80,8 @@ impl Cluster {
         &self,
         request: &CountWorkflowExecutionsRequest,
     ) -> Result<CountWorkflowExecutionsResponse, Error> {
-        let namespace = self.namespaces.find(&request.namespace)?;
-        let query = Query::parse(&request.query, self.shared.search_attributes.get(namespace))
+        let namespace = self.shared.namespaces.find(&request.namespace)?;
+        let query = Query::parse(&request.query, self.registry(namespace)?)
             .map_err(|error| error.answer("CountWorkflowExecutions"))?;
         let records =
             self.visibility.get(namespace).into_iter().flat_map(|index| index.matching(&query.filter, None));
@@ -122,7 +123,7 @@ impl Cluster {
         &self,
         request: ListOpenWorkflowExecutionsRequest,
     ) -> Result<ListOpenWorkflowExecutionsResponse, Error> {
-        self.namespaces.find(&request.namespace)?;
+        self.shared.namespaces.find(&request.namespace)?;
         let mut conditions = vec!["ExecutionStatus = 'Running'".to_owned()];
         conditions.extend(time_condition("StartTime", request.start_time_filter)?);
         conditions.extend(match request.filters {
@@ -147,7 +148,7 @@ impl Cluster {
         &self,
         request: ListClosedWorkflowExecutionsRequest,
     ) -> Result<ListClosedWorkflowExecutionsResponse, Error> {
-        self.namespaces.find(&request.namespace)?;
+        self.shared.namespaces.find(&request.namespace)?;
         let mut conditions = vec!["ExecutionStatus != 'Running'".to_owned()];
         conditions.extend(time_condition("CloseTime", request.start_time_filter)?);
         conditions.extend(match request.filters {
@@ -166,6 +167,12 @@ impl Cluster {
             executions: listed.executions,
             next_page_token: listed.next_page_token,
         })
+    }
+
+    fn registry(&self, namespace: NamespaceKey) -> Result<&Registry, Error> {
+        let namespace =
+            self.shared.namespaces.get(namespace).ok_or_else(|| Error::namespace_not_found(""))?;
+        Ok(&namespace.search_attributes)
     }
 }
 

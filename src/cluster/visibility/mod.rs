@@ -13,7 +13,6 @@ mod list;
 mod query;
 mod record;
 
+use index::Position;
 pub(crate) use index::Visibility;
-use index::{Index, Position};
-use query::{Query, QueryError};
-use record::Record;
+use query::Query;

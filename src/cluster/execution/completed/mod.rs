@@ -118,6 +118,7 @@ impl Cluster {
         run_id: &str,
     ) -> Result<&Run, Error> {
         let of_token = self
+            .shared
             .namespaces
             .by_id(namespace_id)
             .ok_or_else(|| Error::invalid_argument("Error deserializing task token."))?;
@@ -126,7 +127,7 @@ impl Cluster {
                 "Operation requested with a token from a different namespace.",
             ));
         }
-        self.runs.find(self.namespaces.find(&of_token.name)?, workflow_id, run_id)
+        self.runs.find(self.shared.namespaces.find(&of_token.name)?, workflow_id, run_id)
     }
 }
 

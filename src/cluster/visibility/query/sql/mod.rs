@@ -14,4 +14,4 @@ mod tests;
 mod values;
 
 pub(super) use parser::parse;
-pub(super) use syntax::{Column, Expression, Literal, Operator, Other, Statement};
+pub(super) use syntax::{Expression, Literal, Operator, Other};

@@ -1,0 +1,53 @@
+//! Sticky queues: runs go back to the worker that has them in its cache, until it is gone.
+
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    PollWorkflowTaskQueueResponse, ResetStickyTaskQueueRequest, ResetStickyTaskQueueResponse,
+    ShutdownWorkerRequest, ShutdownWorkerResponse,
+};
+
+use crate::{
+    clock::Time,
+    cluster::{
+        Cluster,
+        error::Error,
+        matching::{QueueName, TaskKind},
+        requests,
+    },
+};
+
+impl Cluster {
+    /// ResetStickyTaskQueue: a worker no longer has the run in its cache.
+    pub(in crate::cluster) fn reset_sticky_task_queue(
+        &mut self,
+        now: Time,
+        request: ResetStickyTaskQueueRequest,
+    ) -> Result<ResetStickyTaskQueueResponse, Error> {
+        let namespace = self.shared.namespaces.find(&request.namespace)?;
+        let execution = requests::execution(request.execution.as_ref())?;
+        let run = self.runs.find(namespace, &execution.workflow_id, &execution.run_id)?.key;
+        self.transact(now, run, |tx| {
+            if !tx.run.is_running() {
+                return Err(Error::already_completed());
+            }
+            tx.run.state.sticky = None;
+            Ok(())
+        })?;
+        Ok(ResetStickyTaskQueueResponse::default())
+    }
+
+    /// ShutdownWorker: nobody is going to poll the worker's sticky queue any more.
+    pub(in crate::cluster) fn shutdown_worker(
+        &mut self,
+        request: ShutdownWorkerRequest,
+    ) -> Result<ShutdownWorkerResponse, Error> {
+        let namespace = self.shared.namespaces.find(&request.namespace)?;
+        if !request.sticky_task_queue.is_empty() {
+            let kind = TaskKind::Workflow;
+            let queue = QueueName { namespace, kind, name: request.sticky_task_queue };
+            for call in self.matching.unload(&queue) {
+                self.answer_parked(call, Ok(PollWorkflowTaskQueueResponse::default().into()));
+            }
+        }
+        Ok(ShutdownWorkerResponse::default())
+    }
+}

@@ -1,0 +1,23 @@
+//! Payloads that the server itself makes or looks into.
+
+use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
+
+/// A string as the JSON payload that SDKs read.
+pub(crate) fn json(text: &str) -> Payloads {
+    let payload = Payload {
+        metadata: [("encoding".to_owned(), b"json/plain".to_vec())].into(),
+        data: serde_json::Value::from(text).to_string().into_bytes(),
+        ..Default::default()
+    };
+    Payloads { payloads: vec![payload] }
+}
+
+/// Whether a payload stands for no value at all, so that it removes a field of a memo.
+pub(crate) fn is_nil(payload: &Payload) -> bool {
+    payload.data.is_empty() || payload.data == b"null"
+}
+
+/// Whether a payload stands for no value of a search attribute, so that it removes the attribute.
+pub(crate) fn is_nil_or_empty_list(payload: &Payload) -> bool {
+    is_nil(payload) || payload.data == b"[]"
+}

@@ -1,0 +1,266 @@
+//! Starting workflow executions.
+
+mod id_policies;
+mod signal_with_start;
+mod validation;
+
+pub(crate) use validation::{check_links, run_timeout, task_timeout};
+
+use temporalio_common::protos::temporal::api::{
+    common::v1::{
+        Link,
+        link::{
+            self, WorkflowEvent,
+            workflow_event::{EventReference, Reference, RequestIdReference},
+        },
+    },
+    enums::v1::{EventType, WorkflowExecutionStatus},
+    history::v1::{
+        WorkflowExecutionOptionsUpdatedEventAttributes, WorkflowExecutionStartedEventAttributes,
+        WorkflowExecutionTerminatedEventAttributes, history_event::Attributes,
+    },
+    workflowservice::v1::{StartWorkflowExecutionRequest, StartWorkflowExecutionResponse},
+};
+
+use self::id_policies::{IdPolicies, Resolution};
+use super::{
+    Cluster, Error,
+    execution::{
+        Event, Run, RunKey, RunSpec, Transaction, begin_run,
+        state::AttachedRequest,
+        workflow_task::{HISTORY_SERVICE, WorkflowTaskKind},
+    },
+    namespaces::NamespaceKey,
+    payloads,
+};
+use crate::clock::{self, Time};
+
+/// Why a run ends that has to make way for another one of the same workflow id.
+const TERMINATED_FOR_ANOTHER: &str = "TerminateIfRunning WorkflowIdReusePolicy";
+
+impl Cluster {
+    /// StartWorkflowExecution: begins a run, or answers the one that the id policies prefer.
+    pub(super) fn start_workflow_execution(
+        &mut self,
+        now: Time,
+        mut request: StartWorkflowExecutionRequest,
+    ) -> Result<StartWorkflowExecutionResponse, Error> {
+        let namespace = self.shared.namespaces.find(&request.namespace)?;
+        let policies = self.validate_start(namespace, &mut request)?;
+        let resolution = self.resolve_workflow_id(namespace, &request, policies, true)?;
+        let terminated = match resolution {
+            Resolution::Start { terminate } => terminate,
+            Resolution::Repeated(run) => return self.repeated_start(run, &request),
+            Resolution::UseExisting(run) => return self.attach_to_existing(now, run, request),
+        };
+        let is_eager = request.request_eager_execution && delay(&request).is_zero();
+        let request_id = request.request_id.clone();
+        let identity = request.identity.clone();
+        let key = self.begin(now, namespace, request, terminated, is_eager, |tx| {
+            if is_eager {
+                tx.schedule_workflow_task_of(WorkflowTaskKind::Normal, None);
+                tx.start_workflow_task(request_id, &identity);
+            } else {
+                tx.schedule_first_workflow_task();
+            }
+        });
+        let run = self.runs.get(key).ok_or_else(|| Error::not_found("workflow execution not found"))?;
+        Ok(StartWorkflowExecutionResponse {
+            eager_workflow_task: if is_eager { self.workflow_task_response(run, false) } else { None },
+            ..self.start_response(run, true)
+        })
+    }
+
+    /// Begins a run. If another one has to make way, it is terminated first.
+    fn begin(
+        &mut self,
+        now: Time,
+        namespace: NamespaceKey,
+        request: StartWorkflowExecutionRequest,
+        terminated: Option<RunKey>,
+        is_eager: bool,
+        first: impl FnOnce(&mut Transaction<'_>),
+    ) -> RunKey {
+        let run_id = self.shared.run_ids.uuid();
+        if let Some(old) = terminated {
+            let details = payloads::json(&format!("terminated by new runID: {run_id}"));
+            self.change(now, old, |tx| {
+                tx.end_workflow_task_before_close();
+                tx.terminate(WorkflowExecutionTerminatedEventAttributes {
+                    reason: TERMINATED_FOR_ANOTHER.to_owned(),
+                    details: Some(details),
+                    identity: HISTORY_SERVICE.to_owned(),
+                });
+            });
+        }
+        let spec = RunSpec {
+            namespace,
+            create_request_id: request.request_id.clone(),
+            user_metadata: request.user_metadata.clone(),
+            links: request.links.clone(),
+            started: started_attributes(now, &run_id, request, is_eager),
+            run_id,
+        };
+        let (run, effects) = begin_run(now, &mut self.shared, spec, first);
+        let key = run.key;
+        self.runs.insert(run);
+        self.apply(effects);
+        key
+    }
+
+    /// The same start again.
+    fn repeated_start(
+        &self,
+        run: RunKey,
+        request: &StartWorkflowExecutionRequest,
+    ) -> Result<StartWorkflowExecutionResponse, Error> {
+        let run = self.runs.get(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
+        let created = run.info.create_request_id == request.request_id;
+        let mut response = self.start_response(run, created);
+        if !created {
+            response.link = Some(self.request_id_link(
+                run,
+                &request.request_id,
+                EventType::WorkflowExecutionOptionsUpdated,
+            ));
+        }
+        let has_first_task = run.is_running()
+            && run.state.workflow_task.as_ref().is_some_and(|task| task.request_id == request.request_id);
+        if request.request_eager_execution && has_first_task {
+            response.eager_workflow_task = self.workflow_task_response(run, false);
+        }
+        Ok(response)
+    }
+
+    /// A start that is content with the open run, and may leave its request id and links there.
+    fn attach_to_existing(
+        &mut self,
+        now: Time,
+        run: RunKey,
+        request: StartWorkflowExecutionRequest,
+    ) -> Result<StartWorkflowExecutionResponse, Error> {
+        let options = request.on_conflict_options.unwrap_or_default();
+        let attaches_links = options.attach_links && !request.links.is_empty();
+        if options.attach_request_id || attaches_links {
+            let request_id = if options.attach_request_id { request.request_id.as_str() } else { "" };
+            self.change(now, run, |tx| {
+                if !request_id.is_empty() {
+                    let attached = AttachedRequest {
+                        event_type: EventType::WorkflowExecutionOptionsUpdated,
+                        event_id: None,
+                    };
+                    let request_ids = std::sync::Arc::make_mut(&mut tx.run.state.request_ids);
+                    request_ids.insert(request_id.to_owned(), attached);
+                }
+                let event = Event::new(Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(
+                    WorkflowExecutionOptionsUpdatedEventAttributes {
+                        attached_request_id: request_id.to_owned(),
+                        ..Default::default()
+                    },
+                ));
+                tx.add_event(event.links(if attaches_links { request.links.clone() } else { Vec::new() }));
+            });
+        }
+        let found = self.runs.get(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
+        let mut response = self.start_response(found, false);
+        if options.attach_request_id {
+            let event_type = EventType::WorkflowExecutionOptionsUpdated;
+            response.link = Some(self.request_id_link(found, &request.request_id, event_type));
+        }
+        Ok(response)
+    }
+
+    fn start_response(&self, run: &Run, started: bool) -> StartWorkflowExecutionResponse {
+        let reference = Reference::EventRef(EventReference {
+            event_id: 1,
+            event_type: EventType::WorkflowExecutionStarted as i32,
+        });
+        StartWorkflowExecutionResponse {
+            run_id: run.run_id.clone(),
+            first_execution_run_id: run.info.first_execution_run_id.clone(),
+            started,
+            status: run.state.status as i32,
+            eager_workflow_task: None,
+            link: Some(self.link(run, reference)),
+        }
+    }
+
+    /// A link to the event of a run that carries a request id.
+    pub(super) fn request_id_link(&self, run: &Run, request_id: &str, event_type: EventType) -> Link {
+        let reference = Reference::RequestIdRef(RequestIdReference {
+            request_id: request_id.to_owned(),
+            event_type: event_type as i32,
+        });
+        self.link(run, reference)
+    }
+
+    fn link(&self, run: &Run, reference: Reference) -> Link {
+        Link {
+            variant: Some(link::Variant::WorkflowEvent(WorkflowEvent {
+                namespace: self.shared.namespaces.name(run.namespace).to_owned(),
+                workflow_id: run.workflow_id.clone(),
+                run_id: run.run_id.clone(),
+                reference: Some(reference),
+            })),
+        }
+    }
+
+    /// What the id policies make of a start, given the current run of its workflow id.
+    fn resolve_workflow_id(
+        &self,
+        namespace: NamespaceKey,
+        request: &StartWorkflowExecutionRequest,
+        policies: IdPolicies,
+        repeats_closed: bool,
+    ) -> Result<Resolution, Error> {
+        let Some(current) = self.runs.current(namespace, &request.workflow_id) else {
+            return Ok(Resolution::Start { terminate: None });
+        };
+        let is_repeated = current.state.request_ids.contains_key(&request.request_id);
+        if is_repeated && (repeats_closed || current.state.status == WorkflowExecutionStatus::Running) {
+            return Ok(Resolution::Repeated(current.key));
+        }
+        policies.resolve(current)
+    }
+}
+
+/// How long the first workflow task is held back.
+fn delay(request: &StartWorkflowExecutionRequest) -> std::time::Duration {
+    clock::duration(request.workflow_start_delay.as_ref())
+}
+
+/// The attributes of the first event of a run that a call starts. The request has been validated.
+fn started_attributes(
+    now: Time,
+    run_id: &str,
+    request: StartWorkflowExecutionRequest,
+    is_eager: bool,
+) -> WorkflowExecutionStartedEventAttributes {
+    let execution_timeout = clock::duration(request.workflow_execution_timeout.as_ref());
+    let backoff = clock::to_proto(delay(&request));
+    WorkflowExecutionStartedEventAttributes {
+        workflow_type: request.workflow_type,
+        task_queue: request.task_queue,
+        input: request.input,
+        workflow_execution_timeout: request.workflow_execution_timeout,
+        workflow_run_timeout: request.workflow_run_timeout,
+        workflow_task_timeout: request.workflow_task_timeout,
+        continued_failure: request.continued_failure,
+        last_completion_result: request.last_completion_result,
+        original_execution_run_id: run_id.to_owned(),
+        identity: request.identity,
+        first_execution_run_id: run_id.to_owned(),
+        retry_policy: request.retry_policy,
+        attempt: 1,
+        workflow_execution_expiration_time: (!execution_timeout.is_zero())
+            .then(|| (now + execution_timeout).to_proto()),
+        first_workflow_task_backoff: Some(backoff),
+        memo: request.memo,
+        search_attributes: request.search_attributes,
+        header: request.header,
+        workflow_id: request.workflow_id,
+        priority: request.priority,
+        eager_execution_accepted: is_eager,
+        ..Default::default()
+    }
+}

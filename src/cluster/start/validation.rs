@@ -1,0 +1,221 @@
+//! What makes a start invalid, and what is filled in before it is carried out.
+
+use std::time::Duration;
+
+use prost::Message as _;
+use temporalio_common::protos::temporal::api::{
+    common::v1::{Link, Priority},
+    enums::v1::{TaskQueueKind, WorkflowIdConflictPolicy},
+    workflowservice::v1::StartWorkflowExecutionRequest,
+};
+
+use super::id_policies::IdPolicies;
+use crate::{
+    clock,
+    cluster::{Cluster, error::Error, limits, namespaces::NamespaceKey, payloads, requests, retry_policy},
+};
+
+/// Longest fairness key, in bytes.
+const FAIRNESS_KEY_LENGTH: usize = 64;
+/// Largest link, in bytes.
+const LINK_SIZE: usize = 4000;
+
+impl Cluster {
+    /// Checks a start in the order in which the server does, and fills in what it leaves open.
+    pub(super) fn validate_start(
+        &mut self,
+        namespace: NamespaceKey,
+        request: &mut StartWorkflowExecutionRequest,
+    ) -> Result<IdPolicies, Error> {
+        check_workflow_id(&request.workflow_id)?;
+        check_schedule(request)?;
+        match &request.workflow_type {
+            Some(workflow_type) if !workflow_type.name.is_empty() => {
+                requests::check_length(&workflow_type.name, "WorkflowType length exceeds limit.")?;
+            }
+            _ => return Err(Error::invalid_argument("WorkflowType is not set on request.")),
+        }
+        normalise_task_queue(request)?;
+        normalise_timeouts(request)?;
+        requests::check_length(&request.request_id, "RequestId length exceeds limit.")?;
+        let policies = IdPolicies::new(
+            request.workflow_id_reuse_policy(),
+            request.workflow_id_conflict_policy(),
+            WorkflowIdConflictPolicy::Fail,
+        )?;
+        if let Some(options) = &request.on_conflict_options
+            && options.attach_completion_callbacks
+            && !options.attach_request_id
+        {
+            return Err(Error::invalid_argument(
+                "attaching request ID is required for attaching completion callbacks",
+            ));
+        }
+        self.validate_contents(namespace, request)?;
+        Ok(policies)
+    }
+
+    /// Checks the part of a start that all ways to start have in common, after what they check in an order
+    /// of their own.
+    pub(super) fn validate_contents(
+        &mut self,
+        namespace: NamespaceKey,
+        request: &mut StartWorkflowExecutionRequest,
+    ) -> Result<(), Error> {
+        if let Some(attributes) = &mut request.search_attributes {
+            self.shared.namespaces.check_search_attributes(namespace, attributes)?;
+            attributes.indexed_fields.retain(|_, payload| !payloads::is_nil_or_empty_list(payload));
+        }
+        request.search_attributes.take_if(|attributes| attributes.indexed_fields.is_empty());
+        check_priority(request.priority.as_ref())?;
+        if !request.completion_callbacks.is_empty() {
+            return Err(Error::unimplemented("StartWorkflowExecution with completion_callbacks"));
+        }
+        check_links(&request.links)?;
+        if !request.cron_schedule.is_empty() {
+            return Err(Error::unimplemented("StartWorkflowExecution with cron_schedule"));
+        }
+        if request.versioning_override.is_some() {
+            return Err(Error::unimplemented("StartWorkflowExecution with versioning_override"));
+        }
+        if request.time_skipping_config.is_some() {
+            return Err(Error::unimplemented("StartWorkflowExecution with time_skipping_config"));
+        }
+        requests::check_blob(request.input.as_ref().map_or(0, |input| input.encoded_len()))?;
+        if request.memo.as_ref().is_some_and(|memo| memo.encoded_len() > limits::MEMO_SIZE) {
+            return Err(Error::invalid_argument("Memo size exceeds limit."));
+        }
+        if let Some(memo) = &mut request.memo {
+            memo.fields.retain(|_, payload| !payloads::is_nil(payload));
+        }
+        request.memo.take_if(|memo| memo.fields.is_empty());
+        if request.request_id.is_empty() {
+            request.request_id = self.shared.request_ids.uuid();
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a workflow id that is absent or too long.
+pub(super) fn check_workflow_id(workflow_id: &str) -> Result<(), Error> {
+    if workflow_id.is_empty() {
+        return Err(Error::invalid_argument("WorkflowId is not set on request."));
+    }
+    check_maximum_length("WorkflowId", workflow_id)
+}
+
+/// Refuses what is longer than an id may be, in the words that starts have for it.
+pub(super) fn check_maximum_length(what: &str, text: &str) -> Result<(), Error> {
+    if text.len() > limits::ID_LENGTH {
+        return Err(Error::invalid_argument(format!(
+            "{what} exceeds maximum allowed length ({}/{})",
+            text.len(),
+            limits::ID_LENGTH
+        )));
+    }
+    Ok(())
+}
+
+/// Checks and completes the retry policy, and what says when the run starts.
+pub(super) fn check_schedule(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
+    if let Some(policy) = request.retry_policy.take() {
+        let policy = retry_policy::with_defaults(policy);
+        retry_policy::check(&policy).map_err(Error::invalid_argument)?;
+        request.retry_policy = Some(policy);
+    }
+    if let Some(delay) = &request.workflow_start_delay {
+        if !request.cron_schedule.is_empty() {
+            return Err(Error::invalid_argument(
+                "CronSchedule and WorkflowStartDelay may not be used together.",
+            ));
+        }
+        if retry_policy::is_negative(delay) {
+            return Err(Error::invalid_argument(
+                "An invalid WorkflowStartDelaySeconds is set on request. cause: negative duration",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the task queue, which is never a sticky one.
+pub(super) fn normalise_task_queue(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
+    requests::task_queue(request.task_queue.as_ref())?;
+    if let Some(queue) = &mut request.task_queue {
+        queue.kind = TaskQueueKind::Normal as i32;
+    }
+    Ok(())
+}
+
+/// Checks the three timeouts, and caps each by the one that includes it.
+pub(super) fn normalise_timeouts(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
+    for (name, timeout) in [
+        ("Execution", &request.workflow_execution_timeout),
+        ("Run", &request.workflow_run_timeout),
+        ("Task", &request.workflow_task_timeout),
+    ] {
+        if timeout.as_ref().is_some_and(retry_policy::is_negative) {
+            return Err(Error::invalid_argument(format!(
+                "An invalid Workflow{name}TimeoutSeconds is set on request. cause: negative duration"
+            )));
+        }
+    }
+    let execution = clock::duration(request.workflow_execution_timeout.as_ref());
+    let run = run_timeout(clock::duration(request.workflow_run_timeout.as_ref()), execution);
+    let task = task_timeout(clock::duration(request.workflow_task_timeout.as_ref()), run);
+    if !run.is_zero() {
+        request.workflow_run_timeout = Some(clock::to_proto(run));
+    }
+    request.workflow_task_timeout = Some(clock::to_proto(task));
+    Ok(())
+}
+
+/// A run's timeout, which is at most its chain's. Zero is none, of both.
+pub(crate) fn run_timeout(run: Duration, execution: Duration) -> Duration {
+    match (run.is_zero(), execution.is_zero()) {
+        (_, true) => run,
+        (true, false) => execution,
+        (false, false) => run.min(execution),
+    }
+}
+
+/// The timeout of a run's workflow tasks, which is at most the run's.
+pub(crate) fn task_timeout(task: Duration, run: Duration) -> Duration {
+    let task = if task.is_zero() { limits::WORKFLOW_TASK_TIMEOUT } else { task };
+    let task = task.min(limits::WORKFLOW_TASK_TIMEOUT_MAXIMUM);
+    if run.is_zero() { task } else { task.min(run) }
+}
+
+fn check_priority(priority: Option<&Priority>) -> Result<(), Error> {
+    let Some(priority) = priority else { return Ok(()) };
+    if priority.priority_key < 0 {
+        return Err(Error::invalid_argument("priority key can't be negative"));
+    }
+    if priority.fairness_key.len() > FAIRNESS_KEY_LENGTH {
+        return Err(Error::invalid_argument("fairness key length exceeds limit"));
+    }
+    Ok(())
+}
+
+/// Refuses too many links, and links that are too large or lead nowhere.
+pub(crate) fn check_links(links: &[Link]) -> Result<(), Error> {
+    if links.len() > limits::LINKS {
+        return Err(Error::invalid_argument(format!(
+            "cannot attach more than {} links per request, got {}",
+            limits::LINKS,
+            links.len()
+        )));
+    }
+    for link in links {
+        let size = link.encoded_len();
+        if size > LINK_SIZE {
+            return Err(Error::invalid_argument(format!(
+                "link exceeds allowed size of {LINK_SIZE}, got {size}"
+            )));
+        }
+        if link.variant.is_none() {
+            return Err(Error::invalid_argument("unsupported link variant"));
+        }
+    }
+    Ok(())
+}

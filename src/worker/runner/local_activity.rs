@@ -1,0 +1,391 @@
+//! Local activities: run, retried and timed out by the worker itself, without the server's knowledge.
+
+use std::{
+    collections::BTreeMap,
+    future::{Future, pending, poll_fn},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
+use temporalio_common::protos::{
+    coresdk::{
+        activity_result::{
+            ActivityExecutionResult, Cancellation, Failure as ActivityFailure,
+            activity_execution_result::Status,
+        },
+        activity_task::{ActivityTask, Start, activity_task::Variant},
+    },
+    temporal::api::{
+        common::v1::{RetryPolicy, WorkflowExecution},
+        enums::v1::TimeoutType,
+        failure::v1::{ApplicationFailureInfo, Failure, TimeoutFailureInfo, failure::FailureInfo},
+    },
+};
+use tokio::sync::Notify;
+
+use super::{RunContext, Shared, polling::acquire};
+use crate::{
+    clock::{self, Time},
+    worker::{
+        activities::{attempt_context, encode, execution_result, not_registered},
+        machines::{LocalActivity, LocalActivityOutcome, LocalActivityResult},
+        progress::{Running, RunningKind},
+    },
+};
+
+/// The local activities of one run that are waiting or running.
+#[derive(Default)]
+pub(super) struct LocalActivities {
+    running: FuturesUnordered<LocalBoxFuture<'static, LocalActivityResult>>,
+    cancels: BTreeMap<u32, Rc<Notify>>,
+}
+
+/// The workflow execution that local activities belong to.
+pub(super) struct Owner {
+    pub(super) workflow_type: Arc<str>,
+    pub(super) execution: WorkflowExecution,
+}
+
+impl LocalActivities {
+    pub(super) fn start(
+        &mut self,
+        shared: &Rc<Shared>,
+        context: &Rc<RunContext>,
+        owner: &Rc<Owner>,
+        activity: LocalActivity,
+    ) {
+        let cancel = Rc::new(Notify::new());
+        self.cancels.insert(activity.seq, cancel.clone());
+        let scheduled = shared.service.now();
+        let execution = Execution {
+            shared: shared.clone(),
+            context: context.clone(),
+            owner: owner.clone(),
+            activity,
+            cancel,
+            scheduled,
+        };
+        self.running.push(Box::pin(execution.run()));
+    }
+
+    /// Asks one to stop. Its result still comes.
+    pub(super) fn cancel(&self, seq: u32) {
+        if let Some(cancel) = self.cancels.get(&seq) {
+            cancel.notify_one();
+        }
+    }
+
+    /// Asks all of them to stop.
+    pub(super) fn cancel_all(&self) {
+        self.cancels.values().for_each(|cancel| cancel.notify_one());
+    }
+
+    /// The next result; waits for ever if there is nothing to wait for.
+    pub(super) async fn next(&mut self) -> LocalActivityResult {
+        match self.running.next().await {
+            Some(result) => {
+                self.cancels.remove(&result.seq);
+                result
+            }
+            None => pending().await,
+        }
+    }
+}
+
+/// One local activity, over all its attempts on this worker.
+struct Execution {
+    shared: Rc<Shared>,
+    context: Rc<RunContext>,
+    owner: Rc<Owner>,
+    activity: LocalActivity,
+    cancel: Rc<Notify>,
+    scheduled: Time,
+}
+
+impl Execution {
+    async fn run(self) -> LocalActivityResult {
+        let close = self.close_deadline();
+        if close.is_some_and(|close| close <= self.scheduled) {
+            let timed_out = timed_out(TimeoutType::ScheduleToClose);
+            return self.result(timed_out, Duration::ZERO, self.activity.attempt);
+        }
+        let mut attempt = self.activity.attempt.max(1);
+        loop {
+            let slot = acquire(self.shared.local_activity_slots.clone()).await;
+            let started = self.shared.service.now();
+            let waited = started.since(self.scheduled);
+            if self.activity.schedule_to_start_timeout.is_some_and(|limit| waited > limit) {
+                return self.result(timed_out(TimeoutType::ScheduleToStart), waited, attempt);
+            }
+            let outcome = self.attempt(attempt, started).await;
+            drop(slot);
+            let runtime = self.shared.service.now().since(started);
+            let Some(backoff) = backoff(&self.activity.retry_policy, attempt, &outcome) else {
+                return self.result(outcome, runtime, attempt);
+            };
+            if backoff > self.activity.local_retry_threshold {
+                return LocalActivityResult {
+                    backoff: Some(backoff),
+                    ..self.result(outcome, runtime, attempt)
+                };
+            }
+            tokio::select! {
+                biased;
+                () = self.cancel.notified() => {
+                    let cancelled = LocalActivityOutcome::Cancelled(Cancellation::from_details(None));
+                    return LocalActivityResult {
+                        original_schedule_time: None,
+                        ..self.result(cancelled, Duration::ZERO, 0)
+                    };
+                }
+                () = self.sleep_until(Some(self.shared.service.now() + backoff)) => {}
+            }
+            attempt = attempt.saturating_add(1);
+        }
+    }
+
+    fn close_deadline(&self) -> Option<Time> {
+        let timeout = self.activity.schedule_to_close_timeout?;
+        Some(self.activity.original_schedule_time + timeout)
+    }
+
+    /// Runs one attempt to its end or its timeout.
+    async fn attempt(&self, attempt: u32, started: Time) -> LocalActivityOutcome {
+        let data_converter = &self.shared.worker.options.data_converter;
+        let activities = &self.shared.worker.activities;
+        let Some(activity) = activities.get(&self.activity.activity_type).cloned() else {
+            let registered = activities.types();
+            return self
+                .outcome(not_registered(&self.activity.activity_type, &registered, data_converter))
+                .await;
+        };
+        let mut task = self.task(attempt, started);
+        if let Err(error) = self.shared.codec.decode_for_activity(&mut task).await {
+            let message = format!("Failed decoding activity task: {error}");
+            return self
+                .outcome(ActivityExecutionResult::fail(Failure::application_failure(message, false)))
+                .await;
+        }
+        let ActivityTask { task_token, variant: Some(Variant::Start(mut start)) } = task else {
+            unreachable!("the task was made to start an activity");
+        };
+        let arguments = std::mem::take(&mut start.input);
+        let running = Running {
+            kind: RunningKind::Activity,
+            type_name: activity.activity_type().clone(),
+            id: start.activity_id.as_str().into(),
+        };
+        let made = attempt_context(
+            task_token,
+            self.shared.worker.options.task_queue.clone(),
+            start,
+            data_converter.payload_converter(),
+            self.shared.client.clone(),
+            |_| {},
+        );
+        let context = match made {
+            Ok(context) => context,
+            Err(error) => unreachable!("a local activity has no heartbeat details to hand over: {error}"),
+        };
+        let environment = context.environment;
+        let shared = self.shared.clone();
+        let mut execution: LocalBoxFuture<'static, _> = Box::pin(async move {
+            let converter = shared.worker.options.data_converter.payload_converter();
+            let mut call = std::pin::pin!(activity.call(context.context, arguments, converter));
+            poll_fn(|context| {
+                let _running = shared.progress.enter(running.clone());
+                call.as_mut().poll(context)
+            })
+            .await
+        });
+        // A deadline that passed while the activity waited for a slot or for its next attempt is void.
+        let close = self.close_deadline().filter(|close| *close > started);
+        let start_to_close = self.activity.start_to_close_timeout.map(|timeout| started + timeout);
+        let expired = loop {
+            tokio::select! {
+                biased;
+                returned = &mut execution => {
+                    return self.outcome(execution_result(returned, data_converter)).await;
+                }
+                () = self.cancel.notified() => environment.cancel(),
+                () = self.sleep_until(close) => break TimeoutType::ScheduleToClose,
+                () = self.sleep_until(start_to_close) => break TimeoutType::StartToClose,
+            }
+        };
+        environment.cancel();
+        // The code goes on until it notices; nobody listens only if the worker is gone.
+        let _ = self.context.abandoned.send(Box::pin(async move {
+            let _ = execution.await;
+        }));
+        timed_out(expired)
+    }
+
+    fn task(&self, attempt: u32, started: Time) -> ActivityTask {
+        let Self { activity, owner, .. } = self;
+        let schedule_to_close = activity.schedule_to_close_timeout;
+        let start_to_close = activity.start_to_close_timeout.or(schedule_to_close);
+        let run_id = &owner.execution.run_id;
+        ActivityTask {
+            task_token: format!("local activity {} of {run_id}, attempt {attempt}", activity.seq)
+                .into_bytes(),
+            variant: Some(Variant::Start(Start {
+                workflow_namespace: self.shared.namespace.clone(),
+                workflow_type: owner.workflow_type.to_string(),
+                workflow_execution: Some(owner.execution.clone()),
+                activity_id: activity.activity_id.clone(),
+                activity_type: activity.activity_type.clone(),
+                header_fields: activity.headers.clone(),
+                input: activity.arguments.clone(),
+                heartbeat_details: Vec::new(),
+                scheduled_time: Some(self.scheduled.to_proto()),
+                current_attempt_scheduled_time: Some(self.scheduled.to_proto()),
+                started_time: Some(started.to_proto()),
+                attempt,
+                schedule_to_close_timeout: Some(clock::to_proto(schedule_to_close.unwrap_or_default())),
+                start_to_close_timeout: start_to_close.map(clock::to_proto),
+                heartbeat_timeout: None,
+                retry_policy: Some(activity.retry_policy.clone()),
+                priority: Some(Default::default()),
+                is_local: true,
+                run_id: String::new(),
+            })),
+        }
+    }
+
+    async fn outcome(&self, result: ActivityExecutionResult) -> LocalActivityOutcome {
+        match encode(&self.shared.codec, result).await {
+            Some(Status::Completed(success)) => LocalActivityOutcome::Completed(success),
+            Some(Status::Failed(failure)) => LocalActivityOutcome::Failed(failure),
+            Some(Status::Cancelled(cancellation)) => LocalActivityOutcome::Cancelled(cancellation),
+            Some(Status::WillCompleteAsync(_)) | None => {
+                let message = "a local activity cannot complete asynchronously: the server does not know it";
+                let failure = Some(Failure::application_failure(message.to_owned(), true));
+                LocalActivityOutcome::Failed(ActivityFailure { failure, ..Default::default() })
+            }
+        }
+    }
+
+    fn result(&self, outcome: LocalActivityOutcome, runtime: Duration, attempt: u32) -> LocalActivityResult {
+        LocalActivityResult {
+            seq: self.activity.seq,
+            outcome,
+            runtime,
+            attempt,
+            backoff: None,
+            original_schedule_time: Some(self.activity.original_schedule_time),
+        }
+    }
+
+    async fn sleep_until(&self, time: Option<Time>) {
+        match time {
+            Some(time) => self.shared.service.sleep_until(time).await,
+            None => pending().await,
+        }
+    }
+}
+
+fn timed_out(timeout_type: TimeoutType) -> LocalActivityOutcome {
+    LocalActivityOutcome::TimedOut(ActivityFailure {
+        failure: Some(Failure {
+            message: "Activity timed out".to_owned(),
+            failure_info: Some(FailureInfo::TimeoutFailureInfo(TimeoutFailureInfo {
+                timeout_type: timeout_type.into(),
+                last_heartbeat_details: None,
+            })),
+            ..Default::default()
+        }),
+        ..Default::default()
+    })
+}
+
+/// How long to wait before the next attempt; `None` if this one was the last. Unset parts of the policy have
+/// the official worker's defaults: 1 s, doubled each time, at most 100 times the first interval, no limit to
+/// the attempts.
+fn backoff(policy: &RetryPolicy, attempt: u32, outcome: &LocalActivityOutcome) -> Option<Duration> {
+    let failure = match outcome {
+        LocalActivityOutcome::Failed(failed) => failed.failure.as_ref(),
+        LocalActivityOutcome::TimedOut(failed) => match failed.failure.as_ref()?.failure_info.as_ref()? {
+            FailureInfo::TimeoutFailureInfo(info) if info.timeout_type() == TimeoutType::StartToClose => None,
+            _ => return None,
+        },
+        LocalActivityOutcome::Completed(_) | LocalActivityOutcome::Cancelled(_) => return None,
+    };
+    if policy.maximum_attempts > 0 && i64::from(attempt) >= i64::from(policy.maximum_attempts) {
+        return None;
+    }
+    let application = failure.and_then(application_failure);
+    let failure_type = application.map_or("", |info| &info.r#type).to_lowercase();
+    if application.is_some_and(|info| info.non_retryable)
+        || policy.non_retryable_error_types.iter().any(|given_up| given_up.to_lowercase() == failure_type)
+    {
+        return None;
+    }
+    if let Some(delay) = application.and_then(|info| info.next_retry_delay.as_ref()) {
+        return Some(clock::duration(Some(delay)));
+    }
+    let initial =
+        policy.initial_interval.as_ref().map_or(Duration::from_secs(1), |it| clock::duration(Some(it)));
+    if attempt <= 1 {
+        return Some(initial);
+    }
+    let maximum = policy
+        .maximum_interval
+        .as_ref()
+        .map_or_else(|| initial.saturating_mul(100), |it| clock::duration(Some(it)).max(initial));
+    let coefficient = if policy.backoff_coefficient >= 1.0 { policy.backoff_coefficient } else { 2.0 };
+    let exponent = i32::try_from(attempt - 1).unwrap_or(i32::MAX);
+    let interval = Duration::try_from_secs_f64(initial.as_secs_f64() * coefficient.powi(exponent));
+    Some(interval.map_or(maximum, |interval| interval.min(maximum)))
+}
+
+fn application_failure(failure: &Failure) -> Option<&ApplicationFailureInfo> {
+    match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => Some(info),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(info: ApplicationFailureInfo) -> LocalActivityOutcome {
+        LocalActivityOutcome::Failed(ActivityFailure {
+            failure: Some(Failure {
+                failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),
+                ..Default::default()
+            }),
+            ..Default::default()
+        })
+    }
+
+    #[test]
+    fn back_off_doubles_from_a_second_up_to_a_hundred_times_that() {
+        let outcome = failed(ApplicationFailureInfo::default());
+        let waits: Vec<_> = [1, 2, 3, 7, 8, 9, u32::MAX]
+            .iter()
+            .map(|&attempt| backoff(&RetryPolicy::default(), attempt, &outcome).map(|wait| wait.as_secs()))
+            .collect();
+        assert_eq!(waits, [Some(1), Some(2), Some(4), Some(64), Some(100), Some(100), Some(100)]);
+    }
+
+    #[test]
+    fn what_may_not_be_retried_is_not() {
+        let policy = RetryPolicy {
+            maximum_attempts: 3,
+            non_retryable_error_types: vec!["Fatal".to_owned()],
+            ..Default::default()
+        };
+        let plain = failed(ApplicationFailureInfo::default());
+        assert_eq!(backoff(&policy, 2, &plain), Some(Duration::from_secs(2)));
+        assert_eq!(backoff(&policy, 3, &plain), None, "three attempts are enough");
+        let fatal = failed(ApplicationFailureInfo { r#type: "fatal".to_owned(), ..Default::default() });
+        assert_eq!(backoff(&policy, 1, &fatal), None);
+        let last = failed(ApplicationFailureInfo { non_retryable: true, ..Default::default() });
+        assert_eq!(backoff(&policy, 1, &last), None);
+        assert_eq!(backoff(&policy, 1, &timed_out(TimeoutType::ScheduleToClose)), None);
+        assert_eq!(backoff(&policy, 1, &timed_out(TimeoutType::StartToClose)), Some(Duration::from_secs(1)));
+    }
+}

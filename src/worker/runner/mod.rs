@@ -1,0 +1,236 @@
+//! A worker that runs.
+//!
+//! [`Runner::run`] polls the task queues and gives every workflow task to the [`run`] that it is for. Each
+//! run that is in the cache is a future of its own, so is each activity attempt; all of them live in the
+//! runner's one future. Dropping that future is a crash of the worker: nothing is reported, everything that
+//! was under way is lost, and the server finds out by its timeouts.
+
+mod history;
+mod local_activity;
+mod mailbox;
+mod polling;
+mod reporting;
+mod run;
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
+use indexmap::IndexMap;
+use temporalio_client::{Client, ClientOptions, Connection};
+use temporalio_common::protos::temporal::api::workflowservice::v1::PollActivityTaskQueueResponse;
+use tokio::sync::{
+    OwnedSemaphorePermit, Semaphore,
+    mpsc::{self, UnboundedReceiver, UnboundedSender},
+};
+
+use super::{
+    Events, Progress, Worker, activities::run_attempt, codec::Codec, options::Options, shared::Shared,
+};
+use crate::{
+    rng::{Seed, Stream},
+    sdk::WorkflowSettings,
+    service::Service,
+};
+use mailbox::{Delivery, Mailbox};
+use polling::{ActivityTasks, WorkflowTasks};
+
+/// What surrounds a worker in a simulation.
+pub(crate) struct Environment {
+    /// The server.
+    pub(crate) service: Service,
+    /// The connection of the client that activities can ask their context for; `None` if they get none.
+    pub(crate) connection: Option<Connection>,
+    /// The namespace whose task queues are polled.
+    pub(crate) namespace: String,
+    /// The simulation's seed.
+    pub(crate) seed: Seed,
+    /// Which of the simulation's workers this is.
+    pub(crate) index: usize,
+    /// Where the worker marks whose code it runs.
+    pub(crate) progress: Arc<Progress>,
+    /// Where the worker's events go.
+    pub(crate) events: Events,
+}
+
+/// A worker that runs. Several can be made from one [`Worker`], at the same time or one after the other.
+pub(crate) struct Runner {
+    shared: Rc<Shared>,
+    context: Rc<RunContext>,
+    /// The runs in the cache, by run id.
+    runs: IndexMap<Arc<str>, CachedRun>,
+    /// The futures of these runs; each ends with its run id.
+    serving: FuturesUnordered<LocalBoxFuture<'static, Arc<str>>>,
+    /// The activity attempts that are under way.
+    attempts: FuturesUnordered<LocalBoxFuture<'static, ()>>,
+    /// How many tasks were dispatched so far, to tell which run was used last.
+    dispatched: u64,
+    eager: UnboundedReceiver<EagerActivity>,
+    abandoned: UnboundedReceiver<LocalBoxFuture<'static, ()>>,
+    foreign_wakes: UnboundedReceiver<String>,
+}
+
+/// What the runs need besides [`Shared`].
+struct RunContext {
+    /// The sticky queue; `None` without a cache.
+    sticky_queue: Option<String>,
+    eviction: RefCell<Stream>,
+    eager: UnboundedSender<EagerActivity>,
+    /// For local activities whose attempt is over for the workflow, but whose code still runs.
+    abandoned: UnboundedSender<LocalBoxFuture<'static, ()>>,
+}
+
+/// An activity task that came with the answer to a workflow task completion, and its reserved slot.
+struct EagerActivity {
+    task: PollActivityTaskQueueResponse,
+    slot: OwnedSemaphorePermit,
+}
+
+struct CachedRun {
+    mailbox: Rc<Mailbox>,
+    last_used: u64,
+}
+
+impl Runner {
+    /// A worker that starts when [`Self::run`] is polled.
+    pub(crate) fn new(worker: impl Into<Arc<Worker>>, environment: Environment) -> Self {
+        let worker: Arc<Worker> = worker.into();
+        let Environment { service, connection, namespace, seed, index, progress, events } = environment;
+        let options = &worker.options;
+        let identity =
+            options.identity.clone().unwrap_or_else(|| format!("worker-{index}@{}", options.task_queue));
+        let (foreign_wakes_sender, foreign_wakes) = mpsc::unbounded_channel();
+        let (eager_sender, eager) = mpsc::unbounded_channel();
+        let (abandoned_sender, abandoned) = mpsc::unbounded_channel();
+        let shared = Shared {
+            client: connection.and_then(|connection| {
+                let client_options = ClientOptions::new(namespace.clone())
+                    .data_converter(options.data_converter.clone())
+                    .build();
+                Client::new(connection, client_options).ok()
+            }),
+            codec: Codec::new(options.data_converter.clone(), options.has_own_data_converter),
+            settings: WorkflowSettings {
+                namespace: namespace.clone(),
+                task_queue: options.task_queue.clone(),
+                data_converter: options.data_converter.clone(),
+                interceptors: options.workflow_interceptors.clone(),
+                detect_nondeterministic_futures: options.detect_nondeterministic_futures,
+                foreign_wakes: Some(foreign_wakes_sender),
+            },
+            activity_slots: Arc::new(Semaphore::new(options.max_concurrent_activities)),
+            local_activity_slots: Arc::new(Semaphore::new(options.max_concurrent_local_activities)),
+            service,
+            namespace,
+            identity,
+            progress,
+            events,
+            worker: worker.clone(),
+        };
+        let context = RunContext {
+            sticky_queue: sticky_queue(options, index),
+            eviction: RefCell::new(seed.stream(&format!("evictions of worker {index}"))),
+            eager: eager_sender,
+            abandoned: abandoned_sender,
+        };
+        Self {
+            shared: Rc::new(shared),
+            context: Rc::new(context),
+            runs: IndexMap::new(),
+            serving: FuturesUnordered::new(),
+            attempts: FuturesUnordered::new(),
+            dispatched: 0,
+            eager,
+            abandoned,
+            foreign_wakes,
+        }
+    }
+
+    /// Polls and works. Ends only if the server refuses to give out tasks, with the reason.
+    pub(crate) async fn run(mut self) -> String {
+        let mut workflow_tasks = WorkflowTasks::new(&self.shared, self.context.sticky_queue.clone());
+        let mut activity_tasks = ActivityTasks::new(&self.shared);
+        loop {
+            tokio::select! {
+                biased;
+                Some(run_id) = self.serving.next(), if !self.serving.is_empty() => self.run_ended(&run_id),
+                Some(()) = self.attempts.next(), if !self.attempts.is_empty() => {}
+                Some(run_id) = self.foreign_wakes.recv() => self.woken_from_outside(&run_id),
+                Some(EagerActivity { task, slot }) = self.eager.recv() => self.start_attempt(task, slot),
+                Some(execution) = self.abandoned.recv() => self.attempts.push(execution),
+                polled = workflow_tasks.next() => match polled {
+                    Ok(Some(delivery)) => self.dispatch(delivery),
+                    Ok(None) => {}
+                    Err(reason) => return reason,
+                },
+                polled = activity_tasks.next() => match polled {
+                    Ok(Some((task, slot))) => self.start_attempt(task, slot),
+                    Ok(None) => {}
+                    Err(reason) => return reason,
+                },
+            }
+        }
+    }
+
+    fn start_attempt(&mut self, task: PollActivityTaskQueueResponse, slot: OwnedSemaphorePermit) {
+        let shared = self.shared.clone();
+        self.attempts.push(Box::pin(async move {
+            run_attempt(&shared, task).await;
+            drop(slot);
+        }));
+    }
+
+    /// Gives a workflow task to its run, which is made if it is not in the cache.
+    fn dispatch(&mut self, delivery: Delivery) {
+        self.dispatched += 1;
+        let run_id = delivery.task.workflow_execution.as_ref().map_or("", |execution| &execution.run_id);
+        if let Some(cached) = self.runs.get_mut(run_id) {
+            cached.last_used = self.dispatched;
+            cached.mailbox.deliver(delivery);
+            return;
+        }
+        self.make_room();
+        let run_id: Arc<str> = run_id.into();
+        let mailbox = Rc::new(Mailbox::default());
+        mailbox.deliver(delivery);
+        let cached = CachedRun { mailbox: mailbox.clone(), last_used: self.dispatched };
+        self.runs.insert(run_id.clone(), cached);
+        let (shared, context) = (self.shared.clone(), self.context.clone());
+        self.serving.push(Box::pin(async move {
+            run::serve(shared, context, mailbox, run_id.clone()).await;
+            run_id
+        }));
+    }
+
+    /// Asks the least recently used idle run to leave, if the cache is full. A cache full of runs that have
+    /// work to do grows for as long as they have.
+    fn make_room(&self) {
+        let max = self.shared.worker.options.max_cached_workflows;
+        if max == 0 || self.runs.len() < max {
+            return;
+        }
+        let idle = self.runs.values().filter(|cached| cached.mailbox.is_idle());
+        if let Some(cached) = idle.min_by_key(|cached| cached.last_used) {
+            cached.mailbox.evict();
+        }
+    }
+
+    /// A run has left the cache; tasks that came in meanwhile begin anew.
+    fn run_ended(&mut self, run_id: &str) {
+        if let Some(cached) = self.runs.swap_remove(run_id) {
+            for delivery in cached.mailbox.take_all() {
+                self.dispatch(delivery);
+            }
+        }
+    }
+
+    fn woken_from_outside(&self, run_id: &str) {
+        if let Some(cached) = self.runs.get(run_id) {
+            cached.mailbox.wake_from_outside();
+        }
+    }
+}
+
+/// The name of the sticky queue: one for each worker, because it leads to that worker's cache.
+fn sticky_queue(options: &Options, index: usize) -> Option<String> {
+    (options.max_cached_workflows > 0).then(|| format!("sticky-{}-{index}", options.task_queue))
+}

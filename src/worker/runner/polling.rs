@@ -1,0 +1,155 @@
+//! The polls for tasks: one for the task queue, one for the sticky queue, one for activities.
+//!
+//! A worker needs no more than one poll a queue here: it takes no virtual time to hand a task over and to
+//! poll again.
+
+use std::{future::pending, rc::Rc, sync::Arc};
+
+use futures_util::future::{LocalBoxFuture, OptionFuture};
+use temporalio_common::protos::temporal::api::{
+    enums::v1::TaskQueueKind,
+    taskqueue::v1::{TaskQueue, TaskQueueMetadata},
+    workflowservice::v1::{
+        PollActivityTaskQueueRequest, PollActivityTaskQueueResponse, PollWorkflowTaskQueueRequest,
+    },
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{Delivery, Shared};
+use crate::cluster::Error;
+
+/// What a poll brought; `None` if the server had nothing for too long.
+type Polled<T> = Result<Option<T>, Error>;
+
+type ActivityTask = (PollActivityTaskQueueResponse, OwnedSemaphorePermit);
+
+/// The polls for workflow tasks.
+pub(super) struct WorkflowTasks {
+    shared: Rc<Shared>,
+    slots: Arc<Semaphore>,
+    sticky_queue: Option<String>,
+    sticky: Option<LocalBoxFuture<'static, Polled<Delivery>>>,
+    normal: Option<LocalBoxFuture<'static, Polled<Delivery>>>,
+}
+
+impl WorkflowTasks {
+    pub(super) fn new(shared: &Rc<Shared>, sticky_queue: Option<String>) -> Self {
+        // Each of the two polls takes up a slot while it waits.
+        let least = if sticky_queue.is_some() { 2 } else { 1 };
+        let slots = shared.worker.options.max_concurrent_workflow_tasks.max(least);
+        Self {
+            shared: shared.clone(),
+            slots: Arc::new(Semaphore::new(slots)),
+            sticky_queue,
+            sticky: None,
+            normal: None,
+        }
+    }
+
+    /// The next workflow task, from the sticky queue first. The error is in words for people.
+    pub(super) async fn next(&mut self) -> Result<Option<Delivery>, String> {
+        if self.shared.worker.workflows.is_empty() {
+            return pending().await;
+        }
+        if let Some(name) = &self.sticky_queue
+            && self.sticky.is_none()
+        {
+            self.sticky = Some(self.poll(TaskQueue {
+                name: name.clone(),
+                kind: TaskQueueKind::Sticky.into(),
+                normal_name: self.shared.worker.options.task_queue.clone(),
+            }));
+        }
+        if self.normal.is_none() {
+            self.normal = Some(self.poll(normal(&self.shared.worker.options.task_queue)));
+        }
+        let polled = tokio::select! {
+            biased;
+            Some(polled) = OptionFuture::from(self.sticky.as_mut()) => {
+                self.sticky = None;
+                polled
+            }
+            Some(polled) = OptionFuture::from(self.normal.as_mut()) => {
+                self.normal = None;
+                polled
+            }
+        };
+        polled.map_err(|error| in_words(&self.shared, "workflow tasks", &error))
+    }
+
+    fn poll(&self, task_queue: TaskQueue) -> LocalBoxFuture<'static, Polled<Delivery>> {
+        let (shared, slots) = (self.shared.clone(), self.slots.clone());
+        Box::pin(async move {
+            let slot = acquire(slots).await;
+            let task = shared
+                .poll(PollWorkflowTaskQueueRequest {
+                    namespace: shared.namespace.clone(),
+                    task_queue: Some(task_queue),
+                    identity: shared.identity.clone(),
+                    deployment_options: shared.worker.options.deployment(),
+                    ..Default::default()
+                })
+                .await?;
+            Ok((!task.task_token.is_empty()).then_some(Delivery { task, slot }))
+        })
+    }
+}
+
+/// The poll for activity tasks.
+pub(super) struct ActivityTasks {
+    shared: Rc<Shared>,
+    poll: Option<LocalBoxFuture<'static, Polled<ActivityTask>>>,
+}
+
+impl ActivityTasks {
+    pub(super) fn new(shared: &Rc<Shared>) -> Self {
+        Self { shared: shared.clone(), poll: None }
+    }
+
+    /// The next activity task, and the slot for it. The error is in words for people.
+    pub(super) async fn next(&mut self) -> Result<Option<ActivityTask>, String> {
+        if self.shared.worker.activities.is_empty() {
+            return pending().await;
+        }
+        let shared = &self.shared;
+        let polled = self.poll.get_or_insert_with(|| Box::pin(poll_activity_tasks(shared.clone()))).await;
+        self.poll = None;
+        polled.map_err(|error| in_words(&self.shared, "activity tasks", &error))
+    }
+}
+
+async fn poll_activity_tasks(shared: Rc<Shared>) -> Polled<ActivityTask> {
+    let slot = acquire(shared.activity_slots.clone()).await;
+    let options = &shared.worker.options;
+    let limit = options.max_task_queue_activities_per_second;
+    let task = shared
+        .poll(PollActivityTaskQueueRequest {
+            namespace: shared.namespace.clone(),
+            task_queue: Some(normal(&options.task_queue)),
+            identity: shared.identity.clone(),
+            task_queue_metadata: limit.map(|max| TaskQueueMetadata { max_tasks_per_second: Some(max) }),
+            deployment_options: options.deployment(),
+            ..Default::default()
+        })
+        .await?;
+    Ok((!task.task_token.is_empty()).then_some((task, slot)))
+}
+
+fn in_words(shared: &Shared, what: &str, error: &Error) -> String {
+    format!(
+        "the worker of task queue {} (namespace {}) cannot poll for {what}: {error}",
+        shared.worker.options.task_queue, shared.namespace
+    )
+}
+
+fn normal(name: &str) -> TaskQueue {
+    TaskQueue { name: name.to_owned(), kind: TaskQueueKind::Normal.into(), normal_name: String::new() }
+}
+
+/// A slot, once there is one.
+pub(super) async fn acquire(slots: Arc<Semaphore>) -> OwnedSemaphorePermit {
+    match slots.acquire_owned().await {
+        Ok(slot) => slot,
+        Err(_) => unreachable!("the semaphore of a worker's slots is never closed"),
+    }
+}
