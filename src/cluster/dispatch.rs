@@ -43,6 +43,20 @@ impl Cluster {
             }
             Request::DescribeTaskQueue(request) => reply(self.describe_task_queue(*request)?),
 
+            Request::ListWorkflowExecutions(request) => reply(self.list_workflow_executions(&request)?),
+            Request::ScanWorkflowExecutions(request) => reply(self.scan_workflow_executions(*request)?),
+            Request::CountWorkflowExecutions(request) => reply(self.count_workflow_executions(&request)?),
+            Request::ListOpenWorkflowExecutions(request) => {
+                reply(self.list_open_workflow_executions(*request)?)
+            }
+            Request::ListClosedWorkflowExecutions(request) => {
+                reply(self.list_closed_workflow_executions(*request)?)
+            }
+            Request::GetSearchAttributes(_) => reply(self.get_search_attributes()),
+            Request::AddSearchAttributes(request) => reply(self.add_search_attributes(*request)?),
+            Request::RemoveSearchAttributes(request) => reply(self.remove_search_attributes(&request)?),
+            Request::ListSearchAttributes(request) => reply(self.list_search_attributes(&request)?),
+
             Request::PollWorkflowTaskQueue(request) => self.poll_workflow_task_queue(now, context, *request),
             Request::RespondWorkflowTaskCompleted(request) => {
                 reply(self.respond_workflow_task_completed(now, *request)?)

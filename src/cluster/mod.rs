@@ -21,6 +21,7 @@ mod dispatch;
 mod duration_text;
 mod error;
 mod execution;
+mod go_text;
 mod inspect;
 mod limits;
 mod matching;
@@ -36,6 +37,7 @@ mod system;
 mod time_zone;
 mod timers;
 mod token;
+mod visibility;
 
 #[cfg(test)]
 mod tests;
@@ -52,7 +54,9 @@ use self::{
     execution::{Effect, FollowUp, RunKey, Runs, Transaction},
     matching::Matching,
     namespaces::{Namespace, Namespaces},
+    search_attributes::Registry,
     timers::{Timer, Timers},
+    visibility::Visibility,
 };
 use crate::{
     clock::Time,
@@ -74,20 +78,13 @@ pub(crate) struct Config {
     /// tasks, 20 s for histories, or 1 s before the caller's deadline. When `false` such a call waits for
     /// ever, so that an idle client is no reason for virtual time to move.
     pub(crate) long_polls_expire: bool,
-    /// The search attributes of the namespace `default`, besides those that every namespace has.
+    /// The custom search attributes of the namespace `default`. Names that belong to the server are passed over.
     pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
-    /// Whether search attributes that no one has registered are refused, as on a real server. When `false`
-    /// they are taken as they are.
-    pub(crate) search_attributes_must_be_registered: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            long_polls_expire: false,
-            search_attributes: BTreeMap::new(),
-            search_attributes_must_be_registered: true,
-        }
+        Self { long_polls_expire: false, search_attributes: BTreeMap::new() }
     }
 }
 
@@ -109,6 +106,7 @@ pub(crate) struct Cluster {
     cluster_id: String,
     shared: Shared,
     runs: Runs,
+    visibility: Visibility,
     matching: Matching,
     timers: Timers,
     calls: Calls,
@@ -159,8 +157,7 @@ impl Cluster {
         let namespace = Namespace {
             id: seed.stream("namespace ids").uuid(),
             name: DEFAULT_NAMESPACE.to_owned(),
-            search_attributes: config.search_attributes.clone(),
-            search_attributes_must_be_registered: config.search_attributes_must_be_registered,
+            search_attributes: Registry::of(&config.search_attributes),
         };
         namespaces.register(namespace);
         Self {
@@ -176,6 +173,7 @@ impl Cluster {
                 runs: 0,
             },
             runs: Runs::default(),
+            visibility: Visibility::default(),
             matching: Matching::default(),
             timers: Timers::default(),
             calls: Calls::default(),

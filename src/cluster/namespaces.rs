@@ -1,11 +1,8 @@
 //! Namespaces.
 
-use std::collections::BTreeMap;
-
 use indexmap::IndexMap;
-use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
-use super::error::Error;
+use super::{error::Error, search_attributes::Registry};
 
 /// Names one namespace inside the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,10 +14,8 @@ pub(crate) struct Namespace {
     /// Its id, a UUID.
     pub(crate) id: String,
     pub(crate) name: String,
-    /// The search attributes that were registered for it.
-    pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
-    /// Whether any others are refused.
-    pub(crate) search_attributes_must_be_registered: bool,
+    /// Its custom search attributes.
+    pub(crate) search_attributes: Registry,
 }
 
 /// All namespaces of a cluster.
@@ -50,6 +45,11 @@ impl Namespaces {
     /// The namespace of a key.
     pub(crate) fn get(&self, key: NamespaceKey) -> Option<&Namespace> {
         self.by_name.get_index(key.0).map(|(_, namespace)| namespace)
+    }
+
+    /// The namespace of a key.
+    pub(crate) fn get_mut(&mut self, key: NamespaceKey) -> Option<&mut Namespace> {
+        self.by_name.get_index_mut(key.0).map(|(_, namespace)| namespace)
     }
 
     /// The name of a namespace.

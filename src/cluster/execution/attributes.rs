@@ -48,10 +48,19 @@ pub(crate) fn upsert_search_attributes(
     }
     tx.shared
         .namespaces
-        .check_search_attributes(tx.run.namespace, &mut upserted)
+        .check_upserted_search_attributes(tx.run.namespace, &mut upserted)
         .map_err(|error| refuse(&error.message))?;
-    let nil = payloads::is_nil_or_empty_list;
-    merge(&mut tx.run.state.search_attributes, &upserted.indexed_fields, nil);
+    if payloads_size(&upserted.indexed_fields) > limits::BLOB_SIZE {
+        let message = "UpsertWorkflowSearchAttributesCommandAttributes exceeds size limit.";
+        return Err(CommandFailure::terminate(CAUSE, message));
+    }
+    let mut merged = tx.run.state.search_attributes.clone();
+    merge(&mut merged, &upserted.indexed_fields, payloads::is_nil_or_empty_list);
+    tx.shared
+        .namespaces
+        .check_search_attribute_sizes(tx.run.namespace, merged.iter())
+        .map_err(|error| CommandFailure::terminate(CAUSE, error.message))?;
+    tx.run.state.search_attributes = merged;
     let event = UpsertWorkflowSearchAttributesEventAttributes {
         workflow_task_completed_event_id: completion.completed_event_id,
         search_attributes: Some(upserted),
@@ -95,6 +104,11 @@ pub(crate) fn modify_properties(
         Event::new(Attributes::WorkflowPropertiesModifiedEventAttributes(event)).user_metadata(user_metadata),
     );
     Ok(())
+}
+
+/// The size of names and values alone.
+fn payloads_size(fields: &HashMap<String, Payload>) -> usize {
+    fields.iter().map(|(name, payload)| name.len() + payload.data.len()).sum()
 }
 
 /// Sets the fields that have a value and removes those that have none.
