@@ -110,6 +110,15 @@ rpcs! {
         ListClosedWorkflowExecutions(ListClosedWorkflowExecutionsRequest) -> ListClosedWorkflowExecutionsResponse;
         GetSearchAttributes(GetSearchAttributesRequest) -> GetSearchAttributesResponse;
         DescribeTaskQueue(DescribeTaskQueueRequest) -> DescribeTaskQueueResponse;
+        // schedules
+        CreateSchedule(CreateScheduleRequest) -> CreateScheduleResponse;
+        DescribeSchedule(DescribeScheduleRequest) -> DescribeScheduleResponse;
+        UpdateSchedule(UpdateScheduleRequest) -> UpdateScheduleResponse;
+        PatchSchedule(PatchScheduleRequest) -> PatchScheduleResponse;
+        DeleteSchedule(DeleteScheduleRequest) -> DeleteScheduleResponse;
+        ListScheduleMatchingTimes(ListScheduleMatchingTimesRequest) -> ListScheduleMatchingTimesResponse;
+        ListSchedules(ListSchedulesRequest) -> ListSchedulesResponse;
+        CountSchedules(CountSchedulesRequest) -> CountSchedulesResponse;
         // workflow tasks
         PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest) -> PollWorkflowTaskQueueResponse;
         RespondWorkflowTaskCompleted(RespondWorkflowTaskCompletedRequest) -> RespondWorkflowTaskCompletedResponse;

@@ -43,6 +43,17 @@ impl Cluster {
             }
             Request::DescribeTaskQueue(request) => reply(self.describe_task_queue(*request)?),
 
+            Request::CreateSchedule(request) => reply(self.create_schedule(now, *request)?),
+            Request::DescribeSchedule(request) => reply(self.describe_schedule(now, &request)?),
+            Request::UpdateSchedule(request) => reply(self.update_schedule(now, *request)?),
+            Request::PatchSchedule(request) => reply(self.patch_schedule(now, *request)?),
+            Request::DeleteSchedule(request) => reply(self.delete_schedule(now, &request)?),
+            Request::ListScheduleMatchingTimes(request) => {
+                reply(self.list_schedule_matching_times(&request)?)
+            }
+            Request::ListSchedules(request) => reply(self.list_schedules(now, &request)?),
+            Request::CountSchedules(request) => reply(self.count_schedules(now, &request)?),
+
             Request::ListWorkflowExecutions(request) => reply(self.list_workflow_executions(&request)?),
             Request::ScanWorkflowExecutions(request) => reply(self.scan_workflow_executions(*request)?),
             Request::CountWorkflowExecutions(request) => reply(self.count_workflow_executions(&request)?),

@@ -69,3 +69,6 @@ pub(crate) const LONG_POLL_MINIMUM: Duration = Duration::from_secs(2);
 pub(crate) const CHAIN_INTERVAL: Duration = Duration::from_secs(1);
 /// How long closed runs of the default namespace are kept, as it is told.
 pub(crate) const RETENTION: Duration = Duration::from_secs(24 * 3600);
+
+/// Longest notes of a schedule that is paused or unpaused, in bytes.
+pub(crate) const SCHEDULE_NOTES: usize = 1000;

@@ -54,6 +54,7 @@ use self::{
     execution::{Effect, FollowUp, RunKey, Runs, Transaction},
     matching::Matching,
     namespaces::{Namespace, Namespaces},
+    schedules::Schedules,
     search_attributes::Registry,
     timers::{Timer, Timers},
     visibility::Visibility,
@@ -109,6 +110,7 @@ pub(crate) struct Cluster {
     visibility: Visibility,
     matching: Matching,
     timers: Timers,
+    schedules: Schedules,
     calls: Calls,
     follow_ups: VecDeque<FollowUp>,
     answers: VecDeque<(CallId, Answer)>,
@@ -118,6 +120,8 @@ pub(crate) struct Cluster {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    /// For numbers that have to be the same whenever they are drawn: each from a stream of its own.
+    pub(crate) seed: Seed,
     pub(crate) namespaces: Namespaces,
     pub(crate) run_ids: Stream,
     pub(crate) request_ids: Stream,
@@ -164,6 +168,7 @@ impl Cluster {
             cluster_id: seed.stream("cluster id").uuid(),
             shared: Shared {
                 config,
+                seed,
                 namespaces,
                 run_ids: seed.stream("run ids"),
                 request_ids: seed.stream("request ids"),
@@ -176,6 +181,7 @@ impl Cluster {
             visibility: Visibility::default(),
             matching: Matching::default(),
             timers: Timers::default(),
+            schedules: Schedules::default(),
             calls: Calls::default(),
             follow_ups: VecDeque::new(),
             answers: VecDeque::new(),
@@ -233,11 +239,16 @@ impl Cluster {
         body: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let found = self.runs.get_mut(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
+        let was_running = found.is_running();
         let mut transaction = Transaction::begin(now, found, &mut self.shared);
         let outcome = body(&mut transaction);
+        let has_closed = was_running && !transaction.run.is_running();
         let effects = transaction.commit();
         self.apply(effects);
         self.wake_readers(run);
+        if has_closed {
+            self.tell_schedules_of_close(run);
+        }
         outcome
     }
 
@@ -261,16 +272,17 @@ impl Cluster {
                     self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
                 }
                 FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
+                FollowUp::RefreshSchedule { schedule } => self.refresh_schedule(now, schedule),
                 FollowUp::Delete { run } => self.delete_run(run),
             }
         }
-        let Self { timers, runs, calls, .. } = self;
-        timers.drop_dead(|timer| is_live(runs, calls, timer));
+        let Self { timers, runs, calls, schedules, .. } = self;
+        timers.drop_dead(|timer| is_live(runs, calls, schedules, timer));
     }
 
     /// A timer has come due.
     fn fire(&mut self, now: Time, timer: Timer) {
-        if is_live(&self.runs, &self.calls, timer) {
+        if is_live(&self.runs, &self.calls, &self.schedules, timer) {
             match timer {
                 Timer::UserTimer { run, .. } => self.fire_user_timers(now, run),
                 Timer::ActivityTimeout { run, .. } => self.fire_activity_timeouts(now, run),
@@ -287,6 +299,7 @@ impl Cluster {
                     self.change(now, run, |tx| tx.need_workflow_task());
                 }
                 Timer::RunTimeout { run } => self.time_out_run(now, run),
+                Timer::Schedule { schedule, .. } => self.wake_schedule(now, schedule),
                 Timer::CallExpiry { call } => self.expire_call(now, call),
             }
         }
@@ -304,7 +317,7 @@ impl Cluster {
 }
 
 /// Whether a timer still means something. A timer for which this is `false` will never mean anything again.
-fn is_live(runs: &Runs, calls: &Calls, timer: Timer) -> bool {
+fn is_live(runs: &Runs, calls: &Calls, schedules: &Schedules, timer: Timer) -> bool {
     let open = |run| runs.get(run).filter(|run| run.is_running());
     match timer {
         Timer::UserTimer { run, started_event_id } => {
@@ -327,6 +340,7 @@ fn is_live(runs: &Runs, calls: &Calls, timer: Timer) -> bool {
             open(run).is_some_and(|run| run.state.waits_for_first_workflow_task())
         }
         Timer::RunTimeout { run } => open(run).is_some(),
+        Timer::Schedule { schedule, wakeup } => schedules.waits_for(schedule, wakeup),
         Timer::CallExpiry { call } => calls.contains(call),
     }
 }

@@ -4,12 +4,16 @@ use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
 
 /// A string as the JSON payload that SDKs read.
 pub(crate) fn json(text: &str) -> Payloads {
-    let payload = Payload {
+    Payloads { payloads: vec![json_payload(text)] }
+}
+
+/// The same as a single payload.
+pub(crate) fn json_payload(text: &str) -> Payload {
+    Payload {
         metadata: [("encoding".to_owned(), b"json/plain".to_vec())].into(),
         data: serde_json::Value::from(text).to_string().into_bytes(),
         ..Default::default()
-    };
-    Payloads { payloads: vec![payload] }
+    }
 }
 
 /// Whether a payload stands for no value at all, so that it removes a field of a memo.

@@ -12,7 +12,7 @@ use temporalio_common::protos::temporal::api::{
 use super::{MutableState, Run, RunKey, history::Mark};
 use crate::{
     clock::Time,
-    cluster::{Shared, limits, timers::Timer},
+    cluster::{Shared, limits, schedules::ScheduleKey, timers::Timer},
 };
 
 /// The id of an event that is held back and gets its real one when it is written.
@@ -39,6 +39,8 @@ pub(crate) enum FollowUp {
     DispatchActivityTask { run: RunKey, scheduled_event_id: i64, attempt: i32, stamp: i32 },
     /// Hand the queries that no workflow task is going to answer to matching.
     DispatchQueries { run: RunKey },
+    /// Have a schedule look whether a workflow for which it waits has closed.
+    RefreshSchedule { schedule: ScheduleKey },
     /// Forget the run.
     Delete { run: RunKey },
 }

@@ -7,7 +7,8 @@ use temporalio_common::protos::temporal::api::{
     schedule::v1::{ScheduleActionResult, schedule_action::Action},
     workflow::v1::NewWorkflowExecutionInfo,
     workflowservice::v1::{
-        RequestCancelWorkflowExecutionRequest, StartWorkflowExecutionRequest, TerminateWorkflowExecutionRequest,
+        RequestCancelWorkflowExecutionRequest, StartWorkflowExecutionRequest,
+        TerminateWorkflowExecutionRequest,
     },
 };
 
@@ -40,8 +41,11 @@ impl Schedule {
         self.buffer = decision.remaining;
         self.info.overlap_skipped += decision.skipped;
         let mut again = false;
-        for (start, is_overlapping) in
-            decision.overlapping.iter().map(|start| (start, true)).chain(decision.start.iter().map(|start| (start, false)))
+        for (start, is_overlapping) in decision
+            .overlapping
+            .iter()
+            .map(|start| (start, true))
+            .chain(decision.start.iter().map(|start| (start, false)))
         {
             again |= !self.take_action(now, start, is_overlapping, &template, executions);
         }
@@ -101,7 +105,7 @@ impl Schedule {
         let nominal = written(start.nominal);
         let mut search_attributes = template.search_attributes.unwrap_or_default();
         for (name, value) in [("TemporalScheduledStartTime", &nominal), ("TemporalScheduledById", &self.id)] {
-            search_attributes.indexed_fields.insert(name.to_owned(), payloads::json(value));
+            search_attributes.indexed_fields.insert(name.to_owned(), payloads::json_payload(value));
         }
         let reuse_policy = if start.manual {
             WorkflowIdReusePolicy::AllowDuplicate
@@ -150,11 +154,12 @@ impl Schedule {
                 ..Default::default()
             });
         } else {
+            let request_id = executions.request_id();
             executions.cancel(RequestCancelWorkflowExecutionRequest {
                 namespace,
                 workflow_execution,
                 identity,
-                request_id: executions.request_id(),
+                request_id,
                 first_execution_run_id,
                 reason: "cancelled by schedule overlap policy".to_owned(),
                 ..Default::default()

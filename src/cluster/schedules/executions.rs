@@ -5,7 +5,8 @@ use temporalio_common::protos::temporal::api::{
     enums::v1::WorkflowExecutionStatus,
     failure::v1::Failure,
     workflowservice::v1::{
-        RequestCancelWorkflowExecutionRequest, StartWorkflowExecutionRequest, TerminateWorkflowExecutionRequest,
+        RequestCancelWorkflowExecutionRequest, StartWorkflowExecutionRequest,
+        TerminateWorkflowExecutionRequest,
     },
 };
 

@@ -19,10 +19,12 @@ use temporalio_common::protos::temporal::api::{
 use super::{
     executions::Executions,
     overlap::{self, BufferedStart},
-    spec::{CompiledSpec, Jitter, SpecError},
+    spec::CompiledSpec,
 };
 use crate::clock::{self, Time};
 
+/// The conflict token of a schedule that has not been changed.
+pub(super) const INITIAL_CONFLICT_TOKEN: i64 = 1;
 /// How late an action may be if the schedule does not say: a year.
 const CATCHUP_WINDOW: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The shortest such time.
@@ -36,9 +38,9 @@ const BACKFILLS_AT_A_TIME: usize = 10;
 /// How long a backfill waits before it goes on.
 const BACKFILL_PAUSE: Duration = Duration::from_secs(1);
 /// Future times that are described.
-const FUTURE_TIMES: usize = 10;
+pub(super) const FUTURE_TIMES: usize = 10;
 /// Recent actions and future times that are listed.
-const LISTED: usize = 5;
+pub(super) const LISTED: usize = 5;
 
 /// A schedule.
 #[derive(Debug)]
@@ -116,7 +118,8 @@ pub(super) struct Creation {
 impl Schedule {
     /// A schedule that has not been woken yet.
     pub(super) fn new(now: Time, creation: Creation) -> Self {
-        let Creation { namespace, id, request_id, run_id, definition, spec, memo, search_attributes } = creation;
+        let Creation { namespace, id, request_id, run_id, definition, spec, memo, search_attributes } =
+            creation;
         let mut schedule = Self {
             namespace,
             id,
@@ -127,7 +130,7 @@ impl Schedule {
             memo,
             search_attributes,
             info: ScheduleInfo { create_time: Some(now.to_proto()), ..Default::default() },
-            conflict_token: 1,
+            conflict_token: INITIAL_CONFLICT_TOKEN,
             processed_until: now,
             buffer: Vec::new(),
             backfills: VecDeque::new(),
@@ -270,7 +273,9 @@ impl Schedule {
         while left > 0 && self.buffer.len() < BUFFER / 2 {
             let Some(backfill) = self.backfills.front() else { return };
             let overlap_policy = backfill.overlap_policy();
-            let time = |timestamp: Option<&prost_types::Timestamp>| timestamp.map_or(Time::default(), Time::from_proto);
+            let time = |timestamp: Option<&prost_types::Timestamp>| {
+                timestamp.map_or(Time::default(), Time::from_proto)
+            };
             let mut start = time(backfill.start_time.as_ref());
             let end = time(backfill.end_time.as_ref());
             let mut is_done = true;
@@ -343,13 +348,22 @@ impl Schedule {
             .collect()
     }
 
+    /// Its own search attributes; `None` if it has none.
+    pub(super) fn shown_search_attributes(&self) -> Option<SearchAttributes> {
+        Some(&self.search_attributes).filter(|attributes| !attributes.indexed_fields.is_empty()).cloned()
+    }
+
     pub(super) fn policies(&self) -> SchedulePolicies {
         self.definition.policies.unwrap_or_default()
     }
 
     pub(super) fn state(&self) -> &ScheduleState {
-        static NONE: ScheduleState =
-            ScheduleState { notes: String::new(), paused: false, limited_actions: false, remaining_actions: 0 };
+        static NONE: ScheduleState = ScheduleState {
+            notes: String::new(),
+            paused: false,
+            limited_actions: false,
+            remaining_actions: 0,
+        };
         self.definition.state.as_ref().unwrap_or(&NONE)
     }
 

@@ -97,7 +97,7 @@ impl Cluster {
 }
 
 /// Refuses a workflow id that is absent or too long.
-pub(super) fn check_workflow_id(workflow_id: &str) -> Result<(), Error> {
+pub(crate) fn check_workflow_id(workflow_id: &str) -> Result<(), Error> {
     if workflow_id.is_empty() {
         return Err(Error::invalid_argument("WorkflowId is not set on request."));
     }
@@ -148,7 +148,7 @@ pub(super) fn normalise_task_queue(request: &mut StartWorkflowExecutionRequest) 
 }
 
 /// Checks the three timeouts, and caps each by the one that includes it.
-pub(super) fn normalise_timeouts(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
+pub(crate) fn normalise_timeouts(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
     for (name, timeout) in [
         ("Execution", &request.workflow_execution_timeout),
         ("Run", &request.workflow_run_timeout),

@@ -79,7 +79,7 @@ impl Index {
     }
 
     /// The records that match, in order, behind a position.
-    pub(super) fn matching<'a>(
+    pub(crate) fn matching<'a>(
         &'a self,
         filter: &'a Filter,
         behind: Option<&Position>,

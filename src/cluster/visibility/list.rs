@@ -51,8 +51,7 @@ impl Cluster {
             executions.push(record.info(registry));
             // A page that is full has a successor, even if nothing is left for it.
             if executions.len() == page.size {
-                next_page_token = serde_json::to_vec(position)
-                    .map_err(|error| Error::internal(format!("cannot write the page token: {error}")))?;
+                next_page_token = Page::token(position)?;
             }
         }
         Ok(ListWorkflowExecutionsResponse { executions, next_page_token })
@@ -169,7 +168,7 @@ impl Cluster {
         })
     }
 
-    fn registry(&self, namespace: NamespaceKey) -> Result<&Registry, Error> {
+    pub(in crate::cluster) fn registry(&self, namespace: NamespaceKey) -> Result<&Registry, Error> {
         let namespace =
             self.shared.namespaces.get(namespace).ok_or_else(|| Error::namespace_not_found(""))?;
         Ok(&namespace.search_attributes)
@@ -178,15 +177,31 @@ impl Cluster {
 
 /// Which part of a list is asked for.
 #[derive(Debug)]
-struct Page {
+pub(crate) struct Page {
     size: usize,
     /// The last run of the page before.
     behind: Option<Position>,
 }
 
 impl Page {
+    /// What asks for the page behind a record.
+    pub(crate) fn token(last: &Position) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(last)
+            .map_err(|error| Error::internal(format!("cannot write the page token: {error}")))
+    }
+
+    /// Records on the page, at most.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The last record of the page before.
+    pub(crate) fn behind(&self) -> Option<&Position> {
+        self.behind.as_ref()
+    }
+
     /// A size that is not positive is the largest, and a larger one, too.
-    fn read(size: i32, token: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn read(size: i32, token: &[u8]) -> Result<Self, Error> {
         let size = match usize::try_from(size) {
             Ok(size @ 1..=limits::VISIBILITY_PAGE) => size,
             _ => limits::VISIBILITY_PAGE,

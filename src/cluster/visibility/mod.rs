@@ -14,5 +14,7 @@ mod query;
 mod record;
 
 use index::Position;
-pub(crate) use index::Visibility;
-use query::Query;
+pub(crate) use index::{Index, Visibility};
+pub(crate) use list::Page;
+pub(crate) use query::{Filter, Query};
+pub(crate) use record::{Record, stored_attributes};

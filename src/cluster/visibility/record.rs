@@ -127,7 +127,7 @@ impl Record {
     }
 
     /// The run as a list shows it.
-    pub(super) fn info(&self, registry: &Registry) -> WorkflowExecutionInfo {
+    pub(crate) fn info(&self, registry: &Registry) -> WorkflowExecutionInfo {
         let is_shown = |name: &String| registry.stored_type(name).is_some();
         let mut info = WorkflowExecutionInfo {
             execution: Some(self.execution.clone()),

@@ -1,5 +1,7 @@
 //! Makes a filter of a parsed query.
 
+use std::collections::BTreeSet;
+
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType as Type;
 
 use super::{
@@ -16,6 +18,8 @@ pub(crate) struct Query {
     pub(crate) filter: Filter,
     /// The attribute that records are counted by.
     pub(crate) group_by: Option<Field>,
+    /// The attributes that it mentions, by the names that it has for them.
+    pub(crate) names: BTreeSet<String>,
 }
 
 impl Query {
@@ -30,7 +34,8 @@ impl Query {
     pub(crate) fn parse(text: &str, registry: &Registry) -> Result<Self, QueryError> {
         let statement = sql::parse(text)
             .map_err(|message| QueryError::Invalid(format!("malformed SQL query: {message}")))?;
-        let mut converter = Converter { registry, mentions_division: false, store_error: None };
+        let mut converter =
+            Converter { registry, mentions_division: false, store_error: None, names: BTreeSet::new() };
         if statement.has_limit {
             return Err(QueryError::not_supported("'LIMIT' clause"));
         }
@@ -64,7 +69,7 @@ impl Query {
             let of_users = Filter::Test(division, Test::IsNull { negated: false });
             Filter::And(Box::new(of_users), Box::new(filter))
         };
-        Ok(Self { filter, group_by })
+        Ok(Self { filter, group_by, names: converter.names })
     }
 }
 
@@ -74,6 +79,7 @@ struct Converter<'a> {
     mentions_division: bool,
     /// What the visibility store could not do, if the query is served at all.
     store_error: Option<String>,
+    names: BTreeSet<String>,
 }
 
 impl Converter<'_> {
@@ -118,6 +124,7 @@ impl Converter<'_> {
             return Err(QueryError::invalid_expression(message));
         };
         let attribute = Attribute::find(&column.name(), self.registry)?;
+        self.names.insert(attribute.alias.clone());
         match &attribute.field {
             Field::Stored(name) if name == NAMESPACE_DIVISION => self.mentions_division = true,
             // The one attribute that the store has no column for.
