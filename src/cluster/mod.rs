@@ -19,9 +19,11 @@ mod calls;
 mod cron;
 mod dispatch;
 mod duration_text;
+mod durations;
 mod error;
 mod execution;
 mod go_text;
+mod failure;
 mod inspect;
 mod limits;
 mod matching;
@@ -29,7 +31,7 @@ mod namespaces;
 mod payloads;
 mod reads;
 mod requests;
-mod retry_policy;
+mod retry;
 mod schedules;
 mod search_attributes;
 mod start;
@@ -47,11 +49,11 @@ use std::collections::{BTreeMap, VecDeque};
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
-pub(crate) use inspect::RunSnapshot;
+pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
 
 use self::{
     calls::{CallContext, Calls},
-    execution::{Effect, FollowUp, RunKey, Runs, Transaction},
+    execution::{Effect, FollowUp, RunKey, Runs, Transaction, query::DirectQueries},
     matching::Matching,
     namespaces::{Namespace, Namespaces},
     schedules::Schedules,
@@ -112,6 +114,7 @@ pub(crate) struct Cluster {
     timers: Timers,
     schedules: Schedules,
     calls: Calls,
+    direct_queries: DirectQueries,
     follow_ups: VecDeque<FollowUp>,
     answers: VecDeque<(CallId, Answer)>,
 }
@@ -125,6 +128,8 @@ pub(crate) struct Shared {
     pub(crate) namespaces: Namespaces,
     pub(crate) run_ids: Stream,
     pub(crate) request_ids: Stream,
+    pub(crate) query_ids: Stream,
+    pub(crate) activity_jitter: Stream,
     pub(crate) jitter: Stream,
     task_id: i64,
     stamp: u64,
@@ -172,6 +177,8 @@ impl Cluster {
                 namespaces,
                 run_ids: seed.stream("run ids"),
                 request_ids: seed.stream("request ids"),
+                query_ids: seed.stream("query ids"),
+                activity_jitter: seed.stream("activity jitter"),
                 jitter: seed.stream("workflow task backoff"),
                 task_id: 0,
                 stamp: 0,
@@ -183,6 +190,7 @@ impl Cluster {
             timers: Timers::default(),
             schedules: Schedules::default(),
             calls: Calls::default(),
+            direct_queries: DirectQueries::default(),
             follow_ups: VecDeque::new(),
             answers: VecDeque::new(),
         }
@@ -241,7 +249,10 @@ impl Cluster {
         let found = self.runs.get_mut(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
         let was_running = found.is_running();
         let mut transaction = Transaction::begin(now, found, &mut self.shared);
-        let outcome = body(&mut transaction);
+        let mut outcome = body(&mut transaction);
+        if let Some(reason) = transaction.enforce_history_limits() {
+            outcome = Err(Error::invalid_argument(reason));
+        }
         let has_closed = was_running && !transaction.run.is_running();
         let effects = transaction.commit();
         self.apply(effects);
@@ -276,16 +287,18 @@ impl Cluster {
                 FollowUp::Delete { run } => self.delete_run(run),
             }
         }
-        let Self { timers, runs, calls, schedules, .. } = self;
-        timers.drop_dead(|timer| is_live(runs, calls, schedules, timer));
+        let Self { timers, runs, direct_queries, calls, schedules, .. } = self;
+        timers.drop_dead(|timer| is_live(runs, direct_queries, calls, schedules, timer));
     }
 
     /// A timer has come due.
     fn fire(&mut self, now: Time, timer: Timer) {
-        if is_live(&self.runs, &self.calls, &self.schedules, timer) {
+        if is_live(&self.runs, &self.direct_queries, &self.calls, &self.schedules, timer) {
             match timer {
-                Timer::UserTimer { run, .. } => self.fire_user_timers(now, run),
-                Timer::ActivityTimeout { run, .. } => self.fire_activity_timeouts(now, run),
+                Timer::UserTimer { run, .. } => self.change(now, run, |tx| tx.fire_user_timers()),
+                Timer::ActivityTimeout { run, .. } => {
+                    self.change(now, run, |tx| tx.time_out_activities());
+                }
                 Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
                     self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
                 }
@@ -300,6 +313,7 @@ impl Cluster {
                 }
                 Timer::RunTimeout { run } => self.time_out_run(now, run),
                 Timer::Schedule { schedule, .. } => self.wake_schedule(now, schedule),
+                Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
                 Timer::CallExpiry { call } => self.expire_call(now, call),
             }
         }
@@ -312,24 +326,28 @@ impl Cluster {
             body(tx);
             Ok(())
         });
-        debug_assert!(changed.is_ok(), "the run exists");
+        // The only way to fail is a history that is too long, and that has ended the run.
+        drop(changed);
     }
 }
 
 /// Whether a timer still means something. A timer for which this is `false` will never mean anything again.
-fn is_live(runs: &Runs, calls: &Calls, schedules: &Schedules, timer: Timer) -> bool {
+fn is_live(
+    runs: &Runs,
+    queries: &DirectQueries,
+    calls: &Calls,
+    schedules: &Schedules,
+    timer: Timer,
+) -> bool {
     let open = |run| runs.get(run).filter(|run| run.is_running());
     match timer {
-        Timer::UserTimer { run, started_event_id } => {
-            open(run).is_some_and(|run| execution::timer::is_pending(run, started_event_id))
+        Timer::UserTimer { run, generation } => open(run).is_some_and(|run| run.timers.is_armed(generation)),
+        Timer::ActivityTimeout { run, generation } => {
+            open(run).is_some_and(|run| run.activities.is_armed(generation))
         }
-        Timer::ActivityTimeout { run, scheduled_event_id, attempt, stamp, timeout } => {
-            open(run).is_some_and(|run| {
-                execution::activity::timeout_is_live(run, scheduled_event_id, attempt, stamp, timeout)
-            })
+        Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
+            open(run).is_some_and(|run| run.is_activity_task_current(scheduled_event_id, attempt, stamp))
         }
-        Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => open(run)
-            .is_some_and(|run| execution::activity::retry_is_live(run, scheduled_event_id, attempt, stamp)),
         Timer::WorkflowTaskScheduleToStart { run, stamp, .. } => open(run)
             .and_then(|run| run.state.workflow_task.as_ref())
             .is_some_and(|task| task.stamp == stamp && !task.is_started()),
@@ -341,6 +359,7 @@ fn is_live(runs: &Runs, calls: &Calls, schedules: &Schedules, timer: Timer) -> b
         }
         Timer::RunTimeout { run } => open(run).is_some(),
         Timer::Schedule { schedule, wakeup } => schedules.waits_for(schedule, wakeup),
+        Timer::StickyQuery { query } => queries.is_sticky(query),
         Timer::CallExpiry { call } => calls.contains(call),
     }
 }

@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     clock::{self, Time},
-    cluster::{Cluster, cron, limits, retry_policy},
+    cluster::{
+        Cluster, cron, limits,
+        retry::{self, FailedAttempt},
+    },
 };
 
 /// What the next run of a chain begins with.
@@ -67,13 +70,13 @@ impl Transaction<'_> {
     fn retry_interval(&self, failure: &Failure) -> Result<Duration, RetryState> {
         let started = self.run.started();
         let policy = started.retry_policy.as_ref().ok_or(RetryState::RetryPolicyNotSet)?;
-        retry_policy::workflow_retry_interval(
-            policy,
-            started.attempt,
-            Some(failure),
-            self.now,
-            self.run.info.execution_expiration,
-        )
+        let failed = FailedAttempt {
+            number: started.attempt,
+            failure: Some(failure),
+            at: self.now,
+            expiration: self.run.info.execution_expiration,
+        };
+        retry::workflow_backoff(policy, failed)
     }
 
     /// Begins the next run of a cron schedule, and answers its id; an empty one if there is no schedule.
@@ -165,7 +168,7 @@ impl Cluster {
 }
 
 /// What a run that timed out failed with, for the run that follows it.
-fn run_timeout() -> Failure {
+pub(crate) fn run_timeout() -> Failure {
     Failure {
         message: "workflow timeout".to_owned(),
         source: "Server".to_owned(),

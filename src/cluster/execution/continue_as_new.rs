@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock,
-    cluster::{limits, requests, retry_policy, start},
+    cluster::{durations, limits, requests, retry, start},
 };
 
 const CAUSE: Cause = Cause::BadContinueAsNewAttributes;
@@ -119,15 +119,13 @@ fn complete(command: &mut Command, run: &Run) -> Result<TaskQueue, CommandFailur
         ))
     })?;
     for (name, duration) in [
-        ("WorkflowRunTimeout", &command.workflow_run_timeout),
-        ("WorkflowTaskTimeout", &command.workflow_task_timeout),
-        ("BackoffStartInterval", &command.backoff_start_interval),
+        ("WorkflowRunTimeout", &mut command.workflow_run_timeout),
+        ("WorkflowTaskTimeout", &mut command.workflow_task_timeout),
+        ("BackoffStartInterval", &mut command.backoff_start_interval),
     ] {
-        if duration.as_ref().is_some_and(retry_policy::is_negative) {
-            return Err(refuse(format!(
-                "Invalid {name} on ContinueAsNewWorkflowExecutionCommand: negative duration. {context}"
-            )));
-        }
+        durations::validate(duration.as_mut()).map_err(|invalid| {
+            refuse(format!("Invalid {name} on ContinueAsNewWorkflowExecutionCommand: {invalid}. {context}"))
+        })?;
     }
     let or = |given: Option<&prost_types::Duration>, own| match clock::duration(given) {
         given if given.is_zero() => own,
@@ -139,14 +137,13 @@ fn complete(command: &mut Command, run: &Run) -> Result<TaskQueue, CommandFailur
     let task_timeout = or(command.workflow_task_timeout.as_ref(), run.info.workflow_task_timeout);
     command.workflow_run_timeout = Some(clock::to_proto(run_timeout));
     command.workflow_task_timeout = Some(clock::to_proto(start::task_timeout(task_timeout, run_timeout)));
-    if let Some(policy) = command.retry_policy.take() {
-        let policy = retry_policy::with_defaults(policy);
-        retry_policy::check(&policy).map_err(|message| {
+    if let Some(policy) = &mut command.retry_policy {
+        retry::fill_defaults(policy);
+        retry::validate(policy).map_err(|message| {
             refuse(format!(
                 "invalid WorkflowRetryPolicy on ContinueAsNewWorkflowExecutionCommand: {message}. {context}"
             ))
         })?;
-        command.retry_policy = Some(policy);
     }
     Ok(queue)
 }
