@@ -22,8 +22,8 @@ mod duration_text;
 mod durations;
 mod error;
 mod execution;
-mod go_text;
 mod failure;
+mod go_text;
 mod inspect;
 mod limits;
 mod matching;
@@ -332,13 +332,7 @@ impl Cluster {
 }
 
 /// Whether a timer still means something. A timer for which this is `false` will never mean anything again.
-fn is_live(
-    runs: &Runs,
-    queries: &DirectQueries,
-    calls: &Calls,
-    schedules: &Schedules,
-    timer: Timer,
-) -> bool {
+fn is_live(runs: &Runs, queries: &DirectQueries, calls: &Calls, schedules: &Schedules, timer: Timer) -> bool {
     let open = |run| runs.get(run).filter(|run| run.is_running());
     match timer {
         Timer::UserTimer { run, generation } => open(run).is_some_and(|run| run.timers.is_armed(generation)),

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock,
-    cluster::{durations, limits, requests, retry, start},
+    cluster::{durations, error::Error, limits, payloads, requests, retry, start},
 };
 
 const CAUSE: Cause = Cause::BadContinueAsNewAttributes;
@@ -46,8 +46,10 @@ pub(crate) fn continue_as_new(
         tx.shared
             .namespaces
             .check_search_attributes(tx.run.namespace, attributes)
-            .map_err(|error| CommandFailure::new(Cause::BadSearchAttributes, error.message))?;
+            .map_err(|error| bad_search_attributes(error, &command.workflow_type, &queue))?;
+        attributes.indexed_fields.retain(|_, payload| !payloads::is_nil_or_empty_list(payload));
     }
+    command.search_attributes.take_if(|attributes| attributes.indexed_fields.is_empty());
     if command.input.as_ref().is_some_and(|input| input.encoded_len() > limits::BLOB_SIZE) {
         return Err(CommandFailure::terminate(
             CAUSE,
@@ -60,6 +62,10 @@ pub(crate) fn continue_as_new(
             "ContinueAsNewWorkflowExecutionCommandAttributes. Memo exceeds size limit.",
         ));
     }
+    if let Some(memo) = &mut command.memo {
+        memo.fields.retain(|_, payload| !payloads::is_nil(payload));
+    }
+    command.memo.take_if(|memo| memo.fields.is_empty());
     let next = NextRun {
         started: started_attributes(tx.run.started(), &command, &queue),
         backoff: command.backoff_start_interval.as_ref().map(|backoff| clock::duration(Some(backoff))),
@@ -85,6 +91,27 @@ pub(crate) fn continue_as_new(
     let event = Event::new(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(event));
     tx.close_with(event.user_metadata(user_metadata));
     Ok(())
+}
+
+/// An attribute that is not registered is found before all others, and without the context.
+fn bad_search_attributes(
+    error: Error,
+    workflow_type: &Option<WorkflowType>,
+    queue: &TaskQueue,
+) -> CommandFailure {
+    let is_unregistered = error.message.contains("has no mapping defined");
+    let message = if is_unregistered {
+        error.message
+    } else {
+        let type_name = workflow_type.as_ref().map(|own| own.name.as_str()).unwrap_or_default();
+        format!(
+            "invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: {}. \
+             WorkflowType={type_name} TaskQueue={}",
+            error.message,
+            written(queue)
+        )
+    };
+    CommandFailure::new(Cause::BadSearchAttributes, message)
 }
 
 /// Checks the command and fills in what it leaves to the run. Answers the task queue of the next run.

@@ -50,7 +50,7 @@ impl Cluster {
             };
             response.schedules.push(ScheduleListEntry {
                 schedule_id: schedule.id.clone(),
-                memo: (!schedule.memo.fields.is_empty()).then(|| schedule.memo.clone()),
+                memo: Some(schedule.memo.clone()),
                 search_attributes: shown_search_attributes(record, registry),
                 info: Some(schedule.list_info()),
             });

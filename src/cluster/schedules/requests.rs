@@ -3,7 +3,7 @@
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
     errordetails::v1::QueryFailedFailure,
-    failure::v1::Failure,
+    failure::v1::{ApplicationFailureInfo, Failure, failure::FailureInfo},
     schedule::v1::{ScheduleAction, ScheduleInfo, schedule_action::Action},
     workflowservice::v1::{
         CreateScheduleRequest, CreateScheduleResponse, DeleteScheduleRequest, DeleteScheduleResponse,
@@ -47,7 +47,7 @@ impl Cluster {
         let spec = self.compile_spec(&request.namespace, &request.schedule_id, &definition)?;
         self.check_action(namespace, &mut definition)?;
         if request.schedule_id.is_empty() {
-            return Err(Error::invalid_argument("Can't load workflow execution. WorkflowId not set."));
+            return Err(no_schedule_id());
         }
         let mut search_attributes = request.search_attributes.unwrap_or_default();
         self.shared.namespaces.check_search_attributes(namespace, &mut search_attributes)?;
@@ -213,6 +213,9 @@ impl Cluster {
     }
 
     fn find_schedule(&self, namespace: NamespaceKey, id: &str) -> Result<(ScheduleKey, &Schedule), Error> {
+        if id.is_empty() {
+            return Err(no_schedule_id());
+        }
         self.schedules.find(namespace, id).ok_or_else(|| {
             Error::not_found(format!("workflow not found for ID: {}", validation::workflow_id(id)))
         })
@@ -227,10 +230,19 @@ impl Cluster {
     }
 }
 
+fn no_schedule_id() -> Error {
+    Error::invalid_argument("Can't load workflow execution. WorkflowId not set.")
+}
+
 /// What the server answers to a range without a start or an end, which it finds out in a query.
 fn missing_range() -> Error {
     const MESSAGE: &str = "missing or invalid query";
-    let failure = Failure { message: MESSAGE.to_owned(), ..Default::default() };
+    let failure = Failure {
+        message: MESSAGE.to_owned(),
+        source: "GoSDK".to_owned(),
+        failure_info: Some(FailureInfo::ApplicationFailureInfo(ApplicationFailureInfo::default())),
+        ..Default::default()
+    };
     let detail = QueryFailedFailure { failure: Some(failure) };
     Error::detailed(Code::InvalidArgument, MESSAGE, "QueryFailedFailure", &detail)
 }
