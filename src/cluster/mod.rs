@@ -47,7 +47,7 @@ pub(crate) use inspect::RunSnapshot;
 
 use self::{
     calls::{CallContext, Calls},
-    execution::{Effect, FollowUp, RunKey, Runs, Transaction},
+    execution::{Effect, FollowUp, Run, RunKey, Runs, Transaction},
     matching::Matching,
     namespaces::{Namespace, Namespaces},
     search_attributes::Registry,
@@ -233,8 +233,16 @@ impl Cluster {
         let outcome = body(&mut transaction);
         let effects = transaction.commit();
         self.apply(effects);
+        self.update_visibility(run);
         self.wake_readers(run);
         outcome
+    }
+
+    /// Adds a run that has just begun.
+    fn add_run(&mut self, run: Run) {
+        let key = run.key;
+        self.runs.insert(run);
+        self.update_visibility(key);
     }
 
     /// Does what a transaction leaves to be done.
@@ -242,7 +250,7 @@ impl Cluster {
         for effect in effects {
             match effect {
                 Effect::Arm(deadline, timer) => self.timers.arm(deadline, timer),
-                Effect::NewRun(run) => self.runs.insert(*run),
+                Effect::NewRun(run) => self.add_run(*run),
                 Effect::FollowUp(step) => self.follow_ups.push_back(step),
             }
         }

@@ -5,7 +5,15 @@ use std::{cmp::Reverse, collections::BTreeMap, ops::Bound};
 use serde::{Deserialize, Serialize};
 
 use super::{query::Filter, record::Record};
-use crate::{clock::Time, cluster::namespaces::NamespaceKey};
+use crate::{
+    clock::Time,
+    cluster::{
+        Cluster,
+        execution::{Run, RunKey},
+        namespaces::NamespaceKey,
+        search_attributes::Registry,
+    },
+};
 
 /// The records of all namespaces.
 #[derive(Debug, Default)]
@@ -47,6 +55,17 @@ impl Position {
     }
 }
 
+impl Cluster {
+    /// Has visibility know of whatever has happened to a run.
+    pub(in crate::cluster) fn update_visibility(&mut self, run: RunKey) {
+        if let Some(run) = self.runs.get(run)
+            && let Some(namespace) = self.shared.namespaces.get(run.namespace)
+        {
+            self.visibility.get_mut(run.namespace).update(run, &namespace.search_attributes);
+        }
+    }
+}
+
 /// The records of one namespace.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
@@ -56,13 +75,16 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// The record of a run.
-    pub(crate) fn get(&self, run_id: &str) -> Option<&Record> {
-        self.records.get(self.positions.get(run_id)?)
+    /// Brings the record of a run up to date. Most of what happens to a run changes nothing in it.
+    pub(super) fn update(&mut self, run: &Run, registry: &Registry) {
+        let known = self.positions.get(&run.run_id).and_then(|position| self.records.get(position));
+        if known.is_none_or(|record| !record.is_up_to_date(run)) {
+            self.put(Record::of(run, registry));
+        }
     }
 
     /// Adds the record of a run, or replaces it.
-    pub(crate) fn put(&mut self, record: Record) {
+    pub(super) fn put(&mut self, record: Record) {
         let position = Position::of(&record);
         let run_id = record.execution.run_id.clone();
         if let Some(previous) = self.positions.insert(run_id, position.clone()) {
