@@ -133,7 +133,7 @@ fn values_of_every_type() {
     for query in [
         "MyKeyword = 'Key' AND MyKeyword != 'key' AND MyKeyword > 'A'",
         "MyText = 'words' AND MyText = 'nothing HERE' AND MyText = 'words-here'",
-        "MyText != 'word' AND MyText != 'here some'",
+        "MyText != 'word' AND MyText != 'here-some'",
         "MyInt = 7.0 AND MyInt < 7.5 AND MyInt IN (6, 7) AND MyInt > -7",
         "MyDouble BETWEEN 1 AND 2 AND MyDouble != 1",
         "MyBool = true AND MyBool != FALSE AND MyBool > false",

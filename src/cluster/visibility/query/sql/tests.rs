@@ -48,7 +48,7 @@ fn an_error_names_the_first_token_that_does_not_fit() {
         ("a = 'x' b", "syntax error at position 37 near 'b'"),
         ("a NOT = 1", "syntax error at position 35"),
         ("a IN 'x'", "syntax error at position 36 near 'x'"),
-        ("a IN ()", "syntax error at position 34"),
+        ("a IN ()", "syntax error at position 35"),
         ("SELECT * FROM x", "syntax error at position 34 near 'select'"),
         ("a = 'open", "syntax error at position 37 near 'open'"),
         ("a = 1 ; b", "syntax error at position 37 near 'b'"),
