@@ -26,7 +26,7 @@ fn one_activity(criterion: &mut Criterion) {
     });
     group.bench_function(DIRECT, |bencher| {
         bencher.iter_custom(|iterations| {
-            let elapsed = timed(async move |simulation| {
+            let (elapsed, _) = timed(async move |simulation| {
                 for _ in 0..iterations {
                     simulation.execute(OneActivity::run, "x".to_owned()).await?;
                 }
@@ -37,7 +37,7 @@ fn one_activity(criterion: &mut Criterion) {
     });
     group.bench_function(CLIENT, |bencher| {
         bencher.iter_custom(|iterations| {
-            let elapsed = timed(async move |simulation| {
+            let (elapsed, _) = timed(async move |simulation| {
                 let client = simulation.client();
                 for index in 0..iterations {
                     let options = WorkflowStartOptions::new(TASK_QUEUE, format!("w-{index}")).build();

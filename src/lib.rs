@@ -1,5 +1,7 @@
 //! Deterministic simulation testing for Temporal workflows.
 
+#[doc(hidden)]
+pub mod bench;
 mod clock;
 mod cluster;
 #[doc(hidden)]

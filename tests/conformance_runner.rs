@@ -321,6 +321,18 @@ fn a_difference_shows_its_surroundings() {
 }
 
 #[test]
+fn an_error_instead_of_an_answer_is_said_briefly() {
+    let answer = json!([{"step": 0, "rpc": "QueryWorkflow", "ok": {"queryResult": {}}}]);
+    let error =
+        json!([{"step": 0, "rpc": "QueryWorkflow", "error": {"code": "NOT_FOUND", "message": "gone"}}]);
+    let difference = |expected: &Value, actual: &Value| {
+        compare::difference(expected, &Outcome { transcript: actual.clone(), broken: None }).unwrap()
+    };
+    insta::assert_snapshot!(difference(&answer, &error), @"step 0 QueryWorkflow: expected an answer, got NOT_FOUND: gone");
+    insta::assert_snapshot!(difference(&error, &answer), @"step 0 QueryWorkflow: expected NOT_FOUND: gone, got an answer");
+}
+
+#[test]
 fn exceptions_name_cases_and_areas() {
     let exceptions =
         Exceptions::parse("# comment\n\nschedules: not served\nreads/old: no such case\n").unwrap();
@@ -329,6 +341,19 @@ fn exceptions_name_cases_and_areas() {
     assert_eq!(exceptions.stale(["schedules/list", "reads/new"].into_iter()), ["reads/old"]);
     insta::assert_snapshot!(Exceptions::parse("reads/old").unwrap_err(), @"line 1: expected `area/name: reason`, found `reads/old`");
     insta::assert_snapshot!(Exceptions::parse("a: b\na: c").unwrap_err(), @"line 2: `a` is listed twice");
+}
+
+#[test]
+fn the_recorded_cases_are_well_formed() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/histories/conformance");
+    let cases = case::find(format!("{folder}/cases").as_ref()).unwrap();
+    for file in &cases {
+        let case = file.case().unwrap();
+        assert!(!case.doc.is_empty() && !case.steps.is_empty(), "{} says nothing", file.name);
+        assert!(file.expected().unwrap().is_array(), "{} has no transcript", file.name);
+    }
+    let exceptions = Exceptions::load(format!("{folder}/exceptions.txt").as_ref()).unwrap();
+    assert_eq!(exceptions.stale(cases.iter().map(|case| case.name.as_str())), Vec::<&str>::new());
 }
 
 #[test]
@@ -342,6 +367,7 @@ fn filters_are_those_of_libtest() {
     assert!(wants(&["timers/fires"], "timers/fires_late"));
     assert!(!wants(&["--exact", "timers/fires"], "timers/fires_late"));
     assert!(!wants(&["timers", "--skip", "late"], "timers/fires_late"));
+    assert!(Options::parse(["--list".to_owned()]).list);
 }
 
 fn base64(text: &str) -> String {

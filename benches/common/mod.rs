@@ -30,7 +30,7 @@ impl OneActivity {
     }
 }
 
-/// Runs so many activities, one after the other.
+/// Runs so many activities, ten at a time.
 #[workflow]
 #[derive(Default)]
 pub struct ManyActivities;
@@ -39,9 +39,14 @@ pub struct ManyActivities;
 impl ManyActivities {
     #[run]
     pub async fn run(ctx: &mut WorkflowContext<Self>, count: u32) -> WorkflowResult<u32> {
-        for _ in 0..count {
-            let options = ActivityOptions::start_to_close_timeout(Duration::from_secs(10));
-            ctx.execute_activity(Greeter::greet, "x".to_owned(), options).await?;
+        for _ in 0..count / 10 {
+            let batch = (0..10).map(|_| {
+                let options = ActivityOptions::start_to_close_timeout(Duration::from_secs(10));
+                ctx.execute_activity(Greeter::greet, "x".to_owned(), options)
+            });
+            for greeting in join_all(batch).await {
+                greeting?;
+            }
         }
         Ok(count)
     }
@@ -80,13 +85,16 @@ pub fn worker() -> Worker {
         .activity(Greeter::greet, Greeter)
 }
 
-/// Runs the body in a simulation and returns the real time that it took, without the set-up.
+/// Runs the body in a simulation. Returns the real time that it took, without the set-up, and how many events
+/// were recorded.
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-pub fn timed(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 'static) -> Duration {
+pub fn timed(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 'static) -> (Duration, u64) {
     Simulation::builder().worker(worker()).budget(u64::MAX).run(async |simulation| {
         let start = Instant::now();
         body(&simulation).await?;
-        Ok(start.elapsed())
+        let elapsed = start.elapsed();
+        let events = simulation.histories().iter().map(|history| history.events().len() as u64).sum();
+        Ok((elapsed, events))
     })
 }
 

@@ -109,7 +109,7 @@ impl Cluster {
                 self.matching.remove_poller(&queue, call, now);
             }
             Some(Parked::History(wait)) => self.stop_waiting(wait.run, call),
-            Some(Parked::Query(run)) => self.forget_query(now, run, call),
+            Some(Parked::Query(run)) => self.forget_query(run, call),
             None => {}
         }
     }
@@ -130,7 +130,7 @@ impl Cluster {
                 let answer = self.empty_history(&wait);
                 self.answer_parked(call, answer);
             }
-            Some(Parked::Query(run)) => self.expire_query(now, run, call),
+            Some(Parked::Query(run)) => self.expire_query(run, call),
             None => {}
         }
     }

@@ -68,22 +68,40 @@ impl Cluster {
             Request::ResetStickyTaskQueue(request) => reply(self.reset_sticky_task_queue(now, *request)?),
             Request::ShutdownWorker(request) => reply(self.shutdown_worker(*request)?),
 
-            request @ (Request::QueryWorkflow(_) | Request::RespondQueryTaskCompleted(_)) => {
-                self.dispatch_query_request(now, context, request)
+            Request::QueryWorkflow(request) => self.query_workflow(now, context, *request),
+            Request::RespondQueryTaskCompleted(request) => {
+                reply(self.respond_query_task_completed(*request)?)
             }
-            request @ (Request::PollActivityTaskQueue(_)
-            | Request::RecordActivityTaskHeartbeat(_)
-            | Request::RecordActivityTaskHeartbeatById(_)
-            | Request::RespondActivityTaskCompleted(_)
-            | Request::RespondActivityTaskCompletedById(_)
-            | Request::RespondActivityTaskFailed(_)
-            | Request::RespondActivityTaskFailedById(_)
-            | Request::RespondActivityTaskCanceled(_)
-            | Request::RespondActivityTaskCanceledById(_)
-            | Request::PauseActivity(_)
-            | Request::UnpauseActivity(_)
-            | Request::ResetActivity(_)
-            | Request::UpdateActivityOptions(_)) => self.dispatch_activity_request(now, context, request),
+
+            Request::PollActivityTaskQueue(request) => self.poll_activity_task_queue(now, context, *request),
+            Request::RecordActivityTaskHeartbeat(request) => {
+                reply(self.record_activity_task_heartbeat(now, *request)?)
+            }
+            Request::RecordActivityTaskHeartbeatById(request) => {
+                reply(self.record_activity_task_heartbeat_by_id(now, *request)?)
+            }
+            Request::RespondActivityTaskCompleted(request) => {
+                reply(self.respond_activity_task_completed(now, *request)?)
+            }
+            Request::RespondActivityTaskCompletedById(request) => {
+                reply(self.respond_activity_task_completed_by_id(now, *request)?)
+            }
+            Request::RespondActivityTaskFailed(request) => {
+                reply(self.respond_activity_task_failed(now, *request)?)
+            }
+            Request::RespondActivityTaskFailedById(request) => {
+                reply(self.respond_activity_task_failed_by_id(now, *request)?)
+            }
+            Request::RespondActivityTaskCanceled(request) => {
+                reply(self.respond_activity_task_canceled(now, *request)?)
+            }
+            Request::RespondActivityTaskCanceledById(request) => {
+                reply(self.respond_activity_task_canceled_by_id(now, *request)?)
+            }
+            Request::PauseActivity(request) => reply(self.pause_activity(now, *request)?),
+            Request::UnpauseActivity(request) => reply(self.unpause_activity(now, *request)?),
+            Request::ResetActivity(request) => reply(self.reset_activity(now, *request)?),
+            Request::UpdateActivityOptions(request) => reply(self.update_activity_options(now, *request)?),
             request => not_served(&request),
         }
     }

@@ -20,10 +20,20 @@ pub(crate) struct RunSnapshot {
     pub(crate) events: Vec<HistoryEvent>,
     /// The activities that have not closed, as DescribeWorkflowExecution shows them.
     pub(crate) pending_activities: Vec<PendingActivityInfo>,
+    /// The run's workflow task, if it has one.
+    pub(crate) workflow_task: Option<PendingWorkflowTask>,
     /// The task queue of the run's workflow tasks.
     pub(crate) task_queue: String,
     /// Whether a worker polls that task queue.
     pub(crate) is_polled: bool,
+}
+
+/// A workflow task that has not closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PendingWorkflowTask {
+    pub(crate) attempt: i32,
+    /// Whether a worker has it.
+    pub(crate) is_started: bool,
 }
 
 impl Cluster {
@@ -42,6 +52,12 @@ impl Cluster {
                 run_id: run.run_id.clone(),
                 events: run.history.since(1).to_vec(),
                 pending_activities: if run.is_running() { activity::describe(run, now) } else { Vec::new() },
+                workflow_task: run
+                    .state
+                    .workflow_task
+                    .as_ref()
+                    .filter(|_| run.is_running())
+                    .map(|task| PendingWorkflowTask { attempt: task.attempt, is_started: task.is_started() }),
                 task_queue: run.info.task_queue.clone(),
                 is_polled: self.matching.is_alive(&queue, now),
             }

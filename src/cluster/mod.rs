@@ -17,8 +17,10 @@
 
 mod calls;
 mod dispatch;
+mod durations;
 mod error;
 mod execution;
+mod failure;
 mod go_text;
 mod inspect;
 mod limits;
@@ -27,7 +29,7 @@ mod namespaces;
 mod payloads;
 mod reads;
 mod requests;
-mod retry_policy;
+mod retry;
 mod search_attributes;
 mod start;
 mod system;
@@ -43,11 +45,11 @@ use std::collections::{BTreeMap, VecDeque};
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
-pub(crate) use inspect::RunSnapshot;
+pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
 
 use self::{
     calls::{CallContext, Calls},
-    execution::{Effect, FollowUp, Run, RunKey, Runs, Transaction},
+    execution::{Effect, FollowUp, Run, RunKey, Runs, Transaction, query::DirectQueries},
     matching::Matching,
     namespaces::{Namespace, Namespaces},
     search_attributes::Registry,
@@ -106,6 +108,7 @@ pub(crate) struct Cluster {
     matching: Matching,
     timers: Timers,
     calls: Calls,
+    direct_queries: DirectQueries,
     follow_ups: VecDeque<FollowUp>,
     answers: VecDeque<(CallId, Answer)>,
 }
@@ -117,6 +120,8 @@ pub(crate) struct Shared {
     pub(crate) namespaces: Namespaces,
     pub(crate) run_ids: Stream,
     pub(crate) request_ids: Stream,
+    pub(crate) query_ids: Stream,
+    pub(crate) activity_jitter: Stream,
     pub(crate) jitter: Stream,
     task_id: i64,
     stamp: u64,
@@ -163,6 +168,8 @@ impl Cluster {
                 namespaces,
                 run_ids: seed.stream("run ids"),
                 request_ids: seed.stream("request ids"),
+                query_ids: seed.stream("query ids"),
+                activity_jitter: seed.stream("activity jitter"),
                 jitter: seed.stream("workflow task backoff"),
                 task_id: 0,
                 stamp: 0,
@@ -173,6 +180,7 @@ impl Cluster {
             matching: Matching::default(),
             timers: Timers::default(),
             calls: Calls::default(),
+            direct_queries: DirectQueries::default(),
             follow_ups: VecDeque::new(),
             answers: VecDeque::new(),
         }
@@ -268,16 +276,18 @@ impl Cluster {
                 FollowUp::Delete { run } => self.delete_run(run),
             }
         }
-        let Self { timers, runs, calls, .. } = self;
-        timers.drop_dead(|timer| is_live(runs, calls, timer));
+        let Self { timers, runs, direct_queries, calls, .. } = self;
+        timers.drop_dead(|timer| is_live(runs, direct_queries, calls, timer));
     }
 
     /// A timer has come due.
     fn fire(&mut self, now: Time, timer: Timer) {
-        if is_live(&self.runs, &self.calls, timer) {
+        if is_live(&self.runs, &self.direct_queries, &self.calls, timer) {
             match timer {
-                Timer::UserTimer { run, .. } => self.fire_user_timers(now, run),
-                Timer::ActivityTimeout { run, .. } => self.fire_activity_timeouts(now, run),
+                Timer::UserTimer { run, .. } => self.change(now, run, |tx| tx.fire_user_timers()),
+                Timer::ActivityTimeout { run, .. } => {
+                    self.change(now, run, |tx| tx.time_out_activities());
+                }
                 Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
                     self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
                 }
@@ -291,6 +301,7 @@ impl Cluster {
                     self.change(now, run, |tx| tx.need_workflow_task());
                 }
                 Timer::RunTimeout { run } => self.time_out_run(now, run),
+                Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
                 Timer::CallExpiry { call } => self.expire_call(now, call),
             }
         }
@@ -308,19 +319,16 @@ impl Cluster {
 }
 
 /// Whether a timer still means something. A timer for which this is `false` will never mean anything again.
-fn is_live(runs: &Runs, calls: &Calls, timer: Timer) -> bool {
+fn is_live(runs: &Runs, queries: &DirectQueries, calls: &Calls, timer: Timer) -> bool {
     let open = |run| runs.get(run).filter(|run| run.is_running());
     match timer {
-        Timer::UserTimer { run, started_event_id } => {
-            open(run).is_some_and(|run| execution::timer::is_pending(run, started_event_id))
+        Timer::UserTimer { run, generation } => open(run).is_some_and(|run| run.timers.is_armed(generation)),
+        Timer::ActivityTimeout { run, generation } => {
+            open(run).is_some_and(|run| run.activities.is_armed(generation))
         }
-        Timer::ActivityTimeout { run, scheduled_event_id, attempt, stamp, timeout } => {
-            open(run).is_some_and(|run| {
-                execution::activity::timeout_is_live(run, scheduled_event_id, attempt, stamp, timeout)
-            })
+        Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
+            open(run).is_some_and(|run| run.is_activity_task_current(scheduled_event_id, attempt, stamp))
         }
-        Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => open(run)
-            .is_some_and(|run| execution::activity::retry_is_live(run, scheduled_event_id, attempt, stamp)),
         Timer::WorkflowTaskScheduleToStart { run, stamp, .. } => open(run)
             .and_then(|run| run.state.workflow_task.as_ref())
             .is_some_and(|task| task.stamp == stamp && !task.is_started()),
@@ -331,6 +339,7 @@ fn is_live(runs: &Runs, calls: &Calls, timer: Timer) -> bool {
             open(run).is_some_and(|run| run.state.waits_for_first_workflow_task())
         }
         Timer::RunTimeout { run } => open(run).is_some(),
+        Timer::StickyQuery { query } => queries.is_sticky(query),
         Timer::CallExpiry { call } => calls.contains(call),
     }
 }

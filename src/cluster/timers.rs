@@ -11,16 +11,10 @@ use crate::clock::Time;
 /// state is over: [`super::Cluster::is_live`] decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timer {
-    /// A StartTimer command comes due.
-    UserTimer { run: RunKey, started_event_id: i64 },
-    /// An activity has run out of one of its four timeouts.
-    ActivityTimeout {
-        run: RunKey,
-        scheduled_event_id: i64,
-        attempt: i32,
-        stamp: i32,
-        timeout: ActivityTimeout,
-    },
+    /// The next of a run's user timers comes due.
+    UserTimer { run: RunKey, generation: u64 },
+    /// The next of the timeouts of a run's activities expires.
+    ActivityTimeout { run: RunKey, generation: u64 },
     /// The backoff before the next attempt of an activity is over.
     ActivityRetry { run: RunKey, scheduled_event_id: i64, attempt: i32, stamp: i32 },
     /// Nobody took a workflow task from its sticky queue.
@@ -31,17 +25,10 @@ pub(crate) enum Timer {
     FirstWorkflowTaskBackoff { run: RunKey },
     /// The run, or the whole chain of runs, has run out of time.
     RunTimeout { run: RunKey },
+    /// The worker that has a run in its cache did not answer a query.
+    StickyQuery { query: u64 },
     /// A parked call has waited for as long as it may.
     CallExpiry { call: CallId },
-}
-
-/// Which of an activity's timeouts a timer stands for, in the order in which those of one instant fire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ActivityTimeout {
-    StartToClose,
-    ScheduleToStart,
-    ScheduleToClose,
-    Heartbeat,
 }
 
 impl Timer {
@@ -54,7 +41,8 @@ impl Timer {
             Self::FirstWorkflowTaskBackoff { .. } => 3,
             Self::WorkflowTaskScheduleToStart { .. } | Self::WorkflowTaskStartToClose { .. } => 4,
             Self::RunTimeout { .. } => 5,
-            Self::CallExpiry { .. } => 6,
+            Self::StickyQuery { .. } => 6,
+            Self::CallExpiry { .. } => 7,
         }
     }
 }
@@ -138,8 +126,8 @@ impl Timers {
 mod tests {
     use super::*;
 
-    fn user_timer(started_event_id: i64) -> Timer {
-        Timer::UserTimer { run: RunKey(0), started_event_id }
+    fn user_timer(generation: u64) -> Timer {
+        Timer::UserTimer { run: RunKey(0), generation }
     }
 
     #[test]

@@ -8,7 +8,11 @@ use temporalio_common::protos::temporal::api::{
     workflow::v1::PendingActivityInfo,
 };
 
-use crate::{cluster::RunSnapshot, history::History, service::Service};
+use crate::{
+    cluster::{PendingWorkflowTask, RunSnapshot},
+    history::History,
+    service::Service,
+};
 
 /// All runs, in the order in which they started.
 pub(super) fn executions(service: &Service) -> Vec<Execution> {
@@ -85,11 +89,21 @@ impl Execution {
         self.started().and_then(|started| started.workflow_type.as_ref()).map_or("", |it| &it.name)
     }
 
+    fn workflow_task(&self, task: PendingWorkflowTask) -> String {
+        let attempt = attempt(task.attempt);
+        if task.is_started {
+            format!("its workflow task, which a worker has{attempt}")
+        } else if self.0.is_polled {
+            format!("its workflow task, which waits for a worker{attempt}")
+        } else {
+            format!("its workflow task{attempt}: no worker polls the task queue {:?}", self.0.task_queue)
+        }
+    }
+
     /// What has to happen before the run can go on, one line each.
     fn waits_for(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let mut open = BTreeMap::new();
-        let mut workflow_task = None;
         for event in &self.0.events {
             match &event.attributes {
                 Some(Attributes::TimerStartedEventAttributes(timer)) => {
@@ -101,31 +115,21 @@ impl Execution {
                 Some(Attributes::TimerCanceledEventAttributes(timer)) => {
                     open.remove(&timer.started_event_id);
                 }
-                Some(Attributes::WorkflowTaskScheduledEventAttributes(_)) => {
-                    workflow_task = Some("scheduled")
-                }
-                Some(Attributes::WorkflowTaskStartedEventAttributes(_)) => workflow_task = Some("started"),
-                Some(
-                    Attributes::WorkflowTaskCompletedEventAttributes(_)
-                    | Attributes::WorkflowTaskFailedEventAttributes(_)
-                    | Attributes::WorkflowTaskTimedOutEventAttributes(_),
-                ) => workflow_task = None,
                 _ => {}
             }
         }
         lines.extend(self.0.pending_activities.iter().map(activity));
         lines.extend(open.into_values());
-        match workflow_task {
-            Some("scheduled") if !self.0.is_polled => lines
-                .push(format!("its workflow task: no worker polls the task queue {:?}", self.0.task_queue)),
-            Some(state) => lines.push(format!("its workflow task, which is {state}")),
-            None => {}
-        }
+        lines.extend(self.0.workflow_task.map(|task| self.workflow_task(task)));
         if lines.is_empty() {
             lines.push("somebody outside: a signal, an update or a cancellation".to_owned());
         }
         lines
     }
+}
+
+fn attempt(attempt: i32) -> String {
+    if attempt > 1 { format!(", attempt {attempt}") } else { String::new() }
 }
 
 fn activity(info: &PendingActivityInfo) -> String {
@@ -136,8 +140,7 @@ fn activity(info: &PendingActivityInfo) -> String {
         .trim_start_matches("PENDING_ACTIVITY_STATE_")
         .to_lowercase()
         .replace('_', " ");
-    let mut line =
-        format!("activity {} {activity_type}: {state}, attempt {}", info.activity_id, info.attempt);
+    let mut line = format!("activity {} {activity_type}: {state}{}", info.activity_id, attempt(info.attempt));
     if let Some(failure) = &info.last_failure {
         line += &format!(", last failure: {}", failure.message);
     }

@@ -24,7 +24,7 @@ pub(crate) fn difference(expected: &Value, outcome: &Outcome) -> Option<String> 
             (Some(expected), Some(actual)) => {
                 let actual = reconcile(expected, actual, "");
                 if *expected != actual {
-                    text += &format!("{}\n{}", label(expected), unified(&pretty(expected), &pretty(&actual)));
+                    text += &format!("{}{}", label(expected), entry(expected, &actual));
                 }
             }
             (Some(expected), None) => text += &format!("{}: nothing of the kind happened\n", label(expected)),
@@ -37,6 +37,21 @@ pub(crate) fn difference(expected: &Value, outcome: &Outcome) -> Option<String> 
         (Some(text), Some(broken)) => Some(format!("{text}\n{broken}")),
         (text, broken) => text.or(broken.clone()),
     }
+}
+
+/// How an entry differs; briefly if one is an answer and the other an error.
+fn entry(expected: &Value, actual: &Value) -> String {
+    match (expected.get("error"), actual.get("error")) {
+        (None, Some(actual)) => format!(": expected an answer, got {}\n", error(actual)),
+        (Some(expected), None) => format!(": expected {}, got an answer\n", error(expected)),
+        _ => format!("\n{}", unified(&pretty(expected), &pretty(actual))),
+    }
+}
+
+/// `NOT_FOUND: workflow not found`
+fn error(error: &Value) -> String {
+    let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
+    format!("{}: {}", text("code"), text("message"))
 }
 
 /// `actual` with everything that is close enough to `expected` replaced by it.

@@ -43,7 +43,9 @@ fn line(event: &HistoryEvent, names: &mut Names) -> String {
 
 fn normal(value: Value, names: &mut Names) -> Value {
     match value {
-        Value::Object(fields) => Value::Object(fields.into_iter().filter_map(|(key, it)| field(key, it, names)).collect()),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().filter_map(|(key, it)| field(key, it, names)).collect())
+        }
         Value::Array(items) => items.into_iter().map(|item| normal(item, names)).collect(),
         Value::String(text) => Value::String(names.replace(&text)),
         other => other,
@@ -68,7 +70,11 @@ fn forget_times(marker: &mut MarkerRecordedEventAttributes) {
 
 /// A sticky queue has a name that its worker made up.
 fn is_sticky(value: &Value) -> bool {
-    value.get("normalName").or_else(|| value.get("normal_name")).and_then(Value::as_str).is_some_and(|it| !it.is_empty())
+    value
+        .get("normalName")
+        .or_else(|| value.get("normal_name"))
+        .and_then(Value::as_str)
+        .is_some_and(|it| !it.is_empty())
 }
 
 fn sticky() -> Value {

@@ -10,8 +10,8 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{
-    Effect, Event, ExecutionInfo, History, MutableState, Pending, Run, Transaction, query,
-    state::AttachedRequest,
+    Effect, Event, ExecutionInfo, History, MutableState, Run, Transaction, activity, query,
+    state::AttachedRequest, timer,
 };
 use crate::{
     clock::{self, Time},
@@ -94,10 +94,8 @@ pub(crate) fn begin_run(
             buffered: Vec::new(),
         },
         history: History::default(),
-        activities: Pending::default(),
-        activity_ids: Pending::default(),
-        timers: Pending::default(),
-        timer_ids: Pending::default(),
+        activities: activity::Activities::default(),
+        timers: timer::UserTimers::default(),
         queries: query::PendingQueries::default(),
         signal_request_ids: Default::default(),
         waiting: Vec::new(),

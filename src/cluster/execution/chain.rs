@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     clock::{self, Time},
-    cluster::{Cluster, limits, retry_policy},
+    cluster::{
+        Cluster, limits,
+        retry::{self, FailedAttempt},
+    },
 };
 
 /// The ContinueAsNewWorkflowExecution command.
@@ -51,13 +54,13 @@ impl Transaction<'_> {
         let Some(policy) = &started.retry_policy else {
             return (RetryState::RetryPolicyNotSet, String::new());
         };
-        let interval = retry_policy::workflow_retry_interval(
-            policy,
-            started.attempt,
-            Some(failure),
-            self.now,
-            self.run.info.execution_expiration,
-        );
+        let failed = FailedAttempt {
+            number: started.attempt,
+            failure: Some(failure),
+            at: self.now,
+            expiration: self.run.info.execution_expiration,
+        };
+        let interval = retry::workflow_backoff(policy, failed);
         let interval = match interval {
             Ok(interval) => interval,
             Err(state) => return (state, String::new()),

@@ -10,6 +10,7 @@ mod chain;
 mod close;
 mod ending;
 mod failed;
+mod first_deadline;
 mod history;
 mod info;
 mod marker;
@@ -61,14 +62,10 @@ pub(crate) struct Run {
     pub(crate) state: MutableState,
     /// Every event that has been written.
     pub(crate) history: History,
-    /// Activities that are scheduled and not closed, by the id of their ActivityTaskScheduled event.
-    pub(crate) activities: Pending<i64, activity::PendingActivity>,
-    /// The keys of [`Self::activities`] by activity id.
-    pub(crate) activity_ids: Pending<String, i64>,
-    /// User timers that have neither fired nor been cancelled, by timer id.
-    pub(crate) timers: Pending<String, timer::PendingTimer>,
-    /// The timer ids of [`Self::timers`] by the id of their TimerStarted event.
-    pub(crate) timer_ids: Pending<i64, String>,
+    /// Activities that are scheduled and not closed.
+    pub(crate) activities: activity::Activities,
+    /// User timers that have neither fired nor been cancelled.
+    pub(crate) timers: timer::UserTimers,
     /// Queries that wait for this run.
     pub(crate) queries: query::PendingQueries,
     /// Request ids of the signals that this run has taken: each is taken once.

@@ -161,9 +161,7 @@ impl<'a> Transaction<'a> {
     pub(crate) fn savepoint(&mut self) -> Savepoint {
         let run = &mut *self.run;
         run.activities.keep_log();
-        run.activity_ids.keep_log();
         run.timers.keep_log();
-        run.timer_ids.keep_log();
         Savepoint { state: run.state.clone(), history: run.history.mark(), effects: self.effects.len() }
     }
 
@@ -171,9 +169,7 @@ impl<'a> Transaction<'a> {
     pub(crate) fn release(&mut self, _savepoint: Savepoint) {
         let run = &mut *self.run;
         run.activities.drop_log();
-        run.activity_ids.drop_log();
         run.timers.drop_log();
-        run.timer_ids.drop_log();
     }
 
     /// Takes back everything that happened since the savepoint.
@@ -182,9 +178,7 @@ impl<'a> Transaction<'a> {
         run.state = savepoint.state;
         run.history.roll_back(savepoint.history);
         run.activities.roll_back();
-        run.activity_ids.roll_back();
         run.timers.roll_back();
-        run.timer_ids.roll_back();
         self.effects.truncate(savepoint.effects);
     }
 
@@ -230,6 +224,9 @@ impl<'a> Transaction<'a> {
             self.flush_buffered_events();
         }
         self.run.history.close_batch();
+        self.arm_user_timer();
+        self.arm_activity_timeout();
+        self.unblock_queries();
         self.effects
     }
 

@@ -57,7 +57,7 @@ impl Cluster {
             Task::Activity { run, scheduled_event_id, attempt, stamp } => {
                 self.start_activity_task_for(now, run, scheduled_event_id, attempt, stamp, poller)
             }
-            Task::Query { run, query } => self.start_query_task_for(now, run, query, poller),
+            Task::Query { run, query } => self.start_query_task_for(run, query, poller),
         }
     }
 

@@ -12,7 +12,9 @@ use temporalio_common::protos::temporal::api::{
 use super::id_policies::IdPolicies;
 use crate::{
     clock,
-    cluster::{Cluster, error::Error, limits, namespaces::NamespaceKey, payloads, requests, retry_policy},
+    cluster::{
+        Cluster, durations, error::Error, limits, namespaces::NamespaceKey, payloads, requests, retry,
+    },
 };
 
 /// Longest fairness key, in bytes.
@@ -118,22 +120,21 @@ pub(super) fn check_maximum_length(what: &str, text: &str) -> Result<(), Error> 
 
 /// Checks and completes the retry policy, and what says when the run starts.
 pub(super) fn check_schedule(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
-    if let Some(policy) = request.retry_policy.take() {
-        let policy = retry_policy::with_defaults(policy);
-        retry_policy::check(&policy).map_err(Error::invalid_argument)?;
-        request.retry_policy = Some(policy);
+    if let Some(policy) = &mut request.retry_policy {
+        retry::fill_defaults(policy);
+        retry::validate(policy).map_err(|invalid| Error::invalid_argument(invalid.to_string()))?;
     }
-    if let Some(delay) = &request.workflow_start_delay {
+    if let Some(delay) = &mut request.workflow_start_delay {
         if !request.cron_schedule.is_empty() {
             return Err(Error::invalid_argument(
                 "CronSchedule and WorkflowStartDelay may not be used together.",
             ));
         }
-        if retry_policy::is_negative(delay) {
-            return Err(Error::invalid_argument(
-                "An invalid WorkflowStartDelaySeconds is set on request. cause: negative duration",
-            ));
-        }
+        durations::validate(Some(delay)).map_err(|invalid| {
+            Error::invalid_argument(format!(
+                "An invalid WorkflowStartDelaySeconds is set on request. cause: {invalid}"
+            ))
+        })?;
     }
     Ok(())
 }
@@ -150,15 +151,15 @@ pub(super) fn normalise_task_queue(request: &mut StartWorkflowExecutionRequest) 
 /// Checks the three timeouts, and caps each by the one that includes it.
 pub(super) fn normalise_timeouts(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
     for (name, timeout) in [
-        ("Execution", &request.workflow_execution_timeout),
-        ("Run", &request.workflow_run_timeout),
-        ("Task", &request.workflow_task_timeout),
+        ("Execution", &mut request.workflow_execution_timeout),
+        ("Run", &mut request.workflow_run_timeout),
+        ("Task", &mut request.workflow_task_timeout),
     ] {
-        if timeout.as_ref().is_some_and(retry_policy::is_negative) {
-            return Err(Error::invalid_argument(format!(
-                "An invalid Workflow{name}TimeoutSeconds is set on request. cause: negative duration"
-            )));
-        }
+        durations::validate(timeout.as_mut()).map_err(|invalid| {
+            Error::invalid_argument(format!(
+                "An invalid Workflow{name}TimeoutSeconds is set on request. cause: {invalid}"
+            ))
+        })?;
     }
     let execution = clock::duration(request.workflow_execution_timeout.as_ref());
     let run = run_timeout(clock::duration(request.workflow_run_timeout.as_ref()), execution);

@@ -56,13 +56,16 @@ impl History {
         })
     }
 
-    /// How many events the next step has; `None` if nothing is left to apply. A single event that ends no
-    /// step is the WorkflowTaskCompleted event of a history without further events, and is left alone.
+    /// How many events the next step has; `None` if nothing is left to apply. A history without further events
+    /// may end with a WorkflowTaskCompleted event, which is left alone.
     pub(super) fn next_step(&self) -> Option<usize> {
         match self.end_of_step() {
             Some(last) => Some(last + 1),
-            None if self.events.len() > 1 => Some(self.events.len()),
-            None => None,
+            None if self.events.len() == 1 && self.type_at(0) == Some(EventType::WorkflowTaskCompleted) => {
+                None
+            }
+            None if self.events.is_empty() => None,
+            None => Some(self.events.len()),
         }
     }
 

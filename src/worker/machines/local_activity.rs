@@ -71,7 +71,7 @@ enum Kind {
 /// How a local activity was resolved, by the worker or by its marker.
 #[derive(Debug, Clone)]
 pub(super) struct Resolution {
-    outcome: LocalActivityOutcome,
+    pub(super) outcome: LocalActivityOutcome,
     /// When the workflow thinks that it ended; `None` leaves the workflow's time alone.
     complete_time: Option<Time>,
     attempt: u32,

@@ -79,6 +79,9 @@ use self::{
 };
 use crate::clock::Time;
 
+#[cfg(test)]
+mod tests;
+
 /// The state machines of one run.
 #[derive(Debug)]
 pub(crate) struct Machines {

@@ -113,7 +113,8 @@ impl Machines {
                     self.phase = Phase::NoTask;
                     return Ok(Step::Idle);
                 }
-                Phase::Activated { .. } => {
+                activated @ Phase::Activated { .. } => {
+                    self.phase = activated;
                     return Err(Error::InvalidCommand("the last activation was not answered".to_owned()));
                 }
                 Phase::QueryAnswered(result) => {

@@ -12,16 +12,11 @@ use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnorde
 use temporalio_common::protos::{
     coresdk::{
         activity_result::{
-            ActivityExecutionResult, Cancellation, Failure as ActivityFailure,
-            activity_execution_result::Status,
+            ActivityExecutionResult, Failure as ActivityFailure, activity_execution_result::Status,
         },
         activity_task::{ActivityTask, Start, activity_task::Variant},
     },
-    temporal::api::{
-        common::v1::{RetryPolicy, WorkflowExecution},
-        enums::v1::TimeoutType,
-        failure::v1::{ApplicationFailureInfo, Failure, TimeoutFailureInfo, failure::FailureInfo},
-    },
+    temporal::api::{common::v1::WorkflowExecution, enums::v1::TimeoutType, failure::v1::Failure},
 };
 use tokio::sync::Notify;
 
@@ -30,7 +25,7 @@ use crate::{
     clock::{self, Time},
     worker::{
         activities::{attempt_context, encode, execution_result, not_registered},
-        machines::{LocalActivity, LocalActivityOutcome, LocalActivityResult},
+        machines::{AfterAttempt, LocalActivity, LocalActivityOutcome, LocalActivityResult},
         progress::{Running, RunningKind},
     },
 };
@@ -108,7 +103,7 @@ impl Execution {
     async fn run(self) -> LocalActivityResult {
         let close = self.close_deadline();
         if close.is_some_and(|close| close <= self.scheduled) {
-            let timed_out = timed_out(TimeoutType::ScheduleToClose);
+            let timed_out = LocalActivityOutcome::timed_out(TimeoutType::ScheduleToClose);
             return self.result(timed_out, Duration::ZERO, self.activity.attempt);
         }
         let mut attempt = self.activity.attempt.max(1);
@@ -117,24 +112,25 @@ impl Execution {
             let started = self.shared.service.now();
             let waited = started.since(self.scheduled);
             if self.activity.schedule_to_start_timeout.is_some_and(|limit| waited > limit) {
-                return self.result(timed_out(TimeoutType::ScheduleToStart), waited, attempt);
+                return self.result(
+                    LocalActivityOutcome::timed_out(TimeoutType::ScheduleToStart),
+                    waited,
+                    attempt,
+                );
             }
             let outcome = self.attempt(attempt, started).await;
             drop(slot);
             let runtime = self.shared.service.now().since(started);
-            let Some(backoff) = backoff(&self.activity.retry_policy, attempt, &outcome) else {
-                return self.result(outcome, runtime, attempt);
+            let result = self.result(outcome, runtime, attempt);
+            let backoff = match self.activity.after_attempt(attempt, &result.outcome) {
+                AfterAttempt::Report => return result,
+                AfterAttempt::BackOff(wait) => return LocalActivityResult { backoff: Some(wait), ..result },
+                AfterAttempt::TryAgain(wait) => wait,
             };
-            if backoff > self.activity.local_retry_threshold {
-                return LocalActivityResult {
-                    backoff: Some(backoff),
-                    ..self.result(outcome, runtime, attempt)
-                };
-            }
             tokio::select! {
                 biased;
                 () = self.cancel.notified() => {
-                    let cancelled = LocalActivityOutcome::Cancelled(Cancellation::from_details(None));
+                    let cancelled = LocalActivityOutcome::cancelled();
                     return LocalActivityResult {
                         original_schedule_time: None,
                         ..self.result(cancelled, Duration::ZERO, 0)
@@ -219,7 +215,7 @@ impl Execution {
         let _ = self.context.abandoned.send(Box::pin(async move {
             let _ = execution.await;
         }));
-        timed_out(expired)
+        LocalActivityOutcome::timed_out(expired)
     }
 
     fn task(&self, attempt: u32, started: Time) -> ActivityTask {
@@ -283,109 +279,5 @@ impl Execution {
             Some(time) => self.shared.service.sleep_until(time).await,
             None => pending().await,
         }
-    }
-}
-
-fn timed_out(timeout_type: TimeoutType) -> LocalActivityOutcome {
-    LocalActivityOutcome::TimedOut(ActivityFailure {
-        failure: Some(Failure {
-            message: "Activity timed out".to_owned(),
-            failure_info: Some(FailureInfo::TimeoutFailureInfo(TimeoutFailureInfo {
-                timeout_type: timeout_type.into(),
-                last_heartbeat_details: None,
-            })),
-            ..Default::default()
-        }),
-        ..Default::default()
-    })
-}
-
-/// How long to wait before the next attempt; `None` if this one was the last. Unset parts of the policy have
-/// the official worker's defaults: 1 s, doubled each time, at most 100 times the first interval, no limit to
-/// the attempts.
-fn backoff(policy: &RetryPolicy, attempt: u32, outcome: &LocalActivityOutcome) -> Option<Duration> {
-    let failure = match outcome {
-        LocalActivityOutcome::Failed(failed) => failed.failure.as_ref(),
-        LocalActivityOutcome::TimedOut(failed) => match failed.failure.as_ref()?.failure_info.as_ref()? {
-            FailureInfo::TimeoutFailureInfo(info) if info.timeout_type() == TimeoutType::StartToClose => None,
-            _ => return None,
-        },
-        LocalActivityOutcome::Completed(_) | LocalActivityOutcome::Cancelled(_) => return None,
-    };
-    if policy.maximum_attempts > 0 && i64::from(attempt) >= i64::from(policy.maximum_attempts) {
-        return None;
-    }
-    let application = failure.and_then(application_failure);
-    let failure_type = application.map_or("", |info| &info.r#type).to_lowercase();
-    if application.is_some_and(|info| info.non_retryable)
-        || policy.non_retryable_error_types.iter().any(|given_up| given_up.to_lowercase() == failure_type)
-    {
-        return None;
-    }
-    if let Some(delay) = application.and_then(|info| info.next_retry_delay.as_ref()) {
-        return Some(clock::duration(Some(delay)));
-    }
-    let initial =
-        policy.initial_interval.as_ref().map_or(Duration::from_secs(1), |it| clock::duration(Some(it)));
-    if attempt <= 1 {
-        return Some(initial);
-    }
-    let maximum = policy
-        .maximum_interval
-        .as_ref()
-        .map_or_else(|| initial.saturating_mul(100), |it| clock::duration(Some(it)).max(initial));
-    let coefficient = if policy.backoff_coefficient >= 1.0 { policy.backoff_coefficient } else { 2.0 };
-    let exponent = i32::try_from(attempt - 1).unwrap_or(i32::MAX);
-    let interval = Duration::try_from_secs_f64(initial.as_secs_f64() * coefficient.powi(exponent));
-    Some(interval.map_or(maximum, |interval| interval.min(maximum)))
-}
-
-fn application_failure(failure: &Failure) -> Option<&ApplicationFailureInfo> {
-    match &failure.failure_info {
-        Some(FailureInfo::ApplicationFailureInfo(info)) => Some(info),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failed(info: ApplicationFailureInfo) -> LocalActivityOutcome {
-        LocalActivityOutcome::Failed(ActivityFailure {
-            failure: Some(Failure {
-                failure_info: Some(FailureInfo::ApplicationFailureInfo(info)),
-                ..Default::default()
-            }),
-            ..Default::default()
-        })
-    }
-
-    #[test]
-    fn back_off_doubles_from_a_second_up_to_a_hundred_times_that() {
-        let outcome = failed(ApplicationFailureInfo::default());
-        let waits: Vec<_> = [1, 2, 3, 7, 8, 9, u32::MAX]
-            .iter()
-            .map(|&attempt| backoff(&RetryPolicy::default(), attempt, &outcome).map(|wait| wait.as_secs()))
-            .collect();
-        assert_eq!(waits, [Some(1), Some(2), Some(4), Some(64), Some(100), Some(100), Some(100)]);
-    }
-
-    #[test]
-    fn what_may_not_be_retried_is_not() {
-        let policy = RetryPolicy {
-            maximum_attempts: 3,
-            non_retryable_error_types: vec!["Fatal".to_owned()],
-            ..Default::default()
-        };
-        let plain = failed(ApplicationFailureInfo::default());
-        assert_eq!(backoff(&policy, 2, &plain), Some(Duration::from_secs(2)));
-        assert_eq!(backoff(&policy, 3, &plain), None, "three attempts are enough");
-        let fatal = failed(ApplicationFailureInfo { r#type: "fatal".to_owned(), ..Default::default() });
-        assert_eq!(backoff(&policy, 1, &fatal), None);
-        let last = failed(ApplicationFailureInfo { non_retryable: true, ..Default::default() });
-        assert_eq!(backoff(&policy, 1, &last), None);
-        assert_eq!(backoff(&policy, 1, &timed_out(TimeoutType::ScheduleToClose)), None);
-        assert_eq!(backoff(&policy, 1, &timed_out(TimeoutType::StartToClose)), Some(Duration::from_secs(1)));
     }
 }

@@ -335,6 +335,11 @@ impl Run {
             Err(error) if error.code == Code::InvalidArgument && error.message == "UnhandledCommand" => {
                 return Err(Next::Leave);
             }
+            Err(error) if error.code == Code::InvalidArgument => {
+                let failure = Failure::application_failure(error.message, false);
+                self.report_failure(cause_of_refusal(&failure.message), failure);
+                return Err(Next::Leave);
+            }
             Err(error) => return Err(self.refused("RespondWorkflowTaskCompleted", error)),
         };
         self.start_eager_activities(&mut answer, reserved);
@@ -445,6 +450,20 @@ fn new_machines(shared: &Shared, workflow_id: &str, run_id: &str) -> Machines {
 const SDK_NAME: &str = "temporal-rust";
 const SDK_VERSION: &str = "1.1.1";
 
+/// The cause with which the server fails a workflow task whose commands it refuses. Its message begins with
+/// the cause's name.
+fn cause_of_refusal(message: &str) -> WorkflowTaskFailedCause {
+    let name = message.split(':').next().unwrap_or_default();
+    let words = name.chars().fold("WORKFLOW_TASK_FAILED_CAUSE".to_owned(), |mut words, letter| {
+        if letter.is_ascii_uppercase() {
+            words.push('_');
+        }
+        words.push(letter.to_ascii_uppercase());
+        words
+    });
+    WorkflowTaskFailedCause::from_str_name(&words).unwrap_or(WorkflowTaskFailedCause::Unspecified)
+}
+
 /// The completion that fails the workflow execution itself.
 fn fail_workflow(failure: Failure) -> TaskCompletion {
     let attributes = FailWorkflowExecutionCommandAttributes { failure: Some(failure) };
@@ -454,4 +473,18 @@ fn fail_workflow(failure: Failure) -> TaskCompletion {
         ..Default::default()
     };
     TaskCompletion { commands: vec![command], ..Default::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_names_the_cause_of_a_refusal_first() {
+        assert_eq!(
+            cause_of_refusal("BadStartTimerAttributes: Duplicate timer id 1"),
+            WorkflowTaskFailedCause::BadStartTimerAttributes
+        );
+        assert_eq!(cause_of_refusal("Something else."), WorkflowTaskFailedCause::Unspecified);
+    }
 }

@@ -72,7 +72,7 @@ impl Cluster {
         let query_results = std::mem::take(&mut request.query_results);
         let outcome = self.transact(now, run, |tx| complete(tx, request));
         if outcome.is_ok() {
-            self.take_query_results(now, run, query_results);
+            self.take_query_results(run, query_results);
             self.follow_ups.push_back(FollowUp::DispatchQueries { run });
         }
         let outcome = outcome?;
