@@ -70,7 +70,7 @@ pub(crate) struct CallId(pub(crate) u64);
 pub(crate) type Answer = Result<Response, Error>;
 
 /// What can be chosen about a cluster.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
     /// Whether a long poll that finds nothing ends with an empty answer, as on a real server: 60 s for
     /// tasks, 20 s for histories, or 1 s before the caller's deadline. When `false` such a call waits for
@@ -78,12 +78,6 @@ pub(crate) struct Config {
     pub(crate) long_polls_expire: bool,
     /// The custom search attributes of the namespace `default`. Names that belong to the server are passed over.
     pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { long_polls_expire: false, search_attributes: BTreeMap::new() }
-    }
 }
 
 /// A call on its way in.

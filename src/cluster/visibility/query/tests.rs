@@ -1,75 +1,10 @@
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
-
-use temporalio_common::protos::temporal::api::{
-    common::v1::{Payload, WorkflowExecution},
-    enums::v1::{IndexedValueType as Type, WorkflowExecutionStatus as Status},
-};
+use std::fmt::Write as _;
 
 use super::Query;
-use crate::{
-    clock::Time,
-    cluster::{
-        search_attributes::{Registry, Value},
-        visibility::record::{Closed, Record},
-    },
+use crate::cluster::visibility::{
+    example::{closed_run, open_run, registry},
+    record::Record,
 };
-
-const SECOND: i128 = 1_000_000_000;
-
-fn registry() -> Registry {
-    let attributes = [
-        ("Keyword", Type::Keyword),
-        ("Text", Type::Text),
-        ("Int", Type::Int),
-        ("Double", Type::Double),
-        ("Bool", Type::Bool),
-        ("Datetime", Type::Datetime),
-        ("List", Type::KeywordList),
-    ];
-    Registry::of(&attributes.map(|(name, value_type)| (format!("My{name}"), value_type)).into())
-}
-
-/// A run that closed an hour after its start, with a value for every attribute in `attributes`.
-fn closed(attributes: &[(&str, &str)]) -> Record {
-    let registry = registry();
-    let value = |name: &str, json: &str| {
-        let value_type = registry.stored_type(name).expect("the attribute is registered");
-        let payload = Payload {
-            metadata: [("encoding".to_owned(), b"json/plain".to_vec())].into(),
-            data: json.as_bytes().to_vec(),
-            ..Default::default()
-        };
-        let value = Value::decode(&payload, value_type).expect("the value fits").expect("there is one");
-        (name.to_owned(), (value, value_type))
-    };
-    let execution = WorkflowExecution { workflow_id: "order-17".to_owned(), run_id: "the-run".to_owned() };
-    Record {
-        root: execution.clone(),
-        execution,
-        workflow_type: "Order".to_owned(),
-        task_queue: "orders".to_owned(),
-        status: Status::Completed,
-        start_time: Time::from_nanos(1_700_000_000 * SECOND),
-        execution_time: Time::from_nanos(1_700_000_000 * SECOND),
-        closed: Some(Closed {
-            time: Time::from_nanos(1_700_003_600 * SECOND),
-            history_length: 11,
-            history_size_bytes: 2000,
-            state_transition_count: 0,
-        }),
-        parent: None,
-        memo: Arc::default(),
-        payloads: Arc::default(),
-        search_attributes: attributes
-            .iter()
-            .map(|(name, json)| value(name, json))
-            .collect::<BTreeMap<_, _>>(),
-    }
-}
-
-fn open() -> Record {
-    Record { status: Status::Running, closed: None, ..closed(&[]) }
-}
 
 fn check(record: &Record, query: &str, expected: bool) {
     let parsed = Query::parse(query, &registry()).unwrap_or_else(|error| panic!("{query}: {error:?}"));
@@ -99,11 +34,11 @@ fn properties_of_a_run() {
         "RootWorkflowId = 'order-17'",
         "ScheduleId = 'order-17'",
     ] {
-        check(&closed(&[]), query, true);
+        check(&closed_run(&[]), query, true);
     }
     for query in ["CloseTime IS NULL", "HistoryLength IS NULL", "NOT ExecutionStatus = 'Completed'"] {
-        check(&open(), query, true);
-        check(&closed(&[]), query, false);
+        check(&open_run(), query, true);
+        check(&closed_run(&[]), query, false);
     }
 }
 
@@ -111,17 +46,17 @@ fn properties_of_a_run() {
 fn a_comparison_with_nothing_is_neither_true_nor_false() {
     for query in ["MyInt = 7", "MyInt != 7", "NOT MyInt = 7", "MyInt NOT IN (7)", "MyInt NOT BETWEEN 1 AND 2"]
     {
-        check(&closed(&[]), query, false);
+        check(&closed_run(&[]), query, false);
     }
-    check(&closed(&[]), "MyInt = 7 OR MyInt IS NULL", true);
-    check(&closed(&[]), "NOT (MyInt = 7 AND WorkflowId = 'x')", true);
+    check(&closed_run(&[]), "MyInt = 7 OR MyInt IS NULL", true);
+    check(&closed_run(&[]), "NOT (MyInt = 7 AND WorkflowId = 'x')", true);
     // Full text contains something or it does not.
-    check(&closed(&[]), "MyText != 'word' AND MyList NOT IN ('a')", true);
+    check(&closed_run(&[]), "MyText != 'word' AND MyList NOT IN ('a')", true);
 }
 
 #[test]
 fn values_of_every_type() {
-    let record = closed(&[
+    let record = closed_run(&[
         ("MyKeyword", "\"Key\""),
         ("MyText", "\"Some-words, here\""),
         ("MyInt", "7"),
@@ -151,7 +86,7 @@ fn values_of_every_type() {
 
 #[test]
 fn runs_of_the_server_are_hidden() {
-    let record = closed(&[("TemporalNamespaceDivision", "\"Part\"")]);
+    let record = closed_run(&[("TemporalNamespaceDivision", "\"Part\"")]);
     check(&record, "", false);
     check(&record, "WorkflowId = 'order-17'", false);
     check(&record, "TemporalNamespaceDivision = 'Part'", true);
