@@ -53,7 +53,7 @@ pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
 
 use self::{
     calls::{CallContext, Calls},
-    execution::{Effect, FollowUp, RunKey, Runs, Transaction, query::DirectQueries},
+    execution::{Effect, FollowUp, Run, RunKey, Runs, Transaction, query::DirectQueries},
     matching::Matching,
     namespaces::{Namespace, Namespaces},
     schedules::Schedules,
@@ -75,7 +75,7 @@ pub(crate) struct CallId(pub(crate) u64);
 pub(crate) type Answer = Result<Response, Error>;
 
 /// What can be chosen about a cluster.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
     /// Whether a long poll that finds nothing ends with an empty answer, as on a real server: 60 s for
     /// tasks, 20 s for histories, or 1 s before the caller's deadline. When `false` such a call waits for
@@ -83,12 +83,6 @@ pub(crate) struct Config {
     pub(crate) long_polls_expire: bool,
     /// The custom search attributes of the namespace `default`. Names that belong to the server are passed over.
     pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { long_polls_expire: false, search_attributes: BTreeMap::new() }
-    }
 }
 
 /// A call on its way in.
@@ -256,6 +250,7 @@ impl Cluster {
         let has_closed = was_running && !transaction.run.is_running();
         let effects = transaction.commit();
         self.apply(effects);
+        self.update_visibility(run);
         self.wake_readers(run);
         if has_closed {
             self.tell_schedules_of_close(run);
@@ -263,12 +258,19 @@ impl Cluster {
         outcome
     }
 
+    /// Adds a run that has just begun.
+    fn add_run(&mut self, run: Run) {
+        let key = run.key;
+        self.runs.insert(run);
+        self.update_visibility(key);
+    }
+
     /// Does what a transaction leaves to be done.
     fn apply(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Arm(deadline, timer) => self.timers.arm(deadline, timer),
-                Effect::NewRun(run) => self.runs.insert(*run),
+                Effect::NewRun(run) => self.add_run(*run),
                 Effect::FollowUp(step) => self.follow_ups.push_back(step),
             }
         }

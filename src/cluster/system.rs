@@ -95,6 +95,11 @@ impl Cluster {
             config: Some(NamespaceConfig {
                 workflow_execution_retention_ttl: Some(retention),
                 bad_binaries: Some(BadBinaries::default()),
+                custom_search_attribute_aliases: namespace
+                    .search_attributes
+                    .aliases()
+                    .map(|(column, name)| (column.to_owned(), name.to_owned()))
+                    .collect(),
                 history_archival_state: ArchivalState::Disabled as i32,
                 visibility_archival_state: ArchivalState::Disabled as i32,
                 ..Default::default()

@@ -10,7 +10,7 @@ use temporalio_common::protos::temporal::api::{
     command::v1::{
         ModifyWorkflowPropertiesCommandAttributes, UpsertWorkflowSearchAttributesCommandAttributes,
     },
-    common::v1::Payload,
+    common::v1::{Memo, Payload},
     enums::v1::WorkflowTaskFailedCause as Cause,
     history::v1::{
         UpsertWorkflowSearchAttributesEventAttributes, WorkflowPropertiesModifiedEventAttributes,
@@ -55,7 +55,7 @@ pub(crate) fn upsert_search_attributes(
         return Err(CommandFailure::terminate(CAUSE, message));
     }
     let mut merged = tx.run.state.search_attributes.clone();
-    merge(&mut merged, &upserted.indexed_fields, payloads::is_nil_or_empty_list);
+    merge(&mut merged, &upserted.indexed_fields);
     tx.shared
         .namespaces
         .check_search_attribute_sizes(tx.run.namespace, merged.iter())
@@ -80,22 +80,28 @@ pub(crate) fn modify_properties(
     user_metadata: Option<UserMetadata>,
 ) -> Result<(), CommandFailure> {
     const CAUSE: Cause = Cause::BadModifyWorkflowPropertiesAttributes;
+    let refuse = |message: &str| CommandFailure::new(CAUSE, message);
     let attributes = attributes.ok_or_else(|| {
-        CommandFailure::new(
-            CAUSE,
-            "ModifyWorkflowPropertiesCommandAttributes is not set on ModifyWorkflowPropertiesCommand.",
-        )
+        refuse("ModifyWorkflowPropertiesCommandAttributes is not set on ModifyWorkflowPropertiesCommand.")
     })?;
-    let memo = attributes.upserted_memo.ok_or_else(|| {
-        CommandFailure::new(CAUSE, "UpsertedMemo is not set on ModifyWorkflowPropertiesCommand.")
-    })?;
-    if memo.encoded_len() > limits::MEMO_SIZE {
-        return Err(CommandFailure::terminate(
-            CAUSE,
-            "ModifyWorkflowPropertiesCommandAttributes exceeds size limit.",
-        ));
+    let memo = attributes
+        .upserted_memo
+        .ok_or_else(|| refuse("UpsertedMemo is not set on ModifyWorkflowPropertiesCommand."))?;
+    if memo.fields.is_empty() {
+        return Err(refuse("UpsertedMemo.Fields is not set on ModifyWorkflowPropertiesCommand."));
     }
-    merge(&mut tx.run.state.memo, &memo.fields, payloads::is_nil);
+    if payloads_size(&memo.fields) > limits::BLOB_SIZE {
+        let message = "ModifyWorkflowPropertiesCommandAttributes exceeds size limit.";
+        return Err(CommandFailure::terminate(CAUSE, message));
+    }
+    let mut merged = tx.run.state.memo.clone();
+    merge(&mut merged, &memo.fields);
+    let fields = merged.iter().map(|(key, payload)| (key.clone(), payload.clone())).collect();
+    if (Memo { fields }).encoded_len() > limits::MEMO_SIZE {
+        let message = "ModifyWorkflowPropertiesCommandAttributes. Memo exceeds size limit.";
+        return Err(CommandFailure::terminate(CAUSE, message));
+    }
+    tx.run.state.memo = merged;
     let event = WorkflowPropertiesModifiedEventAttributes {
         workflow_task_completed_event_id: completion.completed_event_id,
         upserted_memo: Some(memo),
@@ -112,14 +118,10 @@ fn payloads_size(fields: &HashMap<String, Payload>) -> usize {
 }
 
 /// Sets the fields that have a value and removes those that have none.
-fn merge(
-    fields: &mut Arc<BTreeMap<String, Payload>>,
-    upserted: &HashMap<String, Payload>,
-    removes: impl Fn(&Payload) -> bool,
-) {
+fn merge(fields: &mut Arc<BTreeMap<String, Payload>>, upserted: &HashMap<String, Payload>) {
     let fields = Arc::make_mut(fields);
     for (key, payload) in upserted {
-        if removes(payload) {
+        if payloads::is_nil(payload) {
             fields.remove(key);
         } else {
             fields.insert(key.clone(), payload.clone());

@@ -1,6 +1,6 @@
 //! What search attributes somebody may set.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::common::v1::{Payload, SearchAttributes};
@@ -116,11 +116,11 @@ fn check_size<'a>(
         }
     }
     // A custom attribute counts with the name of its column.
-    let stored: HashMap<_, _> = fields
+    let indexed_fields = fields
         .into_iter()
         .map(|(name, payload)| (registry.column(name).unwrap_or(name).to_owned(), payload.clone()))
         .collect();
-    let size = SearchAttributes { indexed_fields: stored }.encoded_len();
+    let size = SearchAttributes { indexed_fields }.encoded_len();
     if size > limits::SEARCH_ATTRIBUTES_SIZE {
         return Err(Error::invalid_argument(format!(
             "total size of search attributes {size} exceeds size limit {}",

@@ -7,6 +7,8 @@
 //! [`Query`] is the language in which runs are looked for. [`Index`] holds the records in the order in which they are
 //! listed: open runs first, then those that closed last, and among equals those that started last.
 
+#[cfg(test)]
+mod example;
 mod full_text;
 mod index;
 mod list;

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     clock::{self, Time},
     cluster::{
+        execution::Run,
         go_text::Timestamp,
         search_attributes::{Registry, Value},
     },
@@ -47,25 +48,48 @@ pub(crate) struct Closed {
     pub(crate) time: Time,
     pub(crate) history_length: i64,
     pub(crate) history_size_bytes: i64,
+    /// Not counted here: always 0.
     pub(crate) state_transition_count: i64,
 }
 
-/// The search attributes of a run as visibility stores them. What is not registered is left out.
-pub(crate) fn stored_attributes(
-    registry: &Registry,
-    payloads: &BTreeMap<String, Payload>,
-) -> BTreeMap<String, (Value, Type)> {
-    payloads
-        .iter()
-        .filter_map(|(name, payload)| {
+impl Record {
+    /// What there is to know of a run. Search attributes that are not registered are left out.
+    pub(super) fn of(run: &Run, registry: &Registry) -> Self {
+        let started = run.started();
+        let payloads = run.state.search_attributes.clone();
+        let stored = |(name, payload): (&String, &Payload)| {
             let value_type = registry.stored_type(name)?;
             let value = Value::decode(payload, value_type).ok()??;
             Some((name.clone(), (value, value_type)))
-        })
-        .collect()
-}
+        };
+        Self {
+            execution: run.execution(),
+            workflow_type: started.workflow_type.as_ref().map(|it| it.name.clone()).unwrap_or_default(),
+            task_queue: run.info.task_queue.clone(),
+            status: run.state.status,
+            start_time: run.info.start_time,
+            execution_time: run.info.execution_time,
+            closed: run.state.close_time.map(|time| Closed {
+                time,
+                history_length: run.history.next_event_id() - 1,
+                history_size_bytes: i64::try_from(run.history.size()).unwrap_or(i64::MAX),
+                state_transition_count: 0,
+            }),
+            parent: started.parent_workflow_execution.clone(),
+            root: started.root_workflow_execution.clone().unwrap_or_else(|| run.execution()),
+            memo: run.state.memo.clone(),
+            search_attributes: payloads.iter().filter_map(stored).collect(),
+            payloads,
+        }
+    }
 
-impl Record {
+    /// Whether this is still all there is to know of the run.
+    pub(super) fn is_up_to_date(&self, run: &Run) -> bool {
+        self.status == run.state.status
+            && Arc::ptr_eq(&self.memo, &run.state.memo)
+            && Arc::ptr_eq(&self.payloads, &run.state.search_attributes)
+    }
+
     /// The value of an attribute as it is compared; `None` if the run has none.
     pub(super) fn scalar(&self, field: &Field) -> Option<Scalar> {
         let text = |text: &str| Some(Scalar::Text(text.to_owned()));

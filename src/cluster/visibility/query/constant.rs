@@ -96,8 +96,8 @@ impl Constant {
             })?,
         };
         match attribute.field {
-            Field::System(System::ExecutionStatus) => value.as_status(),
-            Field::System(System::ExecutionDuration) => value.as_duration(),
+            Field::System(System::ExecutionStatus) => value.into_status(),
+            Field::System(System::ExecutionDuration) => value.into_duration(),
             _ => value.checked(attribute),
         }
     }
@@ -148,7 +148,7 @@ impl Constant {
     }
 
     /// A status by its name, short or full, or by its number.
-    fn as_status(self) -> Result<Self, QueryError> {
+    fn into_status(self) -> Result<Self, QueryError> {
         let name = "ExecutionStatus";
         match &self {
             #[expect(clippy::cast_possible_truncation, reason = "the server looks at the low 32 bits, too")]
@@ -168,7 +168,7 @@ impl Constant {
     }
 
     /// A duration in nanoseconds.
-    fn as_duration(self) -> Result<Self, QueryError> {
+    fn into_duration(self) -> Result<Self, QueryError> {
         let name = "ExecutionDuration";
         match &self {
             Self::Integer(_) => Ok(self),

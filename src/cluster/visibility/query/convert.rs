@@ -146,7 +146,7 @@ impl Converter<'_> {
         let constant = Constant::read(right, &attribute)?;
         check_operator(&attribute, operator)?;
         let test = match attribute.value_type {
-            Type::KeywordList | Type::Text => self.full_text(operator, constant)?,
+            Type::KeywordList | Type::Text => self.full_text(&attribute, operator, constant)?,
             _ => self.plain(&attribute, operator, &constant)?,
         };
         Ok(Filter::Test(attribute.field, test))
@@ -192,8 +192,13 @@ impl Converter<'_> {
         Ok(Test::Compare(compare, self.scalar(attribute, constant)))
     }
 
-    /// A search in full text.
-    fn full_text(&mut self, operator: Operator, constant: Constant) -> Result<Test, QueryError> {
+    /// A search in full text: for any of the words of a Text, for any of the elements of a KeywordList.
+    fn full_text(
+        &mut self,
+        attribute: &Attribute,
+        operator: Operator,
+        constant: Constant,
+    ) -> Result<Test, QueryError> {
         let negated = matches!(operator, Operator::NotEqual | Operator::NotIn);
         let unexpected = |what: &str, constant: &Constant| {
             let written = constant.in_brackets();
@@ -210,6 +215,9 @@ impl Converter<'_> {
         let mut phrases = Vec::new();
         for constant in strings {
             match constant.scalar(&Field::Unused) {
+                Some(super::Scalar::Text(text)) if attribute.value_type == Type::Text => {
+                    phrases.extend(text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned));
+                }
                 Some(super::Scalar::Text(text)) => phrases.push(text),
                 _ => return Err(unexpected(" in tuple (expected string", &constant)),
             }

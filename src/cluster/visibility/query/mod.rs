@@ -15,6 +15,8 @@ mod evaluate;
 mod filter;
 mod resolve;
 mod sql;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use constant::status_name;
 pub(crate) use convert::Query;

@@ -168,7 +168,7 @@ impl Lexer<'_> {
             return Kind::Invalid(digits);
         }
         self.at += 1;
-        if digits.len() % unit == 0 { kind(digits) } else { Kind::Invalid(digits) }
+        if digits.len().is_multiple_of(unit) { kind(digits) } else { Kind::Invalid(digits) }
     }
 
     fn number(&mut self) -> Kind {
