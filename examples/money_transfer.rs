@@ -49,7 +49,7 @@ fn transfer(prepare: fn(&Bank)) {
             sim.history("rent-2031-05")?.timeline().print();
             println!("\n  {outcome}");
             println!("  alice has {}, bob has {}", bank.balance("alice"), bank.balance("bob"));
-                println!("  {:?} of virtual time took {:.0?}", sim.elapsed(), started.elapsed());
+            println!("  {:?} of virtual time took {:.0?}", sim.elapsed(), started.elapsed());
             Ok(())
         },
     );

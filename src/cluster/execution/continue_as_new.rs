@@ -47,7 +47,7 @@ pub(crate) fn continue_as_new(
             .namespaces
             .check_search_attributes(tx.run.namespace, attributes)
             .map_err(|error| bad_search_attributes(error, &command.workflow_type, &queue))?;
-        attributes.indexed_fields.retain(|_, payload| !payloads::is_nil_or_empty_list(payload));
+        attributes.indexed_fields.retain(|_, payload| !payloads::is_nil(payload));
     }
     command.search_attributes.take_if(|attributes| attributes.indexed_fields.is_empty());
     if command.input.as_ref().is_some_and(|input| input.encoded_len() > limits::BLOB_SIZE) {

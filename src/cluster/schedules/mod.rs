@@ -19,6 +19,9 @@ mod spec;
 mod validation;
 mod wake;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use schedule::{Creation, Schedule, Update, Wake};

@@ -51,7 +51,7 @@ impl Cluster {
         }
         let mut search_attributes = request.search_attributes.unwrap_or_default();
         self.shared.namespaces.check_search_attributes(namespace, &mut search_attributes)?;
-        search_attributes.indexed_fields.retain(|_, payload| !payloads::is_nil_or_empty_list(payload));
+        search_attributes.indexed_fields.retain(|_, payload| !payloads::is_nil(payload));
         validation::check_size(&definition)?;
         let mut memo = request.memo.unwrap_or_default();
         if memo.encoded_len() > limits::MEMO_SIZE {
@@ -139,7 +139,7 @@ impl Cluster {
         let mut search_attributes = request.search_attributes;
         if let Some(attributes) = &mut search_attributes {
             self.shared.namespaces.check_search_attributes(namespace, attributes)?;
-            attributes.indexed_fields.retain(|_, payload| !payloads::is_nil_or_empty_list(payload));
+            attributes.indexed_fields.retain(|_, payload| !payloads::is_nil(payload));
         }
         let Some(ScheduleAction { action: Some(Action::StartWorkflow(_)) }) = &definition.action else {
             return Err(Error::invalid_argument("Only StartWorkflow action is supported for schedules"));

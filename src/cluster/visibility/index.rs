@@ -84,7 +84,7 @@ impl Index {
     }
 
     /// Adds the record of a run, or replaces it.
-    pub(super) fn put(&mut self, record: Record) {
+    pub(crate) fn put(&mut self, record: Record) {
         let position = Position::of(&record);
         let run_id = record.execution.run_id.clone();
         if let Some(previous) = self.positions.insert(run_id, position.clone()) {

@@ -52,16 +52,24 @@ pub(crate) struct Closed {
     pub(crate) state_transition_count: i64,
 }
 
+/// Search attributes as visibility stores them. What is not registered is left out.
+pub(crate) fn stored_attributes(
+    registry: &Registry,
+    payloads: &BTreeMap<String, Payload>,
+) -> BTreeMap<String, (Value, Type)> {
+    let stored = |(name, payload): (&String, &Payload)| {
+        let value_type = registry.stored_type(name)?;
+        let value = Value::decode(payload, value_type).ok()??;
+        Some((name.clone(), (value, value_type)))
+    };
+    payloads.iter().filter_map(stored).collect()
+}
+
 impl Record {
     /// What there is to know of a run. Search attributes that are not registered are left out.
     pub(super) fn of(run: &Run, registry: &Registry) -> Self {
         let started = run.started();
         let payloads = run.state.search_attributes.clone();
-        let stored = |(name, payload): (&String, &Payload)| {
-            let value_type = registry.stored_type(name)?;
-            let value = Value::decode(payload, value_type).ok()??;
-            Some((name.clone(), (value, value_type)))
-        };
         Self {
             execution: run.execution(),
             workflow_type: started.workflow_type.as_ref().map(|it| it.name.clone()).unwrap_or_default(),
@@ -78,7 +86,7 @@ impl Record {
             parent: started.parent_workflow_execution.clone(),
             root: started.root_workflow_execution.clone().unwrap_or_else(|| run.execution()),
             memo: run.state.memo.clone(),
-            search_attributes: payloads.iter().filter_map(stored).collect(),
+            search_attributes: stored_attributes(registry, &payloads),
             payloads,
         }
     }
