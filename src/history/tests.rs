@@ -42,7 +42,7 @@ fn histories_survive_protobuf() {
 #[test]
 fn the_older_enum_spelling_and_protobuf_are_the_same_history() {
     let (older, protobuf) = (production(".old-enums.json"), production(".pb"));
-    assert_eq!((older.len(), protobuf.len()), (2, 2));
+    assert_eq!((older.len(), protobuf.len()), (2, 33));
     for (name, path) in older.into_iter().chain(protobuf) {
         assert_eq!(History::load(path).unwrap(), load(&format!("{name}.json")));
     }
@@ -197,7 +197,9 @@ proptest! {
             let _ = history.timeline().to_string();
             let _ = history.timeline().full().colored().payload_limit(0).to_string();
             if let Ok(json) = history.to_json() {
-                prop_assert_eq!(History::from_json(&json).unwrap(), history);
+                // Not the history itself: a back-off coefficient that damage has made NaN, or of hundreds of
+                // decimal places, equals nothing that can be read.
+                prop_assert_eq!(History::from_json(&json).unwrap().to_string(), history.to_string());
             }
         }
     }

@@ -49,7 +49,10 @@ impl Counter {
     }
 
     #[update]
-    async fn stop(ctx: &mut WorkflowContext<Self>, grace: u64) -> Result<u32, std::io::Error> {
+    async fn stop(
+        ctx: &mut WorkflowContext<Self>,
+        grace: u64,
+    ) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
         ctx.timer(Duration::from_secs(grace)).await;
         Ok(ctx.state_mut(|counter| {
             counter.stopped = true;

@@ -8,6 +8,7 @@ mod attributes;
 mod begin;
 mod chain;
 mod close;
+mod continue_as_new;
 mod ending;
 mod failed;
 mod first_deadline;
@@ -28,6 +29,7 @@ pub(crate) mod timer;
 pub(crate) mod workflow_task;
 
 pub(crate) use begin::{RunSpec, begin_run};
+pub(crate) use chain::run_timeout;
 pub(crate) use history::History;
 pub(crate) use info::ExecutionInfo;
 pub(crate) use pending::Pending;

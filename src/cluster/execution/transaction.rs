@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use temporalio_common::protos::temporal::api::{
     common::v1::Link,
     enums::v1::EventType,
-    history::v1::{HistoryEvent, history_event::Attributes},
+    history::v1::{HistoryEvent, WorkflowExecutionTerminatedEventAttributes, history_event::Attributes},
     sdk::v1::UserMetadata,
 };
 
-use super::{MutableState, Run, RunKey, history::Mark};
+use super::{MutableState, Run, RunKey, history::Mark, workflow_task::HISTORY_SERVICE};
 use crate::{
     clock::Time,
     cluster::{Shared, limits, timers::Timer},
@@ -123,6 +123,8 @@ impl<'a> Transaction<'a> {
             event_type: event_type as i32,
             user_metadata: event.user_metadata,
             links: event.links,
+            // Workers written before there was such an event have nothing to do with it.
+            worker_may_ignore: event_type == EventType::WorkflowExecutionOptionsUpdated,
             attributes: Some(event.attributes),
             ..Default::default()
         };
@@ -228,6 +230,28 @@ impl<'a> Transaction<'a> {
         self.arm_activity_timeout();
         self.unblock_queries();
         self.effects
+    }
+
+    /// Terminates a run whose history has become longer or larger than a server keeps, and answers why.
+    pub(in crate::cluster) fn enforce_history_limits(&mut self) -> Option<&'static str> {
+        let history = &self.run.history;
+        let reason = if history.size() > limits::HISTORY_SIZE {
+            "Workflow history size exceeds limit."
+        } else if history.next_event_id() - 1 > limits::HISTORY_COUNT {
+            "Workflow history count exceeds limit."
+        } else {
+            return None;
+        };
+        if !self.run.is_running() {
+            return None;
+        }
+        self.end_workflow_task_before_close();
+        self.terminate(WorkflowExecutionTerminatedEventAttributes {
+            reason: reason.to_owned(),
+            identity: HISTORY_SERVICE.to_owned(),
+            ..Default::default()
+        });
+        Some(reason)
     }
 
     fn buffer_is_full(&self) -> bool {

@@ -6,7 +6,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{CommandFailure, Completion, camel_case};
-use crate::cluster::execution::{Transaction, activity, attributes, chain, close, marker, timer};
+use crate::cluster::execution::{Transaction, activity, attributes, close, continue_as_new, marker, timer};
 
 /// Carries out a command. Commands of a kind that is not served fail the workflow task, and say so.
 pub(super) fn apply(
@@ -58,7 +58,7 @@ pub(super) fn apply(
             attributes!(CancelWorkflowExecutionCommandAttributes),
             user_metadata,
         ),
-        CommandType::ContinueAsNewWorkflowExecution => chain::continue_as_new(
+        CommandType::ContinueAsNewWorkflowExecution => continue_as_new::continue_as_new(
             tx,
             completion,
             attributes!(ContinueAsNewWorkflowExecutionCommandAttributes),
