@@ -91,6 +91,16 @@ fn an_attempt_that_takes_too_long_is_retried() {
 }
 
 #[test]
+fn a_long_back_off_is_a_timer_of_the_workflow() {
+    let catalogue = Catalogue { failures: 7, ..Default::default() };
+    let (attempts, elapsed, tasks, markers) = look_up(catalogue, 10);
+    // It waits 1, 2, 4, 8, 16 and 32 s itself. The next wait is 64 s, more than the minute it is allowed.
+    assert_eq!((attempts, elapsed), (8, Duration::from_secs(63 + 64)));
+    assert_eq!(markers, 2, "the failure before the timer and the result after it");
+    assert!(tasks > 2, "the task is kept alive during the waits, and the timer starts one: {tasks}");
+}
+
+#[test]
 fn a_long_one_keeps_its_workflow_task_alive() {
     let catalogue = Catalogue { delay: Duration::from_secs(25), ..Default::default() };
     let (attempts, elapsed, tasks, markers) = look_up(catalogue, 60);

@@ -39,6 +39,10 @@ pub(crate) enum FollowUp {
     DispatchActivityTask { run: RunKey, scheduled_event_id: i64, attempt: i32, stamp: i32 },
     /// Hand the queries that no workflow task is going to answer to matching.
     DispatchQueries { run: RunKey },
+    /// Send the signal that a command initiated.
+    SignalExternal { run: RunKey, initiated_event_id: i64 },
+    /// Send the request to cancel that a command initiated.
+    CancelExternal { run: RunKey, initiated_event_id: i64 },
     /// Forget the run.
     Delete { run: RunKey },
 }
@@ -164,6 +168,8 @@ impl<'a> Transaction<'a> {
         let run = &mut *self.run;
         run.activities.keep_log();
         run.timers.keep_log();
+        run.signals_out.keep_log();
+        run.cancels_out.keep_log();
         Savepoint { state: run.state.clone(), history: run.history.mark(), effects: self.effects.len() }
     }
 
@@ -172,6 +178,8 @@ impl<'a> Transaction<'a> {
         let run = &mut *self.run;
         run.activities.drop_log();
         run.timers.drop_log();
+        run.signals_out.drop_log();
+        run.cancels_out.drop_log();
     }
 
     /// Takes back everything that happened since the savepoint.
@@ -181,6 +189,8 @@ impl<'a> Transaction<'a> {
         run.history.roll_back(savepoint.history);
         run.activities.roll_back();
         run.timers.roll_back();
+        run.signals_out.roll_back();
+        run.cancels_out.roll_back();
         self.effects.truncate(savepoint.effects);
     }
 

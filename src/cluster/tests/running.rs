@@ -155,8 +155,9 @@ fn a_run_that_continues_as_new_starts_again_no_sooner_than_after_a_second() {
 #[test]
 fn what_is_not_served_is_named() {
     let mut server = Server::new();
-    let request = StartWorkflowExecutionRequest { cron_schedule: "* * * * *".to_owned(), ..start("wf") };
+    let callbacks = vec![Default::default()];
+    let request = StartWorkflowExecutionRequest { completion_callbacks: callbacks, ..start("wf") };
     let error = server.call(request).unwrap_err();
     assert_eq!(error.code, Code::Unimplemented);
-    assert!(error.message.contains("cron_schedule"), "{error}");
+    assert!(error.message.contains("completion_callbacks"), "{error}");
 }
