@@ -2,7 +2,7 @@
 
 use super::{
     Cluster,
-    calls::{CallContext, Reply, not_served, reply},
+    calls::{CallContext, Reply, reply},
 };
 use crate::{clock::Time, rpc::Request};
 
@@ -12,6 +12,8 @@ impl Cluster {
         match request {
             Request::GetSystemInfo(_) => reply(self.get_system_info()),
             Request::GetClusterInfo(_) => reply(self.get_cluster_info()),
+            Request::RegisterNamespace(request) => reply(self.register_namespace(*request)?),
+            Request::UpdateNamespace(request) => reply(self.update_namespace(*request)?),
             Request::DescribeNamespace(request) => reply(self.describe_namespace(*request)?),
 
             Request::StartWorkflowExecution(request) => reply(self.start_workflow_execution(now, *request)?),
@@ -113,7 +115,6 @@ impl Cluster {
             Request::UnpauseActivity(request) => reply(self.unpause_activity(now, *request)?),
             Request::ResetActivity(request) => reply(self.reset_activity(now, *request)?),
             Request::UpdateActivityOptions(request) => reply(self.update_activity_options(now, *request)?),
-            request => not_served(&request),
         }
     }
 }

@@ -15,6 +15,8 @@
 //! the next call is looked at: tasks go to [`matching`], timers are armed ([`timers`]), calls that wait for
 //! events are answered ([`reads`]).
 
+#![allow(deprecated, reason = "a server fills in and reads what old clients and workers know")]
+
 mod calls;
 mod cron;
 mod dispatch;
@@ -27,6 +29,7 @@ mod go_text;
 mod inspect;
 mod limits;
 mod matching;
+mod namespace_requests;
 mod namespaces;
 mod payloads;
 mod reads;
@@ -120,6 +123,7 @@ pub(crate) struct Shared {
     /// For numbers that have to be the same whenever they are drawn: each from a stream of its own.
     pub(crate) seed: Seed,
     pub(crate) namespaces: Namespaces,
+    pub(crate) namespace_ids: Stream,
     pub(crate) run_ids: Stream,
     pub(crate) request_ids: Stream,
     pub(crate) query_ids: Stream,
@@ -157,18 +161,24 @@ impl Cluster {
     /// A cluster with the namespace `default` and nothing in it.
     pub(crate) fn new(config: Config, seed: Seed) -> Self {
         let mut namespaces = Namespaces::default();
-        let namespace = Namespace {
-            id: seed.stream("namespace ids").uuid(),
+        let mut namespace_ids = seed.stream("namespace ids");
+        namespaces.register(Namespace {
+            id: namespace_ids.uuid(),
             name: DEFAULT_NAMESPACE.to_owned(),
+            description: String::new(),
+            owner_email: String::new(),
+            data: BTreeMap::new(),
+            retention: limits::RETENTION,
+            is_registered_by_request: false,
             search_attributes: Registry::of(&config.search_attributes),
-        };
-        namespaces.register(namespace);
+        });
         Self {
             cluster_id: seed.stream("cluster id").uuid(),
             shared: Shared {
                 config,
                 seed,
                 namespaces,
+                namespace_ids,
                 run_ids: seed.stream("run ids"),
                 request_ids: seed.stream("request ids"),
                 query_ids: seed.stream("query ids"),
@@ -286,6 +296,12 @@ impl Cluster {
                 }
                 FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
                 FollowUp::RefreshSchedule { schedule } => self.refresh_schedule(now, schedule),
+                FollowUp::SignalExternal { run, initiated_event_id } => {
+                    self.send_external_signal(now, run, initiated_event_id);
+                }
+                FollowUp::CancelExternal { run, initiated_event_id } => {
+                    self.send_external_cancel(now, run, initiated_event_id);
+                }
                 FollowUp::Delete { run } => self.delete_run(run),
             }
         }

@@ -1,5 +1,7 @@
 //! Namespaces.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use indexmap::IndexMap;
 
 use super::{error::Error, search_attributes::Registry};
@@ -14,6 +16,14 @@ pub(crate) struct Namespace {
     /// Its id, a UUID.
     pub(crate) id: String,
     pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) owner_email: String,
+    /// Whatever its owner wants to keep with it.
+    pub(crate) data: BTreeMap<String, String>,
+    /// For how long it says that it keeps closed runs. They are kept for ever.
+    pub(crate) retention: Duration,
+    /// Whether somebody asked for it; the namespace `default` is there from the start.
+    pub(crate) is_registered_by_request: bool,
     /// Its custom search attributes.
     pub(crate) search_attributes: Registry,
 }
@@ -47,7 +57,7 @@ impl Namespaces {
         self.by_name.get_index(key.0).map(|(_, namespace)| namespace)
     }
 
-    /// The namespace of a key.
+    /// The namespace of a key, to change it.
     pub(crate) fn get_mut(&mut self, key: NamespaceKey) -> Option<&mut Namespace> {
         self.by_name.get_index_mut(key.0).map(|(_, namespace)| namespace)
     }

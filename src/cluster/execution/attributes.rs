@@ -40,6 +40,12 @@ pub(crate) fn upsert_search_attributes(
              UpsertWorkflowSearchAttributesCommand.",
         )
     })?;
+    if let Some(upserted) = &attributes.search_attributes {
+        tx.shared
+            .namespaces
+            .check_search_attribute_names(tx.run.namespace, upserted)
+            .map_err(|error| refuse(&error.message))?;
+    }
     let mut upserted = attributes
         .search_attributes
         .ok_or_else(|| refuse("SearchAttributes is not set on UpsertWorkflowSearchAttributesCommand."))?;
@@ -48,7 +54,7 @@ pub(crate) fn upsert_search_attributes(
     }
     tx.shared
         .namespaces
-        .check_upserted_search_attributes(tx.run.namespace, &mut upserted)
+        .check_search_attribute_values(tx.run.namespace, &mut upserted)
         .map_err(|error| refuse(&error.message))?;
     if payloads_size(&upserted.indexed_fields) > limits::BLOB_SIZE {
         let message = "UpsertWorkflowSearchAttributesCommandAttributes exceeds size limit.";

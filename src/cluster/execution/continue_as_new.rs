@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock,
-    cluster::{durations, error::Error, limits, payloads, requests, retry, start},
+    cluster::{durations, limits, payloads, requests, retry, start},
 };
 
 const CAUSE: Cause = Cause::BadContinueAsNewAttributes;
@@ -41,15 +41,25 @@ pub(crate) fn continue_as_new(
              ContinueAsNewWorkflowExecutionCommand.",
         )
     })?;
+    let namespaces = &tx.shared.namespaces;
+    if let Some(attributes) = &command.search_attributes {
+        namespaces
+            .check_search_attribute_names(tx.run.namespace, attributes)
+            .map_err(|error| CommandFailure::new(Cause::BadSearchAttributes, error.message))?;
+    }
     let queue = complete(&mut command, tx.run)?;
     if let Some(attributes) = &mut command.search_attributes {
-        tx.shared
-            .namespaces
-            .check_search_attributes(tx.run.namespace, attributes)
-            .map_err(|error| bad_search_attributes(error, &command.workflow_type, &queue))?;
-        attributes.indexed_fields.retain(|_, payload| !payloads::is_nil(payload));
+        let type_name = command.workflow_type.as_ref().map(|it| it.name.as_str()).unwrap_or_default();
+        namespaces.check_search_attribute_values(tx.run.namespace, attributes).map_err(|error| {
+            let message = format!(
+                "invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: {}. \
+                 WorkflowType={type_name} TaskQueue={}",
+                error.message,
+                written(&queue)
+            );
+            CommandFailure::new(Cause::BadSearchAttributes, message)
+        })?;
     }
-    command.search_attributes.take_if(|attributes| attributes.indexed_fields.is_empty());
     if command.input.as_ref().is_some_and(|input| input.encoded_len() > limits::BLOB_SIZE) {
         return Err(CommandFailure::terminate(
             CAUSE,
@@ -62,6 +72,16 @@ pub(crate) fn continue_as_new(
             "ContinueAsNewWorkflowExecutionCommandAttributes. Memo exceeds size limit.",
         ));
     }
+    if let Some(attributes) = &command.search_attributes {
+        namespaces
+            .check_search_attribute_sizes(tx.run.namespace, &attributes.indexed_fields)
+            .map_err(|error| CommandFailure::terminate(CAUSE, error.message))?;
+    }
+    // Fields without a value say nothing to a run that has none.
+    if let Some(attributes) = &mut command.search_attributes {
+        attributes.indexed_fields.retain(|_, payload| !payloads::is_nil(payload));
+    }
+    command.search_attributes.take_if(|attributes| attributes.indexed_fields.is_empty());
     if let Some(memo) = &mut command.memo {
         memo.fields.retain(|_, payload| !payloads::is_nil(payload));
     }
@@ -91,27 +111,6 @@ pub(crate) fn continue_as_new(
     let event = Event::new(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(event));
     tx.close_with(event.user_metadata(user_metadata));
     Ok(())
-}
-
-/// An attribute that is not registered is found before all others, and without the context.
-fn bad_search_attributes(
-    error: Error,
-    workflow_type: &Option<WorkflowType>,
-    queue: &TaskQueue,
-) -> CommandFailure {
-    let is_unregistered = error.message.contains("has no mapping defined");
-    let message = if is_unregistered {
-        error.message
-    } else {
-        let type_name = workflow_type.as_ref().map(|own| own.name.as_str()).unwrap_or_default();
-        format!(
-            "invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: {}. \
-             WorkflowType={type_name} TaskQueue={}",
-            error.message,
-            written(queue)
-        )
-    };
-    CommandFailure::new(Cause::BadSearchAttributes, message)
 }
 
 /// Checks the command and fills in what it leaves to the run. Answers the task queue of the next run.

@@ -41,6 +41,10 @@ pub(crate) enum FollowUp {
     DispatchQueries { run: RunKey },
     /// Have a schedule look whether a workflow for which it waits has closed.
     RefreshSchedule { schedule: ScheduleKey },
+    /// Send the signal that a command initiated.
+    SignalExternal { run: RunKey, initiated_event_id: i64 },
+    /// Send the request to cancel that a command initiated.
+    CancelExternal { run: RunKey, initiated_event_id: i64 },
     /// Forget the run.
     Delete { run: RunKey },
 }
@@ -166,6 +170,8 @@ impl<'a> Transaction<'a> {
         let run = &mut *self.run;
         run.activities.keep_log();
         run.timers.keep_log();
+        run.signals_out.keep_log();
+        run.cancels_out.keep_log();
         Savepoint { state: run.state.clone(), history: run.history.mark(), effects: self.effects.len() }
     }
 
@@ -174,6 +180,8 @@ impl<'a> Transaction<'a> {
         let run = &mut *self.run;
         run.activities.drop_log();
         run.timers.drop_log();
+        run.signals_out.drop_log();
+        run.cancels_out.drop_log();
     }
 
     /// Takes back everything that happened since the savepoint.
@@ -183,6 +191,8 @@ impl<'a> Transaction<'a> {
         run.history.roll_back(savepoint.history);
         run.activities.roll_back();
         run.timers.roll_back();
+        run.signals_out.roll_back();
+        run.cancels_out.roll_back();
         self.effects.truncate(savepoint.effects);
     }
 

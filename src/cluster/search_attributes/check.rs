@@ -29,18 +29,30 @@ impl Namespaces {
         namespace: NamespaceKey,
         attributes: &mut SearchAttributes,
     ) -> Result<(), Error> {
-        self.check_upserted_search_attributes(namespace, attributes)?;
+        self.check_search_attribute_names(namespace, attributes)?;
+        self.check_search_attribute_values(namespace, attributes)?;
         self.check_search_attribute_sizes(namespace, &attributes.indexed_fields)
     }
 
-    /// The same for search attributes that are added to those of a run, but for their sizes.
-    pub(crate) fn check_upserted_search_attributes(
+    /// Checks that search attributes are known. A command that sets some checks this before anything else.
+    pub(crate) fn check_search_attribute_names(
+        &self,
+        namespace: NamespaceKey,
+        attributes: &SearchAttributes,
+    ) -> Result<(), Error> {
+        let Some(namespace) = self.get(namespace) else { return Ok(()) };
+        check_names(&namespace.search_attributes, &namespace.name, attributes)
+    }
+
+    /// Checks how many search attributes there are, that they may be set, and that their values have their types, and
+    /// marks each value with its type.
+    pub(crate) fn check_search_attribute_values(
         &self,
         namespace: NamespaceKey,
         attributes: &mut SearchAttributes,
     ) -> Result<(), Error> {
         let Some(namespace) = self.get(namespace) else { return Ok(()) };
-        check(&namespace.search_attributes, &namespace.name, attributes)?;
+        check_values(&namespace.search_attributes, attributes)?;
         set_types(&namespace.search_attributes, attributes);
         Ok(())
     }
@@ -55,21 +67,21 @@ impl Namespaces {
     }
 }
 
-/// Checks names and values of search attributes that somebody wants to set in `namespace`.
-///
-/// # Errors
-///
-/// INVALID_ARGUMENT if an attribute is not registered, or belongs to the server, or its value is of another type, or
-/// if there are too many.
-fn check(registry: &Registry, namespace: &str, attributes: &SearchAttributes) -> Result<(), Error> {
-    let fields: BTreeMap<_, _> = attributes.indexed_fields.iter().collect();
-    for name in fields.keys() {
-        if Builtin::find(name).is_none() && registry.value_type(name).is_none() {
-            return Err(Error::invalid_argument(format!(
-                "Namespace {namespace} has no mapping defined for search attribute {name}"
-            )));
-        }
+fn check_names(registry: &Registry, namespace: &str, attributes: &SearchAttributes) -> Result<(), Error> {
+    let unknown = attributes
+        .indexed_fields
+        .keys()
+        .filter(|name| Builtin::find(name).is_none() && registry.value_type(name).is_none());
+    match unknown.min() {
+        Some(name) => Err(Error::invalid_argument(format!(
+            "Namespace {namespace} has no mapping defined for search attribute {name}"
+        ))),
+        None => Ok(()),
     }
+}
+
+fn check_values(registry: &Registry, attributes: &SearchAttributes) -> Result<(), Error> {
+    let fields: BTreeMap<_, _> = attributes.indexed_fields.iter().collect();
     if fields.len() > limits::SEARCH_ATTRIBUTES {
         return Err(Error::invalid_argument(format!(
             "number of search attributes {} exceeds limit {}",
@@ -96,11 +108,6 @@ fn check(registry: &Registry, namespace: &str, attributes: &SearchAttributes) ->
     Ok(())
 }
 
-/// Checks the sizes of search attributes: those of a request, or those that a run would have.
-///
-/// # Errors
-///
-/// INVALID_ARGUMENT if one is too large, or all of them together are.
 fn check_size<'a>(
     registry: &Registry,
     attributes: impl IntoIterator<Item = (&'a String, &'a Payload)>,
@@ -166,12 +173,16 @@ mod tests {
     }
 
     fn refusal(name: &str, json: &str) -> String {
-        check(&registry(), "default", &attributes(&[(name, json)])).unwrap_err().message
+        let attributes = attributes(&[(name, json)]);
+        let checked = check_names(&registry(), "default", &attributes);
+        checked.and_then(|()| check_values(&registry(), &attributes)).unwrap_err().message
     }
 
     #[test]
     fn only_registered_attributes_with_values_of_their_type_are_taken() {
-        check(&registry(), "default", &attributes(&[("Amount", "7"), ("BuildIds", "[\"a\"]")])).unwrap();
+        let fine = attributes(&[("Amount", "7"), ("BuildIds", "[\"a\"]")]);
+        check_names(&registry(), "default", &fine).unwrap();
+        check_values(&registry(), &fine).unwrap();
         insta::assert_snapshot!(refusal("Amuont", "7"), @"Namespace default has no mapping defined for search attribute Amuont");
         insta::assert_snapshot!(refusal("WorkflowType", "\"x\""), @"WorkflowType attribute can't be set in SearchAttributes");
         insta::assert_snapshot!(refusal("TemporalWorkerDeployment", "\"x\""), @"TemporalWorkerDeployment attribute can't be set in SearchAttributes");

@@ -1,57 +1,31 @@
 //! The durations of `ExecutionDuration`.
 
+use crate::cluster::duration_text;
+
 /// A duration in nanoseconds: a whole number of them, or with units as in `1h30m` or `-1.5d`, or as `hh:mm:ss`.
 pub(super) fn parse(text: &str) -> Option<i64> {
     text.parse().ok().or_else(|| with_units(text)).or_else(|| hours_minutes_seconds(text))
 }
 
-const UNITS: &[(&str, i64)] = &[
-    ("ns", 1),
-    ("us", 1_000),
-    ("µs", 1_000),
-    ("μs", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("m", 60 * 1_000_000_000),
-    ("h", 3600 * 1_000_000_000),
-    ("d", 24 * 3600 * 1_000_000_000),
-];
-
 fn with_units(text: &str) -> Option<i64> {
-    let (sign, mut rest) = match text.strip_prefix(['+', '-']) {
-        Some(rest) => (if text.starts_with('-') { -1 } else { 1 }, rest),
-        None => (1, text),
-    };
-    if rest.is_empty() {
-        return None;
-    }
-    let mut total = 0_i128;
-    while !rest.is_empty() {
-        let length = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, after) = rest.split_at(length);
-        let length = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
-        let (name, after) = after.split_at(length);
-        let (_, unit) = UNITS.iter().find(|(unit, _)| *unit == name)?;
-        total = total.checked_add(amount(number, *unit)?)?;
-        rest = after;
-    }
-    i64::try_from(total * sign).ok()
+    duration_text::parse(&days_as_hours(text)).ok()
 }
 
-/// A decimal number of units, in nanoseconds.
-fn amount(number: &str, unit: i64) -> Option<i128> {
-    /// More digits than this make no difference of a nanosecond, even in days.
-    const DIGITS: usize = 15;
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
-        return None;
+/// Writes every number of days as a number of hours.
+fn days_as_hours(text: &str) -> String {
+    let mut hours = String::new();
+    for part in text.split_inclusive('d') {
+        let head = part.strip_suffix('d').unwrap_or_default();
+        let number = head.rsplit(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+        match number.parse::<f64>() {
+            Ok(days) => {
+                hours.push_str(head.strip_suffix(number).unwrap_or_default());
+                hours.push_str(&format!("{:.6}h", days * 24.0));
+            }
+            Err(_) => hours.push_str(part),
+        }
     }
-    let whole = if whole.is_empty() { 0 } else { whole.parse::<i64>().ok()? };
-    let fraction = fraction.get(..DIGITS).unwrap_or(fraction);
-    let parts = if fraction.is_empty() { 0 } else { fraction.parse::<i64>().ok()? };
-    let parts_in_unit = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    let unit = i128::from(unit);
-    Some(i128::from(whole) * unit + i128::from(parts) * unit / parts_in_unit)
+    hours
 }
 
 fn hours_minutes_seconds(text: &str) -> Option<i64> {
