@@ -10,6 +10,7 @@ mod chain;
 mod close;
 mod continue_as_new;
 mod ending;
+mod event_order;
 mod external;
 mod failed;
 mod first_deadline;
