@@ -27,6 +27,8 @@ pub(crate) mod completed;
 pub(crate) mod query;
 pub(crate) mod signal;
 pub(crate) mod state;
+#[cfg(test)]
+mod test_driver;
 pub(crate) mod timer;
 pub(crate) mod workflow_task;
 
