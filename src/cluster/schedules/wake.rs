@@ -139,7 +139,9 @@ fn next_run_id(run: &Run) -> Option<&str> {
 fn closed(run: &Run) -> Outcome {
     let (result, failure) = match run.history.last().and_then(|event| event.attributes.as_ref()) {
         Some(Attributes::WorkflowExecutionCompletedEventAttributes(it)) => (it.result.clone(), None),
-        Some(Attributes::WorkflowExecutionFailedEventAttributes(it)) => (None, it.failure.clone()),
+        Some(Attributes::WorkflowExecutionFailedEventAttributes(it)) => {
+            (None, it.failure.clone().map(Box::new))
+        }
         _ => (None, None),
     };
     Outcome::Closed { status: run.state.status, result, failure }
