@@ -193,7 +193,8 @@ pub(super) fn whole_micros(time: Time) -> Time {
     Time::from_nanos(time.as_nanos().div_euclid(NANOS_PER_MICRO) * NANOS_PER_MICRO)
 }
 
-/// The text by which the times of a run are compared: as many digits of the fraction as it takes, six at most.
+/// The text by which the times of a run are compared: as many digits of the fraction as it takes, six at
+/// most.
 pub(super) fn stored_time(time: Time) -> String {
     let (seconds, fraction) = Timestamp::utc(whole_micros(time)).parts(' ');
     match fraction.trim_end_matches('0') {
@@ -202,8 +203,9 @@ pub(super) fn stored_time(time: Time) -> String {
     }
 }
 
-/// The text by which a search attribute is compared that is a time: always with three digits. So a time of whole
-/// seconds in a query is not equal to it, but smaller. The last digit is rounded, but never up to another second.
+/// The text by which a search attribute is compared that is a time: always with three digits. So a time of
+/// whole seconds in a query is not equal to it, but smaller. The last digit is rounded, but never up to
+/// another second.
 fn stored_attribute_time(time: Time) -> String {
     let (text, fraction) = Timestamp::utc(time).parts(' ');
     let (minutes, seconds) = text.split_at(text.len().saturating_sub(2));
