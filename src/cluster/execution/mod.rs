@@ -10,6 +10,7 @@ mod chain;
 mod close;
 mod continue_as_new;
 mod ending;
+mod event_order;
 mod external;
 mod failed;
 mod first_deadline;
@@ -26,6 +27,8 @@ pub(crate) mod completed;
 pub(crate) mod query;
 pub(crate) mod signal;
 pub(crate) mod state;
+#[cfg(test)]
+mod test_driver;
 pub(crate) mod timer;
 pub(crate) mod workflow_task;
 

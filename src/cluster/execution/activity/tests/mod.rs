@@ -1,4 +1,6 @@
-//! Activities for the tests of this folder.
+//! Activities for the tests of this folder, and tests of activities as a whole.
+
+mod scenarios;
 
 use temporalio_common::protos::temporal::api::{activity::v1::ActivityOptions, common::v1::RetryPolicy};
 
