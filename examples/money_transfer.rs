@@ -46,7 +46,7 @@ fn transfer(prepare: fn(&Bank)) {
         async move |sim| {
             let outcome = send_rent(&sim.client()).await?;
 
-            sim.history("rent-2031-05")?.timeline().print();
+            sim.history("rent-2031-05")?.timeline().dates().print();
             println!("\n  {outcome}");
             println!("  alice has {}, bob has {}", bank.balance("alice"), bank.balance("bob"));
             println!("  {:?} of virtual time took {:.0?}", sim.elapsed(), started.elapsed());

@@ -38,6 +38,10 @@ macro_rules! rpcs {
         #[derive(Debug, Clone, PartialEq)]
         pub(crate) enum Request { $( $( $rpc(Box<$module::$request>), )* )* }
 
+        /// The names of all RPCs in the table: service and RPC, as a gRPC path carries them.
+        #[cfg(test)]
+        pub(crate) const ALL: &[(&str, &str)] = &[$( $( ($service, stringify!($rpc)), )* )*];
+
         /// The successful answer of any RPC in the table.
         #[derive(Debug, Clone, PartialEq)]
         pub(crate) enum Response { $( $( $rpc(Box<$module::$response>), )* )* }
@@ -87,6 +91,8 @@ rpcs! {
         // namespaces and the service itself
         GetSystemInfo(GetSystemInfoRequest) -> GetSystemInfoResponse;
         GetClusterInfo(GetClusterInfoRequest) -> GetClusterInfoResponse;
+        RegisterNamespace(RegisterNamespaceRequest) -> RegisterNamespaceResponse;
+        UpdateNamespace(UpdateNamespaceRequest) -> UpdateNamespaceResponse;
         DescribeNamespace(DescribeNamespaceRequest) -> DescribeNamespaceResponse;
         // starting
         StartWorkflowExecution(StartWorkflowExecutionRequest) -> StartWorkflowExecutionResponse;

@@ -15,6 +15,8 @@
 //! the next call is looked at: tasks go to [`matching`], timers are armed ([`timers`]), calls that wait for
 //! events are answered ([`reads`]).
 
+#![allow(deprecated, reason = "a server fills in and reads what old clients and workers know")]
+
 mod calls;
 mod cron;
 mod dispatch;
@@ -26,6 +28,7 @@ mod failure;
 mod inspect;
 mod limits;
 mod matching;
+mod namespace_requests;
 mod namespaces;
 mod payloads;
 mod reads;
@@ -124,6 +127,7 @@ pub(crate) struct Cluster {
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) namespaces: Namespaces,
+    pub(crate) namespace_ids: Stream,
     pub(crate) run_ids: Stream,
     pub(crate) request_ids: Stream,
     pub(crate) query_ids: Stream,
@@ -161,18 +165,24 @@ impl Cluster {
     /// A cluster with the namespace `default` and nothing in it.
     pub(crate) fn new(config: Config, seed: Seed) -> Self {
         let mut namespaces = Namespaces::default();
-        let namespace = Namespace {
-            id: seed.stream("namespace ids").uuid(),
+        let mut namespace_ids = seed.stream("namespace ids");
+        namespaces.register(Namespace {
+            id: namespace_ids.uuid(),
             name: DEFAULT_NAMESPACE.to_owned(),
+            description: String::new(),
+            owner_email: String::new(),
+            data: BTreeMap::new(),
+            retention: limits::RETENTION,
+            is_registered_by_request: false,
             search_attributes: config.search_attributes.clone(),
             search_attributes_must_be_registered: config.search_attributes_must_be_registered,
-        };
-        namespaces.register(namespace);
+        });
         Self {
             cluster_id: seed.stream("cluster id").uuid(),
             shared: Shared {
                 config,
                 namespaces,
+                namespace_ids,
                 run_ids: seed.stream("run ids"),
                 request_ids: seed.stream("request ids"),
                 query_ids: seed.stream("query ids"),
@@ -274,6 +284,12 @@ impl Cluster {
                     self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
                 }
                 FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
+                FollowUp::SignalExternal { run, initiated_event_id } => {
+                    self.send_external_signal(now, run, initiated_event_id);
+                }
+                FollowUp::CancelExternal { run, initiated_event_id } => {
+                    self.send_external_cancel(now, run, initiated_event_id);
+                }
                 FollowUp::Delete { run } => self.delete_run(run),
             }
         }

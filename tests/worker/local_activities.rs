@@ -29,6 +29,7 @@ impl Prices {
     async fn run(ctx: &mut WorkflowContext<Self>, start_to_close: u64) -> WorkflowResult<u32> {
         let options = LocalActivityOptions::builder()
             .start_to_close_timeout(Duration::from_secs(start_to_close))
+            .schedule_to_close_timeout(Duration::from_secs(60 * 60))
             .build();
         Ok(ctx.execute_local_activity(Catalogue::look_up, "tea".to_owned(), options).await?)
     }

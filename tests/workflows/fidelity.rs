@@ -8,6 +8,29 @@ use temporal_sim_fixtures::scenarios::{self, Scenario, Session};
 use temporalio_client::ClientOptions;
 use temporalio_common::{protos::temporal::api::history::v1::History, worker::WorkerDeploymentOptions};
 
+/// Scenarios that need what the simulated cluster does not serve, with what that is. They must differ: a scenario that agrees
+/// does not belong here.
+const NOT_SERVED: &[(&str, &str)] = &[
+    ("case_labelled", "upserted search attributes"),
+    ("courier_handed_over", "continue-as-new"),
+    ("departure_updated", "updates"),
+    ("fleet_arrived", "child workflows"),
+    ("messenger_errands", "signals and cancellations of other workflows"),
+    ("meter_continued", "continue-as-new"),
+    ("mistake_unset_attribute", "upserted search attributes"),
+    ("parent_abandons", "child workflows"),
+    ("parent_cancels_and_abandons", "child workflows"),
+    ("parent_cancels_and_waits", "child workflows"),
+    ("parent_cancels_and_waits_for_request", "child workflows"),
+    ("parent_requests_cancel", "child workflows"),
+    ("parent_signals", "child workflows"),
+    ("parent_starts_twice", "child workflows"),
+    ("parent_terminates", "child workflows"),
+    ("parent_tries_to_cancel", "child workflows"),
+    ("report_by_cron", "cron schedules"),
+    ("traveller_with_companion", "child workflows"),
+];
+
 /// Runs a scenario; returns the normal forms of its histories, by the names under which they are recorded.
 fn simulated(scenario: Scenario) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
     let world = (scenario.world)();
@@ -16,14 +39,18 @@ fn simulated(scenario: Scenario) -> anyhow::Result<BTreeMap<String, Vec<String>>
         .data_converter((scenario.data_converter)());
     let mut worker = Embedded::new(worker);
     world.register(&mut worker)?;
-    let simulation = Simulation::builder().worker(worker.into_worker()).tolerate_workflow_task_failures(true);
+    let simulation = Simulation::builder()
+        .worker(worker.into_worker())
+        .tolerate_workflow_task_failures(true)
+        .budget(20_000);
     let histories = simulation.try_run(async move |sim| {
         let options = ClientOptions::new("default").data_converter((scenario.data_converter)()).build();
         let session = Session { client: sim.client_with(options)?, world, name: scenario.name };
         let mut histories = BTreeMap::new();
         for workflow_id in (scenario.drive)(&session).await? {
-            for (number, name) in names(scenario.name, &workflow_id, session.histories(&workflow_id).await?) {
-                histories.insert(name, number);
+            for (history, name) in names(scenario.name, &workflow_id, session.histories(&workflow_id).await?)
+            {
+                histories.insert(name, history);
             }
         }
         Ok(histories)
@@ -76,24 +103,32 @@ fn event_types(lines: &[String]) -> BTreeMap<&str, usize> {
     types
 }
 
+/// What differs between the recorded histories of a scenario and the simulated ones.
+fn differences(scenario: Scenario) -> Vec<String> {
+    let histories = match simulated(scenario) {
+        Ok(histories) => histories,
+        Err(error) => return vec![format!("{}: {error:#}", scenario.name)],
+    };
+    let compare = |(name, simulated): (String, Vec<String>)| match recorded(&name) {
+        Ok(recorded) => difference(&name, scenario.ordered, &recorded, &simulated),
+        Err(error) => Some(format!("{name}: no recording: {error}")),
+    };
+    histories.into_iter().filter_map(compare).collect()
+}
+
 #[test]
 fn every_scenario_leaves_the_recorded_histories() {
-    let mut differences = Vec::new();
-    let only = std::env::var("SCENARIO").unwrap_or_default();
-    for scenario in scenarios::all().into_iter().filter(|scenario| scenario.name.contains(&only)) {
-        match simulated(scenario) {
-            Err(error) => differences.push(format!("{}: {error:#}", scenario.name)),
-            Ok(histories) => {
-                for (name, simulated) in histories {
-                    match recorded(&name) {
-                        Err(error) => differences.push(format!("{name}: no recording: {error}")),
-                        Ok(recorded) => {
-                            differences.extend(difference(&name, scenario.ordered, &recorded, &simulated))
-                        }
-                    }
-                }
+    let mut report = Vec::new();
+    for scenario in scenarios::all() {
+        let differences = differences(scenario);
+        let not_served = NOT_SERVED.iter().find(|(name, _)| *name == scenario.name);
+        match (not_served, differences.is_empty()) {
+            (None, _) => report.extend(differences),
+            (Some((name, what)), true) => {
+                report.push(format!("{name} agrees: {what} are served; take it off the list"))
             }
+            (Some(_), false) => {}
         }
     }
-    assert!(differences.is_empty(), "{} differences:\n\n{}\n", differences.len(), differences.join("\n\n"));
+    assert!(report.is_empty(), "{} differences:\n\n{}\n", report.len(), report.join("\n\n"));
 }

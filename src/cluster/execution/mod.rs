@@ -10,6 +10,8 @@ mod chain;
 mod close;
 mod continue_as_new;
 mod ending;
+mod event_order;
+mod external;
 mod failed;
 mod first_deadline;
 mod history;
@@ -70,6 +72,11 @@ pub(crate) struct Run {
     pub(crate) activities: activity::Activities,
     /// User timers that have neither fired nor been cancelled.
     pub(crate) timers: timer::UserTimers,
+    /// Signals to others that have been initiated and not yet sent, by the id of that event, with the
+    /// namespace that they go to.
+    pub(crate) signals_out: Pending<i64, NamespaceKey>,
+    /// The same for requests to cancel others.
+    pub(crate) cancels_out: Pending<i64, NamespaceKey>,
     /// Queries that wait for this run.
     pub(crate) queries: query::PendingQueries,
     /// Request ids of the signals that this run has taken: each is taken once.

@@ -166,7 +166,6 @@ fn canonical(spec: &ScheduleSpec) -> Result<ScheduleSpec, String> {
     for calendar in std::mem::take(&mut spec.calendar) {
         spec.structured_calendar.push(notation::structured(&calendar)?);
     }
-    #[expect(deprecated, reason = "clients still send it")]
     for calendar in std::mem::take(&mut spec.exclude_calendar) {
         spec.exclude_structured_calendar.push(notation::structured(&calendar)?);
     }

@@ -78,7 +78,6 @@ impl Cluster {
 }
 
 /// The start and the signal of the request. Both get its header.
-#[expect(deprecated, reason = "`control` is read to be refused by nobody: it has no place in an event")]
 fn split(
     request: SignalWithStartWorkflowExecutionRequest,
 ) -> (StartWorkflowExecutionRequest, WorkflowExecutionSignaledEventAttributes) {

@@ -136,6 +136,8 @@ fn check(history: &[HistoryEvent]) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     #[test]
     fn histories_are_sound_and_repeatable(steps in prop::collection::vec(step(), 1..60)) {
         let histories = take(&steps);

@@ -259,7 +259,7 @@ fn colours_are_only_added_to_the_text() {
 }
 
 fn options(payload_limit: usize) -> Options {
-    Options { full: false, payload_limit }
+    Options { full: false, dates: false, payload_limit }
 }
 
 fn payload(encoding: &str, data: &[u8]) -> Payload {
@@ -347,4 +347,11 @@ fn random_ids_are_numbered_by_their_first_appearance() {
     assert_eq!(ids.number(&format!("é{one} and {two}")), "é<id 1> and <id 2>");
     assert_eq!(ids.number(&format!("{two}{one}-x")), "<id 2><id 1>-x");
     assert_eq!(ids.number("no-id"), "no-id");
+}
+
+#[test]
+fn dates_instead_of_the_time_since_the_start() {
+    let history = load("approval_open");
+    let timeline = history.timeline().dates().to_string();
+    assert!(timeline.lines().all(|line| line.contains("  2026-11-21 11:37:")), "{timeline}");
 }
