@@ -108,6 +108,13 @@ rpcs! {
         DescribeWorkflowExecution(DescribeWorkflowExecutionRequest) -> DescribeWorkflowExecutionResponse;
         GetWorkflowExecutionHistory(GetWorkflowExecutionHistoryRequest) -> GetWorkflowExecutionHistoryResponse;
         GetWorkflowExecutionHistoryReverse(GetWorkflowExecutionHistoryReverseRequest) -> GetWorkflowExecutionHistoryReverseResponse;
+        // visibility
+        ListWorkflowExecutions(ListWorkflowExecutionsRequest) -> ListWorkflowExecutionsResponse;
+        CountWorkflowExecutions(CountWorkflowExecutionsRequest) -> CountWorkflowExecutionsResponse;
+        ScanWorkflowExecutions(ScanWorkflowExecutionsRequest) -> ScanWorkflowExecutionsResponse;
+        ListOpenWorkflowExecutions(ListOpenWorkflowExecutionsRequest) -> ListOpenWorkflowExecutionsResponse;
+        ListClosedWorkflowExecutions(ListClosedWorkflowExecutionsRequest) -> ListClosedWorkflowExecutionsResponse;
+        GetSearchAttributes(GetSearchAttributesRequest) -> GetSearchAttributesResponse;
         DescribeTaskQueue(DescribeTaskQueueRequest) -> DescribeTaskQueueResponse;
         // workflow tasks
         PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest) -> PollWorkflowTaskQueueResponse;
@@ -132,6 +139,8 @@ rpcs! {
         UpdateActivityOptions(UpdateActivityOptionsRequest) -> UpdateActivityOptionsResponse;
     }
     "temporal.api.operatorservice.v1.OperatorService" in operator {
+        AddSearchAttributes(AddSearchAttributesRequest) -> AddSearchAttributesResponse;
+        RemoveSearchAttributes(RemoveSearchAttributesRequest) -> RemoveSearchAttributesResponse;
         ListSearchAttributes(ListSearchAttributesRequest) -> ListSearchAttributesResponse;
     }
 }

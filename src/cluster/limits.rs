@@ -18,6 +18,9 @@ pub(crate) const SEARCH_ATTRIBUTE_SIZE: usize = 2 * 1024;
 /// Largest set of search attributes, in bytes.
 pub(crate) const SEARCH_ATTRIBUTES_SIZE: usize = 40 * 1024;
 
+/// Most executions of one page of a list, and the default.
+pub(crate) const VISIBILITY_PAGE: usize = 1000;
+
 /// Most links of one request.
 pub(crate) const LINKS: usize = 10;
 

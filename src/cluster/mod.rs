@@ -25,6 +25,7 @@ mod durations;
 mod error;
 mod execution;
 mod failure;
+mod go_text;
 mod inspect;
 mod limits;
 mod matching;
@@ -41,6 +42,7 @@ mod system;
 mod time_zone;
 mod timers;
 mod token;
+mod visibility;
 
 #[cfg(test)]
 mod tests;
@@ -54,10 +56,12 @@ pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
 
 use self::{
     calls::{CallContext, Calls},
-    execution::{Effect, FollowUp, RunKey, Runs, Transaction, query::DirectQueries},
+    execution::{Effect, FollowUp, Run, RunKey, Runs, Transaction, query::DirectQueries},
     matching::Matching,
     namespaces::{Namespace, Namespaces},
+    search_attributes::Registry,
     timers::{Timer, Timers},
+    visibility::Visibility,
 };
 use crate::{
     clock::Time,
@@ -73,27 +77,14 @@ pub(crate) struct CallId(pub(crate) u64);
 pub(crate) type Answer = Result<Response, Error>;
 
 /// What can be chosen about a cluster.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
     /// Whether a long poll that finds nothing ends with an empty answer, as on a real server: 60 s for
     /// tasks, 20 s for histories, or 1 s before the caller's deadline. When `false` such a call waits for
     /// ever, so that an idle client is no reason for virtual time to move.
     pub(crate) long_polls_expire: bool,
-    /// The search attributes of the namespace `default`, besides those that every namespace has.
+    /// The custom search attributes of the namespace `default`. Names that belong to the server are passed over.
     pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
-    /// Whether search attributes that no one has registered are refused, as on a real server. When `false`
-    /// they are taken as they are.
-    pub(crate) search_attributes_must_be_registered: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            long_polls_expire: false,
-            search_attributes: BTreeMap::new(),
-            search_attributes_must_be_registered: true,
-        }
-    }
 }
 
 /// A call on its way in.
@@ -114,6 +105,7 @@ pub(crate) struct Cluster {
     cluster_id: String,
     shared: Shared,
     runs: Runs,
+    visibility: Visibility,
     matching: Matching,
     timers: Timers,
     calls: Calls,
@@ -174,8 +166,7 @@ impl Cluster {
             data: BTreeMap::new(),
             retention: limits::RETENTION,
             is_registered_by_request: false,
-            search_attributes: config.search_attributes.clone(),
-            search_attributes_must_be_registered: config.search_attributes_must_be_registered,
+            search_attributes: Registry::of(&config.search_attributes),
         });
         Self {
             cluster_id: seed.stream("cluster id").uuid(),
@@ -193,6 +184,7 @@ impl Cluster {
                 runs: 0,
             },
             runs: Runs::default(),
+            visibility: Visibility::default(),
             matching: Matching::default(),
             timers: Timers::default(),
             calls: Calls::default(),
@@ -260,8 +252,16 @@ impl Cluster {
         }
         let effects = transaction.commit();
         self.apply(effects);
+        self.update_visibility(run);
         self.wake_readers(run);
         outcome
+    }
+
+    /// Adds a run that has just begun.
+    fn add_run(&mut self, run: Run) {
+        let key = run.key;
+        self.runs.insert(run);
+        self.update_visibility(key);
     }
 
     /// Does what a transaction leaves to be done.
@@ -269,7 +269,7 @@ impl Cluster {
         for effect in effects {
             match effect {
                 Effect::Arm(deadline, timer) => self.timers.arm(deadline, timer),
-                Effect::NewRun(run) => self.runs.insert(*run),
+                Effect::NewRun(run) => self.add_run(*run),
                 Effect::FollowUp(step) => self.follow_ups.push_back(step),
             }
         }

@@ -24,12 +24,8 @@ pub(crate) fn keyword_list<'a>(words: impl IntoIterator<Item = &'a String>) -> P
     }
 }
 
-/// Whether a payload stands for no value at all, so that it removes a field of a memo.
+/// Whether a payload stands for no value, so that it removes a field of a memo or a search attribute. An
+/// empty list does, too.
 pub(crate) fn is_nil(payload: &Payload) -> bool {
-    payload.data.is_empty() || payload.data == b"null"
-}
-
-/// Whether a payload stands for no value of a search attribute, so that it removes the attribute.
-pub(crate) fn is_nil_or_empty_list(payload: &Payload) -> bool {
-    is_nil(payload) || payload.data == b"[]"
+    payload.data.is_empty() || payload.data == b"null" || payload.data == b"[]"
 }

@@ -41,12 +41,24 @@ pub(crate) fn continue_as_new(
              ContinueAsNewWorkflowExecutionCommand.",
         )
     })?;
+    let namespaces = &tx.shared.namespaces;
+    if let Some(attributes) = &command.search_attributes {
+        namespaces
+            .check_search_attribute_names(tx.run.namespace, attributes)
+            .map_err(|error| CommandFailure::new(Cause::BadSearchAttributes, error.message))?;
+    }
     let queue = complete(&mut command, tx.run)?;
     if let Some(attributes) = &mut command.search_attributes {
-        tx.shared
-            .namespaces
-            .check_search_attributes(tx.run.namespace, attributes)
-            .map_err(|error| CommandFailure::new(Cause::BadSearchAttributes, error.message))?;
+        let type_name = command.workflow_type.as_ref().map(|it| it.name.as_str()).unwrap_or_default();
+        namespaces.check_search_attribute_values(tx.run.namespace, attributes).map_err(|error| {
+            let message = format!(
+                "invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: {}. \
+                 WorkflowType={type_name} TaskQueue={}",
+                error.message,
+                written(&queue)
+            );
+            CommandFailure::new(Cause::BadSearchAttributes, message)
+        })?;
     }
     if command.input.as_ref().is_some_and(|input| input.encoded_len() > limits::BLOB_SIZE) {
         return Err(CommandFailure::terminate(
@@ -59,6 +71,11 @@ pub(crate) fn continue_as_new(
             CAUSE,
             "ContinueAsNewWorkflowExecutionCommandAttributes. Memo exceeds size limit.",
         ));
+    }
+    if let Some(attributes) = &command.search_attributes {
+        namespaces
+            .check_search_attribute_sizes(tx.run.namespace, &attributes.indexed_fields)
+            .map_err(|error| CommandFailure::terminate(CAUSE, error.message))?;
     }
     let next = NextRun {
         started: started_attributes(tx.run.started(), &command, &queue),

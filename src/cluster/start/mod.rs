@@ -103,7 +103,7 @@ impl Cluster {
         };
         let (run, effects) = begin_run(now, &mut self.shared, spec, first);
         let key = run.key;
-        self.runs.insert(run);
+        self.add_run(run);
         self.apply(effects);
         key
     }

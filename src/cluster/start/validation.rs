@@ -67,7 +67,7 @@ impl Cluster {
     ) -> Result<(), Error> {
         if let Some(attributes) = &mut request.search_attributes {
             self.shared.namespaces.check_search_attributes(namespace, attributes)?;
-            attributes.indexed_fields.retain(|_, payload| !payloads::is_nil_or_empty_list(payload));
+            attributes.indexed_fields.retain(|_, payload| !payloads::is_nil(payload));
         }
         request.search_attributes.take_if(|attributes| attributes.indexed_fields.is_empty());
         check_priority(request.priority.as_ref())?;
