@@ -28,8 +28,8 @@ pub(crate) fn keyword_list<'a>(words: impl IntoIterator<Item = &'a String>) -> P
     }
 }
 
-/// Whether a payload stands for no value, so that it removes a field of a memo or a search attribute. An empty list
-/// does, too.
+/// Whether a payload stands for no value, so that it removes a field of a memo or a search attribute. An
+/// empty list does, too.
 pub(crate) fn is_nil(payload: &Payload) -> bool {
     payload.data.is_empty() || payload.data == b"null" || payload.data == b"[]"
 }

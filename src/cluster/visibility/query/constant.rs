@@ -112,7 +112,8 @@ impl Constant {
         text.parse().ok().filter(|value: &f64| value.is_finite()).map(Self::Real)
     }
 
-    /// Checks that a value is one that the attribute may have. Times become what the visibility store keeps of them.
+    /// Checks that a value is one that the attribute may have. Times become what the visibility store keeps
+    /// of them.
     fn checked(self, attribute: &Attribute) -> Result<Self, QueryError> {
         match (attribute.value_type, self) {
             (Type::Int | Type::Double, value @ (Self::Integer(_) | Self::Real(_)))
@@ -249,17 +250,11 @@ fn status(name: &str) -> Option<WorkflowExecutionStatus> {
 
 /// The short name of a status.
 pub(crate) fn status_name(status: WorkflowExecutionStatus) -> String {
-    let words = status.as_str_name().trim_start_matches("WORKFLOW_EXECUTION_STATUS_").split('_');
-    words
-        .map(|word| {
-            let (first, rest) = word.split_at(word.len().min(1));
-            format!("{first}{}", rest.to_lowercase())
-        })
-        .collect()
+    go_text::enum_name(status.as_str_name(), "WORKFLOW_EXECUTION_STATUS_")
 }
 
-/// A string as it arrives in the visibility store. It is escaped for a database that knows backslashes, but this one
-/// does not, so a string with one of these characters is not equal to itself.
+/// A string as it arrives in the visibility store. It is escaped for a database that knows backslashes, but
+/// this one does not, so a string with one of these characters is not equal to itself.
 fn in_sql(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
