@@ -15,7 +15,6 @@ const NOT_SERVED: &[(&str, &str)] = &[
     ("courier_handed_over", "continue-as-new"),
     ("departure_updated", "updates"),
     ("fleet_arrived", "child workflows"),
-    ("messenger_errands", "signals and cancellations of other workflows"),
     ("meter_continued", "continue-as-new"),
     ("mistake_unset_attribute", "upserted search attributes"),
     ("parent_abandons", "child workflows"),
@@ -27,7 +26,6 @@ const NOT_SERVED: &[(&str, &str)] = &[
     ("parent_starts_twice", "child workflows"),
     ("parent_terminates", "child workflows"),
     ("parent_tries_to_cancel", "child workflows"),
-    ("report_by_cron", "cron schedules"),
     ("traveller_with_companion", "child workflows"),
 ];
 
