@@ -111,7 +111,23 @@ rpcs! {
         DescribeWorkflowExecution(DescribeWorkflowExecutionRequest) -> DescribeWorkflowExecutionResponse;
         GetWorkflowExecutionHistory(GetWorkflowExecutionHistoryRequest) -> GetWorkflowExecutionHistoryResponse;
         GetWorkflowExecutionHistoryReverse(GetWorkflowExecutionHistoryReverseRequest) -> GetWorkflowExecutionHistoryReverseResponse;
+        // visibility
+        ListWorkflowExecutions(ListWorkflowExecutionsRequest) -> ListWorkflowExecutionsResponse;
+        CountWorkflowExecutions(CountWorkflowExecutionsRequest) -> CountWorkflowExecutionsResponse;
+        ScanWorkflowExecutions(ScanWorkflowExecutionsRequest) -> ScanWorkflowExecutionsResponse;
+        ListOpenWorkflowExecutions(ListOpenWorkflowExecutionsRequest) -> ListOpenWorkflowExecutionsResponse;
+        ListClosedWorkflowExecutions(ListClosedWorkflowExecutionsRequest) -> ListClosedWorkflowExecutionsResponse;
+        GetSearchAttributes(GetSearchAttributesRequest) -> GetSearchAttributesResponse;
         DescribeTaskQueue(DescribeTaskQueueRequest) -> DescribeTaskQueueResponse;
+        // schedules
+        CreateSchedule(CreateScheduleRequest) -> CreateScheduleResponse;
+        DescribeSchedule(DescribeScheduleRequest) -> DescribeScheduleResponse;
+        UpdateSchedule(UpdateScheduleRequest) -> UpdateScheduleResponse;
+        PatchSchedule(PatchScheduleRequest) -> PatchScheduleResponse;
+        DeleteSchedule(DeleteScheduleRequest) -> DeleteScheduleResponse;
+        ListScheduleMatchingTimes(ListScheduleMatchingTimesRequest) -> ListScheduleMatchingTimesResponse;
+        ListSchedules(ListSchedulesRequest) -> ListSchedulesResponse;
+        CountSchedules(CountSchedulesRequest) -> CountSchedulesResponse;
         // workflow tasks
         PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest) -> PollWorkflowTaskQueueResponse;
         RespondWorkflowTaskCompleted(RespondWorkflowTaskCompletedRequest) -> RespondWorkflowTaskCompletedResponse;
@@ -135,6 +151,8 @@ rpcs! {
         UpdateActivityOptions(UpdateActivityOptionsRequest) -> UpdateActivityOptionsResponse;
     }
     "temporal.api.operatorservice.v1.OperatorService" in operator {
+        AddSearchAttributes(AddSearchAttributesRequest) -> AddSearchAttributesResponse;
+        RemoveSearchAttributes(RemoveSearchAttributesRequest) -> RemoveSearchAttributesResponse;
         ListSearchAttributes(ListSearchAttributesRequest) -> ListSearchAttributesResponse;
     }
 }

@@ -11,7 +11,7 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{
     update::Updates,
-    workflow_task::{Sticky, WorkflowTask},
+    workflow_task::{Problems, Sticky, WorkflowTask},
 };
 use crate::clock::Time;
 
@@ -28,6 +28,8 @@ pub(crate) struct MutableState {
     /// The attempt of the pending workflow task or, without one, of the next: 1 after a completion. Higher
     /// ones are transient: their events are not written before they complete.
     pub(crate) workflow_task_attempt: i32,
+    /// The workflow tasks that did not complete, since the last that did.
+    pub(crate) problems: Problems,
     /// Whether a workflow task was ever scheduled.
     pub(crate) had_workflow_task: bool,
     /// The id of the WorkflowTaskStarted event of the last completed workflow task; 0 if there is none.

@@ -6,7 +6,7 @@ mod update_with_start;
 mod validation;
 
 pub(crate) use update_with_start::answer_update_with_start;
-pub(crate) use validation::{check_links, run_timeout, task_timeout};
+pub(crate) use validation::{check_links, check_workflow_id, normalise_timeouts, run_timeout, task_timeout};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::{
@@ -105,7 +105,7 @@ impl Cluster {
         };
         let (run, effects) = begin_run(now, &mut self.shared, spec, first);
         let key = run.key;
-        self.runs.insert(run);
+        self.add_run(run);
         self.apply(effects);
         key
     }

@@ -6,12 +6,14 @@
 //! history has grown in between.
 
 mod end;
+mod problems;
 mod schedule;
 mod speculative;
 mod start;
 mod timeout;
 
 pub(crate) use end::WorkflowTaskFailure;
+pub(crate) use problems::Problems;
 
 use std::time::Duration;
 
