@@ -85,7 +85,7 @@ async fn a_worker_that_crashed_is_replaced_by_another_that_replays() {
         () = service.drive() => {}
         () = story => {}
     }
-    let events = events.lock().expect("nobody panics with it");
+    let events = events.lock().expect("nobody panics with it").clone();
     assert_eq!(*events, [], "nothing that a test would want to hear of");
     let recorded = event_types(&service).await;
     assert_eq!(recorded.last(), Some(&EventType::WorkflowExecutionCompleted));
