@@ -100,6 +100,9 @@ rpcs! {
         SignalWithStartWorkflowExecution(SignalWithStartWorkflowExecutionRequest) -> SignalWithStartWorkflowExecutionResponse;
         // talking to a run
         SignalWorkflowExecution(SignalWorkflowExecutionRequest) -> SignalWorkflowExecutionResponse;
+        UpdateWorkflowExecution(UpdateWorkflowExecutionRequest) -> UpdateWorkflowExecutionResponse;
+        PollWorkflowExecutionUpdate(PollWorkflowExecutionUpdateRequest) -> PollWorkflowExecutionUpdateResponse;
+        ExecuteMultiOperation(ExecuteMultiOperationRequest) -> ExecuteMultiOperationResponse;
         QueryWorkflow(QueryWorkflowRequest) -> QueryWorkflowResponse;
         // ending a run
         RequestCancelWorkflowExecution(RequestCancelWorkflowExecutionRequest) -> RequestCancelWorkflowExecutionResponse;

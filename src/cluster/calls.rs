@@ -40,6 +40,8 @@ pub(crate) enum Parked {
     History(super::reads::HistoryWait),
     /// The answer to a query.
     Query(RunKey),
+    /// An update of this run.
+    Update(RunKey),
 }
 
 /// The parked calls.
@@ -102,6 +104,9 @@ impl Cluster {
             }
             Some(Parked::History(wait)) => self.stop_waiting(wait.run, call),
             Some(Parked::Query(run)) => self.forget_query(run, call),
+            Some(Parked::Update(run)) => {
+                self.take_updater(run, call);
+            }
             None => {}
         }
     }
@@ -123,6 +128,7 @@ impl Cluster {
                 self.answer_parked(call, answer);
             }
             Some(Parked::Query(run)) => self.expire_query(run, call),
+            Some(Parked::Update(run)) => self.expire_update_call(run, call),
             None => {}
         }
     }

@@ -13,7 +13,6 @@ use temporalio_common::{protos::temporal::api::history::v1::History, worker::Wor
 const NOT_SERVED: &[(&str, &str)] = &[
     ("case_labelled", "upserted search attributes"),
     ("courier_handed_over", "continue-as-new"),
-    ("departure_updated", "updates"),
     ("fleet_arrived", "child workflows"),
     ("meter_continued", "continue-as-new"),
     ("mistake_unset_attribute", "upserted search attributes"),

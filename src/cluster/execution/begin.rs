@@ -11,7 +11,7 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{
     Effect, Event, ExecutionInfo, History, MutableState, Pending, Run, Transaction, activity, query,
-    state::AttachedRequest, timer, workflow_task::Problems,
+    state::AttachedRequest, timer, update::Updates, workflow_task::Problems,
 };
 use crate::{
     clock::{self, Time},
@@ -80,6 +80,7 @@ pub(crate) fn begin_run(
             close_attempted: false,
             cancel_requested: false,
             signal_count: 0,
+            updates: Updates::default(),
             memo: fields(started.memo.as_ref().map(|memo| &memo.fields)),
             search_attributes: fields(
                 started.search_attributes.as_ref().map(|attributes| &attributes.indexed_fields),
@@ -99,6 +100,8 @@ pub(crate) fn begin_run(
         timers: timer::UserTimers::default(),
         signals_out: Pending::default(),
         cancels_out: Pending::default(),
+        completed_updates: Pending::default(),
+        update_waiters: Vec::new(),
         queries: query::PendingQueries::default(),
         signal_request_ids: Default::default(),
         waiting: Vec::new(),

@@ -2,8 +2,10 @@
 
 mod id_policies;
 mod signal_with_start;
+mod update_with_start;
 mod validation;
 
+pub(crate) use update_with_start::answer_update_with_start;
 pub(crate) use validation::{check_links, check_workflow_id, normalise_timeouts, run_timeout, task_timeout};
 
 use temporalio_common::protos::temporal::api::{

@@ -7,7 +7,7 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{CommandFailure, Completion, camel_case};
 use crate::cluster::execution::{
-    Transaction, activity, attributes, close, continue_as_new, external, marker, timer,
+    Transaction, activity, attributes, close, continue_as_new, external, marker, timer, update,
 };
 
 /// Carries out a command. Commands of a kind that is not served fail the workflow task, and say so.
@@ -95,6 +95,9 @@ pub(super) fn apply(
                 user_metadata,
             )
         }
+        CommandType::ProtocolMessage => {
+            update::protocol_message(tx, completion, attributes!(ProtocolMessageCommandAttributes))
+        }
         kind => Err(CommandFailure::new(
             cause_of(kind),
             format!(
@@ -109,7 +112,6 @@ pub(super) fn apply(
 fn cause_of(kind: CommandType) -> Cause {
     match kind {
         CommandType::StartChildWorkflowExecution => Cause::BadStartChildExecutionAttributes,
-        CommandType::ProtocolMessage => Cause::BadUpdateWorkflowExecutionMessage,
         CommandType::ScheduleNexusOperation => Cause::BadScheduleNexusOperationAttributes,
         CommandType::RequestCancelNexusOperation => Cause::BadRequestCancelNexusOperationAttributes,
         _ => Cause::FeatureDisabled,
