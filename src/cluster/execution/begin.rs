@@ -96,6 +96,7 @@ pub(crate) fn begin_run(
         history: History::default(),
         activities: activity::Activities::default(),
         timers: timer::UserTimers::default(),
+        children: Pending::default(),
         signals_out: Pending::default(),
         cancels_out: Pending::default(),
         queries: query::PendingQueries::default(),

@@ -208,6 +208,6 @@ fn started_attributes(
 }
 
 /// A task queue as the server's error messages write it.
-fn written(queue: &TaskQueue) -> String {
+pub(super) fn written(queue: &TaskQueue) -> String {
     format!("name:{:?} kind:TASK_QUEUE_KIND_NORMAL", queue.name)
 }
