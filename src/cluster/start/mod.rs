@@ -6,7 +6,9 @@ mod signal_with_start;
 mod validation;
 
 pub(crate) use child::{Parent, merge_priorities};
-pub(crate) use validation::{check_links, check_priority, check_workflow_id, normalise_timeouts, run_timeout, task_timeout};
+pub(crate) use validation::{
+    check_links, check_priority, check_workflow_id, normalise_timeouts, run_timeout, task_timeout,
+};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::{

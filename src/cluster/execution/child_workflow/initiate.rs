@@ -28,7 +28,9 @@ pub(crate) fn start_child_workflow_execution(
     user_metadata: Option<UserMetadata>,
 ) -> Result<(), CommandFailure> {
     let mut command = command.ok_or_else(|| {
-        refuse("StartChildWorkflowExecutionCommandAttributes is not set on StartChildWorkflowExecutionCommand.")
+        refuse(
+            "StartChildWorkflowExecutionCommandAttributes is not set on StartChildWorkflowExecutionCommand.",
+        )
     })?;
     complete(tx, &mut command)?;
     check_pending(

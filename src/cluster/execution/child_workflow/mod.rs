@@ -27,8 +27,5 @@ mod pending;
 mod start;
 mod validation;
 
-#[cfg(test)]
-mod tests;
-
 pub(crate) use initiate::start_child_workflow_execution;
 pub(crate) use pending::{PendingChild, describe};

@@ -1,7 +1,9 @@
 //! What a run knows of a pending child.
 
 use temporalio_common::protos::temporal::api::{
-    history::v1::{StartChildWorkflowExecutionInitiatedEventAttributes as Initiated, history_event::Attributes},
+    history::v1::{
+        StartChildWorkflowExecutionInitiatedEventAttributes as Initiated, history_event::Attributes,
+    },
     workflow::v1::PendingChildExecutionInfo,
 };
 

@@ -46,7 +46,9 @@ impl Cluster {
         match self.start_child(now, request, origin) {
             Ok(child) => {
                 let run_id = self.runs.get(child).map(|run| run.run_id.clone()).unwrap_or_default();
-                self.change(now, parent, |tx| tx.record_child_started(initiated_event_id, &initiated, run_id));
+                self.change(now, parent, |tx| {
+                    tx.record_child_started(initiated_event_id, &initiated, run_id)
+                });
                 // Only when the parent knows of the child may it do anything.
                 self.change(now, child, |tx| {
                     if tx.run.is_running() && tx.run.state.waits_for_first_workflow_task() {

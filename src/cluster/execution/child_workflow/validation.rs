@@ -45,8 +45,10 @@ pub(super) fn complete(tx: &Transaction<'_>, command: &mut Command) -> Result<()
     check_times(tx, command, &context)?;
     if let Some(attributes) = &mut command.search_attributes {
         namespaces.check_search_attribute_values(namespace, attributes).map_err(|error| {
-            let message =
-                format!("invalid SearchAttributes on StartChildWorkflowCommand: {}. {context}", error.message);
+            let message = format!(
+                "invalid SearchAttributes on StartChildWorkflowCommand: {}. {context}",
+                error.message
+            );
             CommandFailure::new(Cause::BadSearchAttributes, message)
         })?;
     }
