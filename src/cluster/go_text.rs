@@ -18,14 +18,15 @@ pub(crate) struct Timestamp {
 }
 
 impl Timestamp {
-    /// Parses RFC 3339 as Go's JSON decoder does: two digits for everything, and a point before the fraction.
+    /// Parses RFC 3339 as Go's JSON decoder does: two digits for everything, and a point before the
+    /// fraction.
     pub(crate) fn parse_strict(text: &str) -> Option<Self> {
         let hour_has_two_digits = text.as_bytes().get(13) == Some(&b':');
         if hour_has_two_digits && !text.contains(',') { Self::parse(text) } else { None }
     }
 
-    /// Parses RFC 3339 as Go's `time.Parse` does, which also takes a single digit for the hour and a comma before
-    /// the fraction.
+    /// Parses RFC 3339 as Go's `time.Parse` does, which also takes a single digit for the hour and a comma
+    /// before the fraction.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (date, clock) = text.split_once('T')?;
         let [year, month, day] = numbers(date, '-', &[4, 2, 2])?;

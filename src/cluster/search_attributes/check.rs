@@ -18,12 +18,13 @@ use crate::cluster::{
 };
 
 impl Namespaces {
-    /// Checks search attributes that somebody wants to give to a run that starts, and marks each value with its type.
+    /// Checks search attributes that somebody wants to give to a run that starts, and marks each value with
+    /// its type.
     ///
     /// # Errors
     ///
-    /// INVALID_ARGUMENT if one is not registered, may not be set, is too large, or of another type, or if there are
-    /// too many.
+    /// INVALID_ARGUMENT if one is not registered, may not be set, is too large, or of another type, or if
+    /// there are too many.
     pub(crate) fn check_search_attributes(
         &self,
         namespace: NamespaceKey,
@@ -44,8 +45,8 @@ impl Namespaces {
         check_names(&namespace.search_attributes, &namespace.name, attributes)
     }
 
-    /// Checks how many search attributes there are, that they may be set, and that their values have their types, and
-    /// marks each value with its type.
+    /// Checks how many search attributes there are, that they may be set, and that their values have their
+    /// types, and marks each value with its type.
     pub(crate) fn check_search_attribute_values(
         &self,
         namespace: NamespaceKey,

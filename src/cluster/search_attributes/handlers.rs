@@ -59,8 +59,8 @@ impl Cluster {
         })
     }
 
-    /// Every name that a query may use for certain in any namespace: the server's own attributes, and the columns of
-    /// custom ones.
+    /// Every name that a query may use for certain in any namespace: the server's own attributes, and the
+    /// columns of custom ones.
     pub(crate) fn get_search_attributes(&self) -> GetSearchAttributesResponse {
         let builtin = Builtin::all().map(|(name, _, value_type)| (name.to_owned(), value_type));
         GetSearchAttributesResponse {
@@ -71,7 +71,8 @@ impl Cluster {
         }
     }
 
-    /// The namespace of a request, or `None` if it names none, which is an error only when nothing else is wrong.
+    /// The namespace of a request, or `None` if it names none, which is an error only when nothing else is
+    /// wrong.
     fn namespace_if_named(&self, namespace: &str) -> Result<Option<NamespaceKey>, Error> {
         if namespace.is_empty() { Ok(None) } else { self.shared.namespaces.find(namespace).map(Some) }
     }

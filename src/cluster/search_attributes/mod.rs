@@ -1,8 +1,8 @@
 //! Search attributes: which there are, which values they take, and who may set them.
 //!
-//! Every namespace has the same *system* attributes, which the server keeps itself, and the same *predefined* ones,
-//! most of which anybody may set. *Custom* attributes are registered for each namespace in a [`Registry`]; an
-//! attribute that is not registered is refused wherever somebody tries to set it.
+//! Every namespace has the same *system* attributes, which the server keeps itself, and the same
+//! *predefined* ones, most of which anybody may set. *Custom* attributes are registered for each namespace
+//! in a [`Registry`]; an attribute that is not registered is refused wherever somebody tries to set it.
 
 mod builtin;
 mod check;

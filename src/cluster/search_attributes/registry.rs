@@ -7,8 +7,8 @@ use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType as Typ
 use super::{builtin::Builtin, type_name};
 use crate::cluster::error::Error;
 
-/// How many custom attributes of each type a namespace can have: one for each column that the visibility store has
-/// set aside for them.
+/// How many custom attributes of each type a namespace can have: one for each column that the visibility
+/// store has set aside for them.
 const COLUMNS: &[(Type, usize)] = &[
     (Type::Bool, 3),
     (Type::Datetime, 3),
@@ -27,8 +27,8 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// A registry with these attributes, however many there are of a type. Names that belong to the server are passed
-    /// over.
+    /// A registry with these attributes, however many there are of a type. Names that belong to the server
+    /// are passed over.
     pub(crate) fn of(attributes: &BTreeMap<String, Type>) -> Self {
         let mut taken = BTreeMap::new();
         let columns = attributes
@@ -43,8 +43,8 @@ impl Registry {
         Self { columns }
     }
 
-    /// Registers attributes: all of them, or none. A name that is registered already stays as it is, even with
-    /// another type.
+    /// Registers attributes: all of them, or none. A name that is registered already stays as it is, even
+    /// with another type.
     ///
     /// # Errors
     ///
@@ -107,8 +107,8 @@ impl Registry {
         })
     }
 
-    /// The custom attribute that a column is set aside for, if there is one, and the type of the column; `None` if
-    /// there is no such column.
+    /// The custom attribute that a column is set aside for, if there is one, and the type of the column;
+    /// `None` if there is no such column.
     pub(crate) fn by_column(&self, column: &str) -> Option<(Option<&str>, Type)> {
         let (_, value_type) = all_columns().find(|(known, _)| known == column)?;
         let name = self.columns.iter().find(|(_, (taken, _))| taken == column).map(|(name, _)| name.as_str());

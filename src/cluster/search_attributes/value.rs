@@ -25,8 +25,8 @@ pub(crate) struct NotOfType;
 impl Value {
     /// The value in a payload, `None` if the payload stands for no value.
     ///
-    /// A list of one stands for its element, and an empty list for no value; except that a KeywordList takes any
-    /// list of strings as it is.
+    /// A list of one stands for its element, and an empty list for no value; except that a KeywordList
+    /// takes any list of strings as it is.
     pub(crate) fn decode(payload: &Payload, value_type: Type) -> Result<Option<Self>, NotOfType> {
         let json = match encoding(payload) {
             b"binary/null" => return Ok(None),

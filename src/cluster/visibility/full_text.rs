@@ -47,7 +47,8 @@ fn without_accents(text: &str) -> String {
     decomposed.chars().filter(|c| combining_class.get_u8(*c) == 0).collect()
 }
 
-/// Whether the tokens of `phrase` stand in `tokens`, one after the other. A phrase without tokens stands nowhere.
+/// Whether the tokens of `phrase` stand in `tokens`, one after the other. A phrase without tokens stands
+/// nowhere.
 pub(crate) fn contains(tokens: &Tokens, phrase: &str) -> bool {
     let phrase = tokens.tokenizer.tokens(phrase).tokens;
     !phrase.is_empty() && tokens.tokens.windows(phrase.len()).any(|window| window == phrase)

@@ -33,8 +33,8 @@ impl Visibility {
     }
 }
 
-/// A place in the order of all records of a namespace: open runs first, then by close time, newest first, then by
-/// start time, newest first, then by run id.
+/// A place in the order of all records of a namespace: open runs first, then by close time, newest first,
+/// then by start time, newest first, then by run id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Position {
     /// In microseconds; the largest number for an open run.

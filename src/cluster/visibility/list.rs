@@ -234,8 +234,8 @@ fn group_name(value: Option<Scalar>) -> String {
     }
 }
 
-// The server writes queries for these and puts the names into them as they are, so a name with a quote in it is a
-// syntax error.
+// The server writes queries for these and puts the names into them as they are, so a name with a quote in
+// it is a syntax error.
 
 fn workflow_id_condition(by: &WorkflowExecutionFilter) -> String {
     format!("WorkflowId = '{}'", by.workflow_id)

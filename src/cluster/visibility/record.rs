@@ -195,14 +195,14 @@ impl Record {
 }
 
 const NANOS_PER_MICRO: i128 = 1_000;
-const NANOS_PER_MILLI: i128 = 1_000_000;
 
 /// An instant as visibility keeps it: without the nanoseconds.
 pub(super) fn whole_micros(time: Time) -> Time {
     Time::from_nanos(time.as_nanos().div_euclid(NANOS_PER_MICRO) * NANOS_PER_MICRO)
 }
 
-/// The text by which the times of a run are compared: as many digits of the fraction as it takes, six at most.
+/// The text by which the times of a run are compared: as many digits of the fraction as it takes, six at
+/// most.
 pub(super) fn stored_time(time: Time) -> String {
     let (seconds, fraction) = Timestamp::utc(whole_micros(time)).parts(' ');
     match fraction.trim_end_matches('0') {
@@ -211,12 +211,15 @@ pub(super) fn stored_time(time: Time) -> String {
     }
 }
 
-/// The text by which a search attribute is compared that is a time: always with three digits. So a time of whole
-/// seconds in a query is not equal to it, but smaller.
+/// The text by which a search attribute is compared that is a time: always with three digits. So a time of
+/// whole seconds in a query is not equal to it, but smaller. The last digit is rounded, but never up to
+/// another second.
 fn stored_attribute_time(time: Time) -> String {
-    let millis = (time.as_nanos() + NANOS_PER_MILLI / 2).div_euclid(NANOS_PER_MILLI);
-    let (seconds, fraction) = Timestamp::utc(Time::from_nanos(millis * NANOS_PER_MILLI)).parts(' ');
-    format!("{seconds}.{}+00:00", fraction.get(..3).unwrap_or("000"))
+    let (text, fraction) = Timestamp::utc(time).parts(' ');
+    let (minutes, seconds) = text.split_at(text.len().saturating_sub(2));
+    let fraction = format!("0.{fraction}").parse().unwrap_or(0.0_f64).min(0.999);
+    let seconds = seconds.parse().unwrap_or(0.0_f64) + fraction;
+    format!("{minutes}{seconds:06.3}+00:00")
 }
 
 #[cfg(test)]
@@ -231,5 +234,9 @@ mod tests {
         let time = Time::from_nanos(1_714_979_289_000_000_000);
         assert_eq!(stored_time(time), "2024-05-06 07:08:09+00:00");
         assert_eq!(stored_attribute_time(time), "2024-05-06 07:08:09.000+00:00");
+        for (nanos, fraction) in [(123_600_000, "124"), (123_500_000, "123"), (999_600_000, "999")] {
+            let time = Time::from_nanos(1_714_979_289_000_000_000 + nanos);
+            assert_eq!(stored_attribute_time(time), format!("2024-05-06 07:08:09.{fraction}+00:00"));
+        }
     }
 }

@@ -112,7 +112,8 @@ impl Constant {
         text.parse().ok().filter(|value: &f64| value.is_finite()).map(Self::Real)
     }
 
-    /// Checks that a value is one that the attribute may have. Times become what the visibility store keeps of them.
+    /// Checks that a value is one that the attribute may have. Times become what the visibility store keeps
+    /// of them.
     fn checked(self, attribute: &Attribute) -> Result<Self, QueryError> {
         match (attribute.value_type, self) {
             (Type::Int | Type::Double, value @ (Self::Integer(_) | Self::Real(_)))
@@ -258,8 +259,8 @@ pub(crate) fn status_name(status: WorkflowExecutionStatus) -> String {
         .collect()
 }
 
-/// A string as it arrives in the visibility store. It is escaped for a database that knows backslashes, but this one
-/// does not, so a string with one of these characters is not equal to itself.
+/// A string as it arrives in the visibility store. It is escaped for a database that knows backslashes, but
+/// this one does not, so a string with one of these characters is not equal to itself.
 fn in_sql(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

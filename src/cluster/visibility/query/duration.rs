@@ -2,7 +2,8 @@
 
 use crate::cluster::duration_text;
 
-/// A duration in nanoseconds: a whole number of them, or with units as in `1h30m` or `-1.5d`, or as `hh:mm:ss`.
+/// A duration in nanoseconds: a whole number of them, or with units as in `1h30m` or `-1.5d`, or as
+/// `hh:mm:ss`.
 pub(super) fn parse(text: &str) -> Option<i64> {
     text.parse().ok().or_else(|| with_units(text)).or_else(|| hours_minutes_seconds(text))
 }

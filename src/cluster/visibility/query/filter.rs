@@ -54,7 +54,8 @@ pub(crate) enum Comparison {
     GreaterOrEqual,
 }
 
-/// A value as the visibility store keeps and compares it. A time is text, a status and a truth value are numbers.
+/// A value as the visibility store keeps and compares it. A time is text, a status and a truth value are
+/// numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Scalar {
     Integer(i64),

@@ -1,12 +1,12 @@
 //! The query language of visibility.
 //!
-//! A query is the `WHERE` clause of an SQL statement, or its `GROUP BY`. [`sql`] parses the text without knowing what
-//! it is about. [`convert`] looks up the search attributes in it, checks that every value fits its attribute, and
-//! makes a [`Filter`] of it, which [`evaluate`] applies to records.
+//! A query is the `WHERE` clause of an SQL statement, or its `GROUP BY`. [`sql`] parses the text without
+//! knowing what it is about. [`convert`] looks up the search attributes in it, checks that every value fits
+//! its attribute, and makes a [`Filter`] of it, which [`evaluate`] applies to records.
 //!
-//! The filter means what the server's visibility store on SQLite makes of the query: a comparison with an attribute
-//! that a run does not have is neither true nor false; Text and KeywordList are searched as full text; the time of
-//! a custom Datetime is kept in milliseconds and compared as text.
+//! The filter means what the server's visibility store on SQLite makes of the query: a comparison with an
+//! attribute that a run does not have is neither true nor false; Text and KeywordList are searched as full
+//! text; the time of a custom Datetime is kept in milliseconds and compared as text.
 
 mod constant;
 mod convert;

@@ -50,8 +50,9 @@ pub(super) struct Attribute {
 }
 
 impl Attribute {
-    /// Looks up the attribute that `alias` names: a custom one, one of the server's own, the column of a custom one,
-    /// or one of the server's own with the prefix `Temporal` too many or too few. `ScheduleId` is the workflow id.
+    /// Looks up the attribute that `alias` names: a custom one, one of the server's own, the column of a
+    /// custom one, or one of the server's own with the prefix `Temporal` too many or too few. `ScheduleId`
+    /// is the workflow id.
     pub(super) fn find(alias: &str, registry: &Registry) -> Result<Self, QueryError> {
         let found = |field, value_type| Ok(Self { alias: alias.to_owned(), field, value_type });
         if let Some(value_type) = registry.value_type(alias) {

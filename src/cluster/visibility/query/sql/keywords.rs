@@ -1,9 +1,9 @@
 //! The words that the dialect treats specially.
 //!
-//! The query language of visibility is the `WHERE` clause of a MySQL dialect, and the server's parser knows all of
-//! that dialect's words, including those that no query can use. They matter to users in two ways: a search
-//! attribute named like one of them has to be quoted with backticks, and an error message shows the word in lower
-//! case.
+//! The query language of visibility is the `WHERE` clause of a MySQL dialect, and the server's parser knows
+//! all of that dialect's words, including those that no query can use. They matter to users in two ways: a
+//! search attribute named like one of them has to be quoted with backticks, and an error message shows the
+//! word in lower case.
 
 /// What a special word may stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

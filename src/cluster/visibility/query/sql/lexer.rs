@@ -6,8 +6,8 @@ use super::keywords::{self, Class};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Token {
     pub(super) kind: Kind,
-    /// Where the lexer stands when it has read the token: the number of bytes read, with the byte after the token,
-    /// which it had to look at. Error messages call this the position.
+    /// Where the lexer stands when it has read the token: the number of bytes read, with the byte after the
+    /// token, which it had to look at. Error messages call this the position.
     pub(super) position: usize,
 }
 
@@ -217,8 +217,8 @@ impl Lexer<'_> {
         kind(name)
     }
 
-    /// A string ends at a quote like the one it begins with; two of them, or one after a backslash, are a part of
-    /// it.
+    /// A string ends at a quote like the one it begins with; two of them, or one after a backslash, are a
+    /// part of it.
     fn string(&mut self, quote: u8) -> Kind {
         self.at += 1;
         let mut content = Vec::new();

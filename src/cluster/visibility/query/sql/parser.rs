@@ -1,7 +1,8 @@
 //! The grammar of statements and of what connects conditions.
 //!
-//! The parser looks one token ahead and never goes back, so it stops at the first token with which no statement
-//! could go on. That is where the server's parser stops too, and its error message names that place.
+//! The parser looks one token ahead and never goes back, so it stops at the first token with which no
+//! statement could go on. That is where the server's parser stops too, and its error message names that
+//! place.
 
 use super::{
     keywords::Class,
@@ -58,8 +59,8 @@ impl Tree {
 }
 
 impl Parser {
-    /// Everything after the tables: `where`, `group by`, `having`, `order by`, `limit` and locks, each optional.
-    /// `having` and locks have no effect.
+    /// Everything after the tables: `where`, `group by`, `having`, `order by`, `limit` and locks, each
+    /// optional. `having` and locks have no effect.
     fn clauses(&mut self) -> Result<Statement> {
         let mut statement = Statement::default();
         if self.take_word("where") {
@@ -326,8 +327,9 @@ impl Parser {
         self.checked(node(tree.expression), tree.height)
     }
 
-    /// A node above something of a height. One that is too high is refused, but only at the end: a syntax error
-    /// comes first. Until then a leaf stands in its place, so that no tree ever becomes too high to walk.
+    /// A node above something of a height. One that is too high is refused, but only at the end: a syntax
+    /// error comes first. Until then a leaf stands in its place, so that no tree ever becomes too high to
+    /// walk.
     pub(super) fn checked(&mut self, node: Expression, height_below: usize) -> Tree {
         let height = height_below + 1;
         if height >= MAX_HEIGHT {

@@ -177,8 +177,8 @@ impl Parser {
         Ok(Tree::leaf(other(Other::Function, format!("{name}({distinct}{})", list(&arguments))), 1))
     }
 
-    /// What a function is called with, or a statement selects: `*`, `table.*`, or expressions, each perhaps with
-    /// another name.
+    /// What a function is called with, or a statement selects: `*`, `table.*`, or expressions, each perhaps
+    /// with another name.
     pub(super) fn arguments(&mut self) -> Result<Vec<String>> {
         let mut arguments = Vec::new();
         loop {
