@@ -125,6 +125,17 @@ impl Display for Timestamp {
     }
 }
 
+/// An enum value as it is written: its protobuf name without the prefix, in camel case.
+pub(crate) fn enum_name(name: &str, prefix: &str) -> String {
+    let words = name.strip_prefix(prefix).unwrap_or(name).split('_');
+    words
+        .map(|word| {
+            let (first, rest) = word.split_at(word.len().min(1));
+            format!("{first}{}", rest.to_lowercase())
+        })
+        .collect()
+}
+
 /// A number as `%v` and `%g` write it: with an exponent when that is below -4 or above 5.
 pub(crate) fn number(value: f64) -> String {
     with_exponent_outside(value, -4, 6)

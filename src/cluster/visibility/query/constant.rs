@@ -250,13 +250,7 @@ fn status(name: &str) -> Option<WorkflowExecutionStatus> {
 
 /// The short name of a status.
 pub(crate) fn status_name(status: WorkflowExecutionStatus) -> String {
-    let words = status.as_str_name().trim_start_matches("WORKFLOW_EXECUTION_STATUS_").split('_');
-    words
-        .map(|word| {
-            let (first, rest) = word.split_at(word.len().min(1));
-            format!("{first}{}", rest.to_lowercase())
-        })
-        .collect()
+    go_text::enum_name(status.as_str_name(), "WORKFLOW_EXECUTION_STATUS_")
 }
 
 /// A string as it arrives in the visibility store. It is escaped for a database that knows backslashes, but
