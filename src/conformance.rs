@@ -15,8 +15,8 @@ use crate::{
     service::Service,
 };
 
-/// The virtual time at which every frontend starts: 2026-09-01T10:20:30Z. It is far from the dates that cases speak
-/// of, which are written as they are, unlike those near the start.
+/// The virtual time at which every frontend starts: 2026-09-01T10:20:30Z. It is far from the dates that
+/// cases speak of, which are written as they are, unlike those near the start.
 const START: Time = Time::from_nanos(1_788_258_030_000_000_000);
 
 /// The search attributes of the server that recorded the cases.

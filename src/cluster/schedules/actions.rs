@@ -196,7 +196,7 @@ impl Schedule {
             self.last_completion_result = result;
             self.continued_failure = None;
         } else if failure.is_some() {
-            self.continued_failure = failure;
+            self.continued_failure = failure.map(|failure| *failure);
         }
     }
 

@@ -34,5 +34,5 @@ pub(super) enum Outcome {
     /// It has an open run.
     Running,
     /// Its last run is closed, or gone: then the status is unspecified.
-    Closed { status: WorkflowExecutionStatus, result: Option<Payloads>, failure: Option<Failure> },
+    Closed { status: WorkflowExecutionStatus, result: Option<Payloads>, failure: Option<Box<Failure>> },
 }

@@ -174,9 +174,8 @@ impl Schedule {
         } else {
             None
         };
-        let is_idle = !self.state().paused
-            && !(next.is_some() && self.can_act(false))
-            && !self.has_more_overlapping_backfills();
+        let is_going_to_act = next.is_some() && self.can_act(false) || self.has_more_overlapping_backfills();
+        let is_idle = !is_going_to_act && !self.state().paused;
         self.expires = is_idle.then(|| self.last_event() + RETENTION);
     }
 

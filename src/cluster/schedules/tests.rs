@@ -82,7 +82,10 @@ impl Script {
         result: Option<Payloads>,
         failure: Option<Failure>,
     ) {
-        self.closed.insert(workflow_id.to_owned(), Outcome::Closed { status, result, failure });
+        self.closed.insert(
+            workflow_id.to_owned(),
+            Outcome::Closed { status, result, failure: failure.map(Box::new) },
+        );
     }
 }
 

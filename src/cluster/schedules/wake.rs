@@ -36,20 +36,28 @@ impl Cluster {
     }
 
     pub(super) fn wake_schedule_for(&mut self, now: Time, key: ScheduleKey, why: Wake) {
-        let is_open = self.schedules.get(key).is_some_and(|schedule| schedule.is_open(now));
-        let Some(mut schedule) =
-            self.schedules.schedules.get_mut(key.0).filter(|_| is_open).and_then(Option::take)
+        let open = self.schedules.get(key).filter(|schedule| schedule.is_open(now));
+        let Some(Ok(namespace)) = open.map(|schedule| self.shared.namespaces.find(&schedule.namespace))
         else {
             return;
         };
-        let Ok(namespace) = self.shared.namespaces.find(&schedule.namespace) else { return };
+        let Some(mut schedule) = self.schedules.schedules.get_mut(key.0).and_then(Option::take) else {
+            return;
+        };
         if let Some(watched) = schedule.watched.take() {
             self.schedules.watched.remove(&(namespace, watched, key));
         }
         let waited_for = schedule.wakeup;
-        schedule.wake(now, why, &mut Client { cluster: self, now, namespace });
+        let mut client = Client { cluster: self, now, namespace };
+        schedule.wake(now, why, &mut client);
+        let first = schedule.info.running_workflows.first();
+        let has_closed = first.is_some_and(|first| client.outcome(first) != Outcome::Running);
         if let Some(watched) = &schedule.watched {
             self.schedules.watched.insert((namespace, watched.clone(), key));
+            if has_closed {
+                // The schedule itself has terminated it.
+                self.follow_ups.push_back(FollowUp::RefreshSchedule { schedule: key });
+            }
         }
         // The timer of a time for which the schedule has waited before is still armed, unless it just fired.
         if let Some(wakeup) = schedule.wakeup
@@ -139,7 +147,9 @@ fn next_run_id(run: &Run) -> Option<&str> {
 fn closed(run: &Run) -> Outcome {
     let (result, failure) = match run.history.last().and_then(|event| event.attributes.as_ref()) {
         Some(Attributes::WorkflowExecutionCompletedEventAttributes(it)) => (it.result.clone(), None),
-        Some(Attributes::WorkflowExecutionFailedEventAttributes(it)) => (None, it.failure.clone()),
+        Some(Attributes::WorkflowExecutionFailedEventAttributes(it)) => {
+            (None, it.failure.clone().map(Box::new))
+        }
         _ => (None, None),
     };
     Outcome::Closed { status: run.state.status, result, failure }

@@ -100,6 +100,15 @@ fn a_schedule_starts_workflows_and_the_end_of_one_starts_the_next() {
 }
 
 #[test]
+fn a_workflow_that_the_schedule_terminates_makes_way_at_once() {
+    let mut server = Server::new();
+    server.create_schedule("s", hourly(), Policy::TerminateOther);
+    server.advance(HOUR * 3);
+    let statuses: Vec<_> = server.cluster.runs.iter().map(|run| run.state.status).collect();
+    assert_eq!(statuses, [Status::Terminated, Status::Terminated, Status::Running]);
+}
+
+#[test]
 fn a_schedule_wakes_the_cluster_for_its_next_time_and_for_nothing_else() {
     let mut server = Server::new();
     let new_year = CalendarSpec {
