@@ -106,6 +106,7 @@ pub(crate) fn continue_as_new(
         header: command.header,
         memo: command.memo,
         search_attributes: command.search_attributes,
+        inherit_build_id: command.inherit_build_id,
         ..Default::default()
     };
     let event = Event::new(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(event));
