@@ -98,6 +98,7 @@ pub(crate) fn begin_run(
         history: History::default(),
         activities: activity::Activities::default(),
         timers: timer::UserTimers::default(),
+        children: Pending::default(),
         signals_out: Pending::default(),
         cancels_out: Pending::default(),
         completed_updates: Pending::default(),
