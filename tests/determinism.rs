@@ -54,7 +54,8 @@ fn business(simulation: Builder) {
             anyhow::Ok(())
         };
         let (quote, decide) = futures::join!(quote, decide);
-        (quote?, decide?);
+        quote?;
+        decide?;
         try_join_all(claims.iter().map(|claim| claim.get_result(WorkflowGetResultOptions::default())))
             .await?;
         Ok(())

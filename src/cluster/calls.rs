@@ -9,10 +9,7 @@ use super::{
     matching::{QueueName, TaskKind},
     timers::Timer,
 };
-use crate::{
-    clock::Time,
-    rpc::{Request, Response},
-};
+use crate::{clock::Time, rpc::Response};
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse,
 };
@@ -145,9 +142,4 @@ impl Cluster {
             _ => Ok(()),
         }
     }
-}
-
-/// The name of an RPC, for errors.
-pub(super) fn not_served(request: &Request) -> Reply {
-    Err(Error::unimplemented(request.name()))
 }

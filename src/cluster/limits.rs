@@ -56,6 +56,9 @@ pub(crate) const DISCARDED_EVENTS: i64 = 10;
 /// Most activities, children, signals to others or cancel requests to others that a run has pending.
 pub(crate) const PENDING: usize = 2000;
 
+/// From this many pending children on, a workflow of the server's own ends them when their parent closes.
+pub(crate) const CHILDREN_CLOSED_AT_ONCE: usize = 10;
+
 /// The workflow task timeout of a run that asked for none.
 pub(crate) const WORKFLOW_TASK_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest workflow task timeout.

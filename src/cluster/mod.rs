@@ -300,6 +300,10 @@ impl Cluster {
                 }
                 FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
                 FollowUp::RefreshSchedule { schedule } => self.refresh_schedule(now, schedule),
+                FollowUp::StartChild { run, initiated_event_id } => {
+                    self.start_initiated_child(now, run, initiated_event_id);
+                }
+                FollowUp::FollowClose { run } => self.follow_close(now, run),
                 FollowUp::SignalExternal { run, initiated_event_id } => {
                     self.send_external_signal(now, run, initiated_event_id);
                 }

@@ -45,7 +45,7 @@ pub(crate) fn begin_run(
     let execution_expiration = started.workflow_execution_expiration_time.as_ref().map(Time::from_proto);
     let run_expiration = (!run_timeout.is_zero()).then(|| execution_time + run_timeout);
     let run_expiration = run_expiration.into_iter().chain(execution_expiration).min();
-    let fields = |fields: Option<&std::collections::HashMap<String, Payload>>| -> Arc<BTreeMap<_, _>> {
+    let fields = |fields: Option<&crate::proto_map::ProtoMap<Payload>>| -> Arc<BTreeMap<_, _>> {
         Arc::new(fields.into_iter().flatten().map(|(key, payload)| (key.clone(), payload.clone())).collect())
     };
     let start_request =
@@ -98,6 +98,7 @@ pub(crate) fn begin_run(
         history: History::default(),
         activities: activity::Activities::default(),
         timers: timer::UserTimers::default(),
+        children: Pending::default(),
         signals_out: Pending::default(),
         cancels_out: Pending::default(),
         completed_updates: Pending::default(),

@@ -7,6 +7,7 @@
 mod attributes;
 mod begin;
 mod chain;
+mod child_workflow;
 mod close;
 mod continue_as_new;
 mod ending;
@@ -35,6 +36,7 @@ pub(crate) mod workflow_task;
 
 pub(crate) use begin::{RunSpec, begin_run};
 pub(crate) use chain::run_timeout;
+pub(crate) use child_workflow::{PendingChild, describe as describe_children};
 pub(crate) use history::History;
 pub(crate) use info::ExecutionInfo;
 pub(crate) use pending::Pending;
@@ -73,6 +75,8 @@ pub(crate) struct Run {
     pub(crate) activities: activity::Activities,
     /// User timers that have neither fired nor been cancelled.
     pub(crate) timers: timer::UserTimers,
+    /// Children that have been initiated and have not closed, by the id of the event that initiated them.
+    pub(crate) children: Pending<i64, PendingChild>,
     /// Signals to others that have been initiated and not yet sent, by the id of that event, with the
     /// namespace that they go to.
     pub(crate) signals_out: Pending<i64, NamespaceKey>,
@@ -102,6 +106,12 @@ impl Run {
             Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => started,
             _ => unreachable!("a run is made with its WorkflowExecutionStarted event"),
         }
+    }
+
+    /// Whether the run was started by a workflow execution, as its child.
+    pub(crate) fn is_child_of(&self, parent: &Self) -> bool {
+        self.namespace == parent.namespace
+            && self.started().parent_workflow_execution.as_ref() == Some(&parent.execution())
     }
 
     /// The run's workflow id and run id.

@@ -46,6 +46,10 @@ pub(crate) enum FollowUp {
     DispatchQueries { run: RunKey },
     /// Have a schedule look whether a workflow for which it waits has closed.
     RefreshSchedule { schedule: ScheduleKey },
+    /// Begin the child that a command initiated.
+    StartChild { run: RunKey, initiated_event_id: i64 },
+    /// Tell the parent of a run that has closed, and end its children.
+    FollowClose { run: RunKey },
     /// Send the signal that a command initiated.
     SignalExternal { run: RunKey, initiated_event_id: i64 },
     /// Send the request to cancel that a command initiated.
@@ -184,6 +188,7 @@ impl<'a> Transaction<'a> {
         let run = &mut *self.run;
         run.activities.keep_log();
         run.timers.keep_log();
+        run.children.keep_log();
         run.signals_out.keep_log();
         run.cancels_out.keep_log();
         run.completed_updates.keep_log();
@@ -195,6 +200,7 @@ impl<'a> Transaction<'a> {
         let run = &mut *self.run;
         run.activities.drop_log();
         run.timers.drop_log();
+        run.children.drop_log();
         run.signals_out.drop_log();
         run.cancels_out.drop_log();
         run.completed_updates.drop_log();
@@ -207,6 +213,7 @@ impl<'a> Transaction<'a> {
         run.history.roll_back(savepoint.history);
         run.activities.roll_back();
         run.timers.roll_back();
+        run.children.roll_back();
         run.signals_out.roll_back();
         run.cancels_out.roll_back();
         run.completed_updates.roll_back();
@@ -236,7 +243,13 @@ impl<'a> Transaction<'a> {
                         request.event_id = Some(event_id);
                     }
                 }
-                Some(attributes) => resolve_started_event_id(attributes, event_id, &mut started),
+                Some(attributes) => {
+                    resolve_started_event_id(attributes, event_id, &mut started);
+                    if let Attributes::ChildWorkflowExecutionStartedEventAttributes(child) = attributes {
+                        let initiated_event_id = child.initiated_event_id;
+                        self.resolve_started_child(initiated_event_id, event_id);
+                    }
+                }
                 None => {}
             }
             self.append(event);

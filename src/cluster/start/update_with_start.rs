@@ -13,7 +13,10 @@ use temporalio_common::protos::temporal::api::{
 };
 use tonic::Code;
 
-use super::id_policies::{IdPolicies, Resolution};
+use super::{
+    Start,
+    id_policies::{IdPolicies, Resolution},
+};
 use crate::{
     clock::Time,
     cluster::{
@@ -94,7 +97,8 @@ impl Cluster {
             return Err(Error::internal("a run that takes the update was not found"));
         };
         let (id, request) = (update.id.clone(), update.request.clone());
-        let run = self.begin(now, namespace, start, terminate, false, |tx| {
+        let start = Start { namespace, request: start, parent: None, terminated: terminate, is_eager: false };
+        let run = self.begin(now, start, |tx| {
             tx.schedule_first_workflow_task();
             // A run that has just begun refuses no update.
             drop(tx.admit_update(&id, request));

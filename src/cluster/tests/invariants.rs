@@ -1,21 +1,17 @@
 //! What holds whatever clients and workers do.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
-use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
-    enums::v1::WorkflowIdConflictPolicy,
-    history::v1::history_event::Attributes,
-    protocol::v1::Message,
-    update::v1::{self as update, Acceptance, Input, Meta, Outcome, Request as UpdateRequest},
-    workflowservice::v1::{
-        RequestCancelWorkflowExecutionRequest, TerminateWorkflowExecutionRequest,
-        UpdateWorkflowExecutionRequest,
+    command::v1::{
+        RequestCancelExternalWorkflowExecutionCommandAttributes,
+        SignalExternalWorkflowExecutionCommandAttributes,
     },
+    enums::v1::{ParentClosePolicy, WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
+    history::v1::history_event,
+    workflowservice::v1::{RequestCancelWorkflowExecutionRequest, TerminateWorkflowExecutionRequest},
 };
 
-use super::*;
+use super::{updates::Answered, *};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -27,27 +23,74 @@ enum Step {
     Update(u8),
     Poll,
     PollSticky,
-    Complete { commands: usize, closes: bool, caches: bool, inline: bool, updates: Answered },
+    Complete { commands: Vec<Made>, closes: bool, caches: bool, inline: bool, updates: Answered },
     Fail,
     Wait(u64),
 }
 
-/// How a worker answers the updates in its workflow task.
-#[derive(Debug, Clone, Copy)]
-enum Answered {
-    NotAtAll,
-    Rejected,
-    Accepted,
-    Completed,
+/// A command that a worker makes.
+#[derive(Debug, Clone)]
+enum Made {
+    Marker,
+    Child { workflow_id: &'static str, policy: ParentClosePolicy, reuse: WorkflowIdReusePolicy },
+    Signal { workflow_id: &'static str, child_only: bool },
+    Cancel { workflow_id: &'static str, child_only: bool },
 }
 
-fn answered() -> impl Strategy<Value = Answered> {
+/// The workflow that clients start, and the children of it and of each other.
+fn workflow_id() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["wf", "a", "b"])
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    use ParentClosePolicy::{Abandon, RequestCancel, Terminate};
+    use WorkflowIdReusePolicy::{AllowDuplicate, RejectDuplicate, TerminateIfRunning};
+    let policy = prop::sample::select(vec![Abandon, RequestCancel, Terminate]);
+    let reuse =
+        prop::sample::select(vec![AllowDuplicate, AllowDuplicate, RejectDuplicate, TerminateIfRunning]);
     prop_oneof![
-        Just(Answered::NotAtAll),
-        Just(Answered::Rejected),
-        Just(Answered::Accepted),
-        Just(Answered::Completed)
+        2 => Just(Made::Marker),
+        4 => (workflow_id(), policy, reuse)
+            .prop_map(|(workflow_id, policy, reuse)| Made::Child { workflow_id, policy, reuse }),
+        1 => (workflow_id(), any::<bool>())
+            .prop_map(|(workflow_id, child_only)| Made::Signal { workflow_id, child_only }),
+        1 => (workflow_id(), any::<bool>())
+            .prop_map(|(workflow_id, child_only)| Made::Cancel { workflow_id, child_only }),
     ]
+}
+
+fn make(made: &Made) -> Command {
+    match *made {
+        Made::Marker => record_marker("m"),
+        Made::Child { workflow_id, policy, reuse } => {
+            let mut command = children::start_child(workflow_id, "tq", policy);
+            if let Some(Attributes::StartChildWorkflowExecutionCommandAttributes(child)) =
+                &mut command.attributes
+            {
+                child.workflow_id_reuse_policy = reuse as i32;
+            }
+            command
+        }
+        Made::Signal { workflow_id, child_only } => {
+            command(Attributes::SignalExternalWorkflowExecutionCommandAttributes(
+                SignalExternalWorkflowExecutionCommandAttributes {
+                    execution: Some(execution(workflow_id)),
+                    signal_name: "s".to_owned(),
+                    child_workflow_only: child_only,
+                    ..Default::default()
+                },
+            ))
+        }
+        Made::Cancel { workflow_id, child_only } => {
+            command(Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(
+                RequestCancelExternalWorkflowExecutionCommandAttributes {
+                    workflow_id: workflow_id.to_owned(),
+                    child_workflow_only: child_only,
+                    ..Default::default()
+                },
+            ))
+        }
+    }
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -60,46 +103,11 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..12_u8).prop_map(Step::Update),
         6 => Just(Step::Poll),
         3 => Just(Step::PollSticky),
-        6 => (0..3_usize, prop::bool::weighted(0.2), any::<bool>(), any::<bool>(), answered()).prop_map(
-            |(commands, closes, caches, inline, updates)| Step::Complete { commands, closes, caches, inline, updates }
-        ),
+        6 => (prop::collection::vec(made(), 0..3), prop::bool::weighted(0.2), any::<bool>(), any::<bool>(), updates::answered())
+            .prop_map(|(commands, closes, caches, inline, updates)| Step::Complete { commands, closes, caches, inline, updates }),
         3 => Just(Step::Fail),
         3 => (0..30_u64).prop_map(Step::Wait),
     ]
-}
-
-/// What a worker says to the updates in its workflow task.
-fn messages(task: &PollWorkflowTaskQueueResponse, how: Answered) -> Vec<Message> {
-    let message = |update: &Message, kind: &str, value: Vec<u8>| Message {
-        id: format!("{}/{kind}", update.protocol_instance_id),
-        protocol_instance_id: update.protocol_instance_id.clone(),
-        body: Some(prost_types::Any {
-            type_url: format!("type.googleapis.com/temporal.api.update.v1.{kind}"),
-            value,
-            ..Default::default()
-        }),
-        sequencing_id: None,
-    };
-    let acceptance = |update: &Message| {
-        let acceptance = Acceptance {
-            accepted_request_message_id: update.id.clone(),
-            accepted_request_sequencing_event_id: task.started_event_id - 1,
-            accepted_request: None,
-        };
-        message(update, "Acceptance", acceptance.encode_to_vec())
-    };
-    let response = |update: &Message| {
-        let meta = Meta { update_id: update.protocol_instance_id.clone(), ..Default::default() };
-        let response = update::Response { meta: Some(meta), outcome: Some(Outcome::default()) };
-        message(update, "Response", response.encode_to_vec())
-    };
-    let answers = |update: &Message| match how {
-        Answered::NotAtAll => Vec::new(),
-        Answered::Rejected => vec![message(update, "Rejection", Vec::new())],
-        Answered::Accepted => vec![acceptance(update)],
-        Answered::Completed => vec![acceptance(update), response(update)],
-    };
-    task.messages.iter().flat_map(answers).collect()
 }
 
 /// Takes the steps, and answers all histories.
@@ -109,7 +117,7 @@ fn take(steps: &[Step]) -> Vec<Vec<HistoryEvent>> {
     let mut waiting = Vec::new();
     let mut updaters = Vec::new();
     for step in steps {
-        match *step {
+        match step.clone() {
             Step::Start => drop(server.call(start("wf"))),
             Step::Restart => drop(server.call(StartWorkflowExecutionRequest {
                 workflow_id_conflict_policy: WorkflowIdConflictPolicy::TerminateExisting as i32,
@@ -131,30 +139,17 @@ fn take(steps: &[Step]) -> Vec<Vec<HistoryEvent>> {
                 workflow_execution: Some(execution("wf")),
                 ..Default::default()
             })),
-            Step::Update(id) => {
-                let request = UpdateRequest {
-                    meta: Some(Meta { update_id: id.to_string(), ..Default::default() }),
-                    input: Some(Input { name: "update".to_owned(), ..Default::default() }),
-                    ..Default::default()
-                };
-                let update = server.begin(UpdateWorkflowExecutionRequest {
-                    namespace: "default".to_owned(),
-                    workflow_execution: Some(execution("wf")),
-                    request: Some(request),
-                    ..Default::default()
-                });
-                updaters.push(update);
-            }
+            Step::Update(id) => updaters.push(server.begin(updates::update("wf", id))),
             Step::Poll => waiting.push(server.begin(poll(queue("tq")))),
             Step::PollSticky => waiting.push(server.begin(poll(sticky_queue()))),
             Step::Complete { commands, closes, caches, inline, updates } => {
                 if let Some(task) = tasks.pop() {
-                    let mut commands: Vec<_> = (0..commands).map(|_| record_marker("m")).collect();
+                    let mut commands: Vec<_> = commands.iter().map(make).collect();
                     commands.extend(closes.then(complete_workflow));
                     let mut request =
                         if caches { caching(&task, commands) } else { completion(&task, commands) };
                     request.return_new_workflow_task = inline;
-                    request.messages = messages(&task, updates);
+                    request.messages = updates::messages(&task, updates);
                     if let Ok(response) = server.call(request) {
                         tasks.extend(response.workflow_task);
                     }
@@ -180,21 +175,13 @@ fn take(steps: &[Step]) -> Vec<Vec<HistoryEvent>> {
             None => true,
         });
     }
-    updaters.retain(|&call| server.answer::<UpdateWorkflowExecutionRequest>(call).is_none());
-    let waits: usize = server.cluster.runs.iter().map(|run| run.update_waiters.len()).sum();
-    assert_eq!(updaters.len(), waits, "whoever has no answer waits for one");
-    for run in server.cluster.runs.iter() {
-        assert!(run.is_running() || run.update_waiters.is_empty(), "a closed run answers everybody");
-        let is_carried = run.state.workflow_task.is_some() || !run.state.updates.wait_for_workflow_task();
-        assert!(!run.is_running() || is_carried, "an update has a workflow task to carry it");
-    }
+    updates::check_waiting(&mut server, updaters);
     server.cluster.runs.iter().map(|run| run.history.since(1).to_vec()).collect()
 }
 
 /// Whether a history could have been written by a server.
 fn check(history: &[HistoryEvent]) {
     let mut started = None;
-    let mut updates = BTreeMap::new();
     for (index, event) in history.iter().enumerate() {
         assert_eq!(event.event_id, index as i64 + 1, "ids are contiguous");
         let is_task_end =
@@ -214,19 +201,6 @@ fn check(history: &[HistoryEvent]) {
             }
             _ => assert_eq!(started, None, "{event:?} came in while a task was started"),
         }
-        match &event.attributes {
-            Some(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted)) => {
-                let again = updates.insert(event.event_id, accepted.protocol_instance_id.clone());
-                assert_eq!(again, None);
-                let ids: std::collections::BTreeSet<_> = updates.values().collect();
-                assert_eq!(ids.len(), updates.len(), "an update is accepted once");
-            }
-            Some(Attributes::WorkflowExecutionUpdateCompletedEventAttributes(completed)) => {
-                let id = completed.meta.as_ref().map(|meta| &meta.update_id);
-                assert_eq!(updates.get(&completed.accepted_event_id), id, "an update is accepted before");
-            }
-            _ => {}
-        }
         let closes = matches!(
             event.event_type(),
             EventType::WorkflowExecutionCompleted | EventType::WorkflowExecutionTerminated
@@ -237,13 +211,44 @@ fn check(history: &[HistoryEvent]) {
     assert!(ids.is_sorted());
 }
 
+/// Whether each child of a run went through its life in order.
+fn check_children(history: &[HistoryEvent]) {
+    use history_event::Attributes as A;
+    // The id of the ChildWorkflowExecutionStarted event of each child that is initiated; 0 before that.
+    let mut pending = std::collections::BTreeMap::new();
+    for event in history {
+        match &event.attributes {
+            Some(A::StartChildWorkflowExecutionInitiatedEventAttributes(_)) => {
+                pending.insert(event.event_id, 0);
+            }
+            Some(A::StartChildWorkflowExecutionFailedEventAttributes(failed)) => {
+                assert_eq!(pending.remove(&failed.initiated_event_id), Some(0));
+            }
+            Some(A::ChildWorkflowExecutionStartedEventAttributes(started)) => {
+                assert_eq!(pending.insert(started.initiated_event_id, event.event_id), Some(0));
+            }
+            Some(A::ChildWorkflowExecutionCompletedEventAttributes(closed)) => {
+                assert_eq!(pending.remove(&closed.initiated_event_id), Some(closed.started_event_id));
+            }
+            Some(A::ChildWorkflowExecutionTerminatedEventAttributes(closed)) => {
+                assert_eq!(pending.remove(&closed.initiated_event_id), Some(closed.started_event_id));
+            }
+            _ => {}
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn histories_are_sound_and_repeatable(steps in prop::collection::vec(step(), 1..60)) {
         let histories = take(&steps);
-        histories.iter().for_each(|history| check(history));
+        for history in &histories {
+            check(history);
+            updates::check(history);
+            check_children(history);
+        }
         prop_assert_eq!(histories, take(&steps));
     }
 }

@@ -9,6 +9,8 @@ mod reset_points;
 
 pub(crate) use failure::CommandFailure;
 
+use std::collections::BTreeSet;
+
 use temporalio_common::protos::temporal::api::{
     command::v1::Command,
     common::v1::WorkerVersionStamp,
@@ -41,6 +43,8 @@ pub(crate) struct Completion {
     pub(crate) has_buffered_events: bool,
     /// Whether a command had a result that the workflow has to see at once.
     pub(crate) needs_workflow_task: bool,
+    /// The workflow ids of the children that it initiated.
+    pub(crate) initiated_children: BTreeSet<String>,
     /// The activities that are to be started in the answer, by the id of their scheduled event.
     pub(crate) eager_activities: Vec<i64>,
     /// What the worker says to updates, as far as no command has put it into its place yet.
