@@ -70,6 +70,7 @@ mod determinism;
 pub mod history;
 mod mock;
 mod proto_json;
+mod proto_map;
 mod rng;
 mod rpc;
 mod sdk;

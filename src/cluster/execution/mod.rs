@@ -31,6 +31,7 @@ pub(crate) mod state;
 #[cfg(test)]
 mod test_driver;
 pub(crate) mod timer;
+pub(crate) mod update;
 pub(crate) mod workflow_task;
 
 pub(crate) use begin::{RunSpec, begin_run};
@@ -81,6 +82,10 @@ pub(crate) struct Run {
     pub(crate) signals_out: Pending<i64, NamespaceKey>,
     /// The same for requests to cancel others.
     pub(crate) cancels_out: Pending<i64, NamespaceKey>,
+    /// Updates that have completed, by id, with the ids of their WorkflowExecutionUpdateCompleted events.
+    pub(crate) completed_updates: Pending<String, i64>,
+    /// Callers that wait for an update of this run, in the order of their arrival.
+    pub(crate) update_waiters: Vec<update::Waiter>,
     /// Queries that wait for this run.
     pub(crate) queries: query::PendingQueries,
     /// Request ids of the signals that this run has taken: each is taken once.

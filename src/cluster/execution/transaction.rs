@@ -68,6 +68,8 @@ pub(crate) struct Transaction<'a> {
     /// What all runs draw from.
     pub(crate) shared: &'a mut Shared,
     effects: Vec<Effect>,
+    /// The speculative workflow task that was pending when the transaction began, by its stamp.
+    speculative_task: Option<u64>,
 }
 
 /// A state of a run to go back to.
@@ -119,7 +121,14 @@ impl Event {
 
 impl<'a> Transaction<'a> {
     pub(in crate::cluster) fn begin(now: Time, run: &'a mut Run, shared: &'a mut Shared) -> Self {
-        Self { now, run, shared, effects: Vec::new() }
+        let speculative_task =
+            run.state.workflow_task.as_ref().filter(|task| task.is_speculative()).map(|task| task.stamp);
+        Self { now, run, shared, effects: Vec::new(), speculative_task }
+    }
+
+    /// Nothing happens that a server stores, so a speculative workflow task stays what it is.
+    pub(in crate::cluster) fn keep_in_memory(&mut self) {
+        self.speculative_task = None;
     }
 
     /// Adds an event. Answers its id, or [`BUFFERED_EVENT_ID`] if it is of a type that is written behind
@@ -182,6 +191,7 @@ impl<'a> Transaction<'a> {
         run.children.keep_log();
         run.signals_out.keep_log();
         run.cancels_out.keep_log();
+        run.completed_updates.keep_log();
         Savepoint { state: run.state.clone(), history: run.history.mark(), effects: self.effects.len() }
     }
 
@@ -193,6 +203,7 @@ impl<'a> Transaction<'a> {
         run.children.drop_log();
         run.signals_out.drop_log();
         run.cancels_out.drop_log();
+        run.completed_updates.drop_log();
     }
 
     /// Takes back everything that happened since the savepoint.
@@ -205,6 +216,7 @@ impl<'a> Transaction<'a> {
         run.children.roll_back();
         run.signals_out.roll_back();
         run.cancels_out.roll_back();
+        run.completed_updates.roll_back();
         self.effects.truncate(savepoint.effects);
     }
 
@@ -249,6 +261,10 @@ impl<'a> Transaction<'a> {
         if self.run.state.has_started_workflow_task() && self.buffer_is_full() {
             self.force_fail_workflow_task();
         }
+        if let Some(stamp) = self.speculative_task {
+            self.make_speculative_task_normal(stamp);
+        }
+        self.abort_updates_of_closed_run();
         if !self.run.is_running() {
             // Nothing is written behind a close event.
             self.run.state.buffered.clear();

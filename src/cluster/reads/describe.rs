@@ -105,6 +105,6 @@ fn extended_info(run: &Run) -> WorkflowExecutionExtendedInfo {
     }
 }
 
-fn fields(fields: &BTreeMap<String, Payload>) -> std::collections::HashMap<String, Payload> {
+fn fields(fields: &BTreeMap<String, Payload>) -> crate::proto_map::ProtoMap<Payload> {
     fields.iter().map(|(key, payload)| (key.clone(), payload.clone())).collect()
 }

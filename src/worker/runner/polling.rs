@@ -4,7 +4,7 @@
 //! poll again. It polls its task queue again before it works on a task from there, as a worker does that polls
 //! several times at once: a child that the task starts finds it waiting.
 
-use std::{future::pending, pin::Pin, rc::Rc, sync::Arc, task::Poll};
+use std::{future::pending, rc::Rc, sync::Arc, task::Poll};
 
 use futures_util::{
     future::{LocalBoxFuture, MaybeDone, OptionFuture, maybe_done},

@@ -8,6 +8,7 @@ use temporalio_common::protos::temporal::api::{
 use super::{CommandFailure, Completion, camel_case};
 use crate::cluster::execution::{
     Transaction, activity, attributes, child_workflow, close, continue_as_new, external, marker, timer,
+    update,
 };
 
 /// Carries out a command. Commands of a kind that is not served fail the workflow task, and say so.
@@ -101,6 +102,9 @@ pub(super) fn apply(
                 user_metadata,
             )
         }
+        CommandType::ProtocolMessage => {
+            update::protocol_message(tx, completion, attributes!(ProtocolMessageCommandAttributes))
+        }
         kind => Err(CommandFailure::new(
             cause_of(kind),
             format!(
@@ -114,7 +118,6 @@ pub(super) fn apply(
 /// The cause under which a command fails that is not served.
 fn cause_of(kind: CommandType) -> Cause {
     match kind {
-        CommandType::ProtocolMessage => Cause::BadUpdateWorkflowExecutionMessage,
         CommandType::ScheduleNexusOperation => Cause::BadScheduleNexusOperationAttributes,
         CommandType::RequestCancelNexusOperation => Cause::BadRequestCancelNexusOperationAttributes,
         _ => Cause::FeatureDisabled,
