@@ -117,12 +117,15 @@ pub(crate) fn modify_properties(
 }
 
 /// The size of names and values alone.
-fn payloads_size(fields: &ProtoMap<Payload>) -> usize {
-    fields.iter().map(|(name, payload)| name.len() + payload.data.len()).sum()
+fn payloads_size<'a>(fields: impl IntoIterator<Item = (&'a String, &'a Payload)>) -> usize {
+    fields.into_iter().map(|(name, payload)| name.len() + payload.data.len()).sum()
 }
 
 /// Sets the fields that have a value and removes those that have none.
-fn merge(fields: &mut Arc<BTreeMap<String, Payload>>, upserted: &ProtoMap<Payload>) {
+fn merge<'a>(
+    fields: &mut Arc<BTreeMap<String, Payload>>,
+    upserted: impl IntoIterator<Item = (&'a String, &'a Payload)>,
+) {
     let fields = Arc::make_mut(fields);
     for (key, payload) in upserted {
         if payloads::is_nil(payload) {
