@@ -219,7 +219,6 @@ fn status(operated: Operated) -> OperationStatus {
                 type_url: "type.googleapis.com/temporal.api.failure.v1.MultiOperationExecutionAborted"
                     .to_owned(),
                 value: MultiOperationExecutionAborted {}.encode_to_vec(),
-                ..Default::default()
             }],
         },
     }
