@@ -4,7 +4,10 @@ use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
 use temporalio_common::protos::temporal::api::{
     enums::v1::EventType,
-    history::v1::{HistoryEvent, WorkflowExecutionStartedEventAttributes, history_event::Attributes},
+    history::v1::{
+        HistoryEvent, WorkflowExecutionStartedEventAttributes,
+        WorkflowExecutionUpdateAcceptedEventAttributes, history_event::Attributes,
+    },
     workflow::v1::PendingActivityInfo,
 };
 
@@ -104,6 +107,7 @@ impl Execution {
     fn waits_for(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let mut open = BTreeMap::new();
+        let mut updates = BTreeMap::new();
         for event in &self.0.events {
             match &event.attributes {
                 Some(Attributes::TimerStartedEventAttributes(timer)) => {
@@ -115,6 +119,12 @@ impl Execution {
                 Some(Attributes::TimerCanceledEventAttributes(timer)) => {
                     open.remove(&timer.started_event_id);
                 }
+                Some(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted)) => {
+                    updates.insert(event.event_id, update(accepted));
+                }
+                Some(Attributes::WorkflowExecutionUpdateCompletedEventAttributes(completed)) => {
+                    updates.remove(&completed.accepted_event_id);
+                }
                 _ => {}
             }
         }
@@ -124,12 +134,19 @@ impl Execution {
         if lines.is_empty() {
             lines.push("somebody outside: a signal, an update or a cancellation".to_owned());
         }
+        lines.extend(updates.into_values());
         lines
     }
 }
 
 fn attempt(attempt: i32) -> String {
     if attempt > 1 { format!(", attempt {attempt}") } else { String::new() }
+}
+
+fn update(accepted: &WorkflowExecutionUpdateAcceptedEventAttributes) -> String {
+    let input = accepted.accepted_request.as_ref().and_then(|request| request.input.as_ref());
+    let name = input.map_or("", |input| &input.name);
+    format!("its handler of the update {name}, id {}, which it has accepted", accepted.protocol_instance_id)
 }
 
 fn activity(info: &PendingActivityInfo) -> String {

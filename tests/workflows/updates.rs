@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::future::join_all;
 use temporal_sim::{Builder, Mock, Outcome, Simulation, Worker, check_determinism};
 use temporal_sim_fixtures::{features::updates::Departure, misbehaving::Greeter};
-use temporalio_client::{WorkflowIdConflictPolicy, WorkflowStartOptions, WorkflowUpdateWithStartOptions};
+use temporalio_client::{
+    WorkflowIdConflictPolicy, WorkflowStartOptions, WorkflowStartUpdateOptions,
+    WorkflowUpdateWithStartOptions,
+};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -85,6 +88,34 @@ fn an_update_fails_with_the_run_that_has_accepted_it() {
         assert!(format!("{closed:?}").contains("AcceptedUpdateCompletedWorkflow"), "{closed:?}");
         Ok(())
     });
+}
+
+#[test]
+fn a_report_names_the_update_that_does_not_end() {
+    let greet = Mock::new(Greeter::greet).returns(String::new());
+    let worker = Worker::new("airport").workflow::<Departure>().mock(greet);
+    let failure = Simulation::builder().worker(worker).try_run(async |sim| {
+        let departure = sim.client().start_workflow(Departure::run, 3, options()).await?;
+        let options = WorkflowStartUpdateOptions::builder().update_id("welcome-nina".to_owned()).build();
+        departure.start_update(Departure::welcome, "nina".to_owned(), options).await?;
+        departure.get_result(Default::default()).await?;
+        Ok(())
+    });
+    let report = failure.expect_err("nobody closes the departure").to_string();
+    assert!(report.contains("somebody outside"), "{report}");
+    assert!(!report.contains("which it has accepted"), "the update has ended: {report}");
+
+    let greet = Mock::new(Greeter::greet).script([Outcome::never()]);
+    let worker = Worker::new("airport").workflow::<Departure>().mock(greet);
+    let failure = Simulation::builder().worker(worker).try_run(async |sim| {
+        let departure = sim.client().start_workflow(Departure::run, 3, options()).await?;
+        let options = WorkflowStartUpdateOptions::builder().update_id("welcome-nina".to_owned()).build();
+        departure.start_update(Departure::welcome, "nina".to_owned(), options).await?;
+        Err::<(), _>(anyhow::anyhow!("nobody is welcomed"))
+    });
+    let report = failure.expect_err("the test gives up").to_string();
+    let line = "its handler of the update welcome-on-board, id welcome-nina, which it has accepted";
+    assert!(report.contains(line), "{report}");
 }
 
 /// Passengers that book at the same time, some of them the same seat, while the worker loses workflows from its cache.
