@@ -87,6 +87,8 @@ rpcs! {
         // namespaces and the service itself
         GetSystemInfo(GetSystemInfoRequest) -> GetSystemInfoResponse;
         GetClusterInfo(GetClusterInfoRequest) -> GetClusterInfoResponse;
+        RegisterNamespace(RegisterNamespaceRequest) -> RegisterNamespaceResponse;
+        UpdateNamespace(UpdateNamespaceRequest) -> UpdateNamespaceResponse;
         DescribeNamespace(DescribeNamespaceRequest) -> DescribeNamespaceResponse;
         // starting
         StartWorkflowExecution(StartWorkflowExecutionRequest) -> StartWorkflowExecutionResponse;

@@ -61,11 +61,6 @@ impl Calls {
     pub(crate) fn get(&self, call: CallId) -> Option<&Parked> {
         self.parked.get(&call)
     }
-
-    /// All parked calls.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (CallId, &Parked)> {
-        self.parked.iter().map(|(&call, parked)| (call, parked))
-    }
 }
 
 impl Cluster {

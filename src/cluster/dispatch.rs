@@ -12,6 +12,8 @@ impl Cluster {
         match request {
             Request::GetSystemInfo(_) => reply(self.get_system_info()),
             Request::GetClusterInfo(_) => reply(self.get_cluster_info()),
+            Request::RegisterNamespace(request) => reply(self.register_namespace(*request)?),
+            Request::UpdateNamespace(request) => reply(self.update_namespace(*request)?),
             Request::DescribeNamespace(request) => reply(self.describe_namespace(*request)?),
 
             Request::StartWorkflowExecution(request) => reply(self.start_workflow_execution(now, *request)?),

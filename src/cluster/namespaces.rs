@@ -1,6 +1,6 @@
 //! Namespaces.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
@@ -17,6 +17,14 @@ pub(crate) struct Namespace {
     /// Its id, a UUID.
     pub(crate) id: String,
     pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) owner_email: String,
+    /// Whatever its owner wants to keep with it.
+    pub(crate) data: BTreeMap<String, String>,
+    /// For how long it says that it keeps closed runs. They are kept for ever.
+    pub(crate) retention: Duration,
+    /// Whether somebody asked for it; the namespace `default` is there from the start.
+    pub(crate) is_registered_by_request: bool,
     /// The search attributes that were registered for it.
     pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
     /// Whether any others are refused.
@@ -50,6 +58,11 @@ impl Namespaces {
     /// The namespace of a key.
     pub(crate) fn get(&self, key: NamespaceKey) -> Option<&Namespace> {
         self.by_name.get_index(key.0).map(|(_, namespace)| namespace)
+    }
+
+    /// The namespace of a key, to change it.
+    pub(crate) fn get_mut(&mut self, key: NamespaceKey) -> Option<&mut Namespace> {
+        self.by_name.get_index_mut(key.0).map(|(_, namespace)| namespace)
     }
 
     /// The name of a namespace.

@@ -38,7 +38,6 @@ pub(crate) fn execution(execution: Option<&WorkflowExecution>) -> Result<&Workfl
     if execution.workflow_id.is_empty() {
         return Err(Error::invalid_argument("WorkflowId is not set on request."));
     }
-    check_length(&execution.workflow_id, "WorkflowId length exceeds limit.")?;
     check_run_id(&execution.run_id)?;
     Ok(execution)
 }

@@ -1,23 +1,15 @@
 //! What clients ask about the server itself.
 
-use prost_types::Duration;
-use temporalio_common::protos::temporal::api::{
-    enums::v1::{ArchivalState, NamespaceState},
-    namespace::v1::{BadBinaries, NamespaceConfig, NamespaceInfo, namespace_info},
-    replication::v1::{ClusterReplicationConfig, NamespaceReplicationConfig},
-    workflowservice::v1::{
-        DescribeNamespaceRequest, DescribeNamespaceResponse, GetClusterInfoResponse, GetSystemInfoResponse,
-        get_system_info_response::Capabilities,
-    },
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    GetClusterInfoResponse, GetSystemInfoResponse, get_system_info_response::Capabilities,
 };
 
-use super::{Cluster, Error, limits};
-use crate::clock;
+use super::Cluster;
 
 /// The version of the server that is imitated.
 const SERVER_VERSION: &str = "1.32.0";
 /// What a cluster that is alone in the world calls itself.
-const CLUSTER_NAME: &str = "active";
+pub(super) const CLUSTER_NAME: &str = "active";
 
 impl Cluster {
     /// GetSystemInfo: what the server is able to do.
@@ -53,61 +45,5 @@ impl Cluster {
             visibility_store: "memory".to_owned(),
             ..Default::default()
         }
-    }
-
-    /// DescribeNamespace, by name or by id.
-    pub(super) fn describe_namespace(
-        &self,
-        request: DescribeNamespaceRequest,
-    ) -> Result<DescribeNamespaceResponse, Error> {
-        let namespace = if !request.id.is_empty() {
-            self.shared
-                .namespaces
-                .by_id(&request.id)
-                .ok_or_else(|| Error::namespace_not_found(&request.id))?
-        } else if request.namespace.is_empty() {
-            return Err(Error::invalid_argument("Namespace not set on request."));
-        } else {
-            let key = self.shared.namespaces.find(&request.namespace)?;
-            self.shared.namespaces.get(key).ok_or_else(|| Error::namespace_not_found(&request.namespace))?
-        };
-        let retention: Duration = clock::to_proto(limits::RETENTION);
-        Ok(DescribeNamespaceResponse {
-            namespace_info: Some(NamespaceInfo {
-                name: namespace.name.clone(),
-                state: NamespaceState::Registered as i32,
-                id: namespace.id.clone(),
-                capabilities: Some(namespace_info::Capabilities {
-                    eager_workflow_start: true,
-                    sync_update: true,
-                    async_update: true,
-                    ..Default::default()
-                }),
-                limits: Some(namespace_info::Limits {
-                    blob_size_limit_error: limits::BLOB_SIZE as i64,
-                    memo_size_limit_error: limits::MEMO_SIZE as i64,
-                    workflow_task_completion_size_limit_error: limits::WORKFLOW_TASK_COMPLETION_SIZE as i64,
-                    ..Default::default()
-                }),
-                supports_schedules: true,
-                ..Default::default()
-            }),
-            config: Some(NamespaceConfig {
-                workflow_execution_retention_ttl: Some(retention),
-                bad_binaries: Some(BadBinaries::default()),
-                history_archival_state: ArchivalState::Disabled as i32,
-                visibility_archival_state: ArchivalState::Disabled as i32,
-                ..Default::default()
-            }),
-            replication_config: Some(NamespaceReplicationConfig {
-                active_cluster_name: CLUSTER_NAME.to_owned(),
-                clusters: vec![ClusterReplicationConfig {
-                    cluster_name: CLUSTER_NAME.to_owned(),
-                    ..Default::default()
-                }],
-                ..Default::default()
-            }),
-            ..Default::default()
-        })
     }
 }

@@ -6,7 +6,18 @@ use std::{
 };
 
 use temporal_sim::{Simulation, Worker};
-use temporalio_common::{error::ApplicationFailure, protos::temporal::api::enums::v1::EventType};
+use temporal_sim_fixtures::{
+    features::codec::{Scrambler, Secret},
+    misbehaving::Greeter,
+};
+use temporalio_client::{WorkflowCancelOptions, WorkflowStartOptions};
+use temporalio_common::{
+    error::ApplicationFailure,
+    protos::temporal::api::{
+        enums::v1::{EventType, WorkflowExecutionStatus},
+        history::v1::history_event::Attributes,
+    },
+};
 use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::{
     ActivityOptions, WorkflowContext, WorkflowResult,
@@ -36,6 +47,8 @@ impl Copies {
 struct Copier {
     jams_at: Option<u32>,
     starts: Mutex<Vec<(u32, Option<u32>)>>,
+    /// The page on which it was told to stop.
+    stopped: Mutex<Option<u32>>,
 }
 
 #[activities]
@@ -47,6 +60,10 @@ impl Copier {
         self.starts.lock().expect("nobody panics with it").push((attempt, done));
         for page in done.unwrap_or(0)..pages {
             tokio::time::sleep(Duration::from_secs(1)).await;
+            if ctx.is_cancelled() {
+                *self.stopped.lock().expect("nobody panics with it") = Some(page);
+                return Err(ActivityError::cancelled());
+            }
             if self.jams_at == Some(page) && attempt == 1 {
                 return Err(ApplicationFailure::new(anyhow::anyhow!("paper jam on page {page}")).into());
             }
@@ -136,10 +153,55 @@ fn heartbeat_details_of_an_unknown_type_fail_the_simulation() {
 }
 
 #[test]
+fn a_cancelled_activity_learns_of_it_by_its_heartbeat() {
+    let copier = Arc::new(Copier::default());
+    let worker = Worker::new("copies").workflow::<Copies>().activity(Copier::copy, copier.clone());
+    Simulation::builder().worker(worker).run(async |sim| {
+        let options = WorkflowStartOptions::new("copies", "copies-1").build();
+        let handle = sim.client().start_workflow(Copies::run, 500, options).await?;
+        sim.sleep(Duration::from_secs(100)).await;
+        handle.cancel(WorkflowCancelOptions::default()).await?;
+        sim.run_until_idle().await;
+        sim.sleep(Duration::from_secs(60)).await;
+        assert_eq!(sim.history("copies-1")?.status(), WorkflowExecutionStatus::Canceled);
+        Ok(())
+    });
+    let stopped = copier.stopped.lock().expect("nobody panics with it").expect("it was told to stop");
+    assert!((100..=109).contains(&stopped), "heartbeats go out every 8 s, it stopped on page {stopped}");
+}
+
+#[test]
+fn a_codec_is_applied_to_all_that_leaves_the_worker() {
+    let worker = Worker::new("secrets")
+        .data_converter(Scrambler::new(0x5a).data_converter())
+        .workflow::<Secret>()
+        .activity(Greeter::greet, Greeter);
+    Simulation::builder().worker(worker).run(async |sim| {
+        let greeting = sim.execute(Secret::run, "sesame".to_owned()).await?;
+        assert!(greeting.contains("sesame"), "{greeting}");
+        let history = sim.history("Secret-1")?;
+        let payloads = history.events().iter().filter_map(|event| match event.attributes.clone()? {
+            Attributes::WorkflowExecutionStartedEventAttributes(started) => started.input,
+            Attributes::ActivityTaskScheduledEventAttributes(scheduled) => scheduled.input,
+            Attributes::ActivityTaskCompletedEventAttributes(completed) => completed.result,
+            Attributes::WorkflowExecutionCompletedEventAttributes(completed) => completed.result,
+            _ => None,
+        });
+        let payloads: Vec<_> = payloads.flat_map(|payloads| payloads.payloads).collect();
+        assert_eq!(payloads.len(), 4);
+        for payload in payloads {
+            assert_eq!(payload.metadata["encoding"], b"binary/scrambled");
+            assert!(!payload.data.windows(6).any(|bytes| bytes == b"sesame"), "it stands there in the clear");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn a_panic_is_a_failure_that_is_retried() {
     let worker = Worker::new("scans").workflow::<Scans>().activity(Scanner::scan, Scanner);
     Simulation::builder().worker(worker).run(async |sim| {
-        let options = temporalio_client::WorkflowStartOptions::new("scans", "scan-1").build();
+        let options = WorkflowStartOptions::new("scans", "scan-1").build();
         let handle = sim.client().start_workflow(Scans::run, true, options).await?;
         sim.sleep(Duration::from_millis(100)).await;
         let described = handle.describe(Default::default()).await?;
@@ -154,7 +216,7 @@ fn a_panic_is_a_failure_that_is_retried() {
 fn an_unknown_activity_type_says_what_there_is() {
     let worker = Worker::new("copies").workflow::<Copies>().activity(Copier::other, Copier::default());
     Simulation::builder().worker(worker).run(async |sim| {
-        let options = temporalio_client::WorkflowStartOptions::new("copies", "copies-1").build();
+        let options = WorkflowStartOptions::new("copies", "copies-1").build();
         let handle = sim.client().start_workflow(Copies::run, 1, options).await?;
         sim.sleep(Duration::from_millis(100)).await;
         let described = handle.describe(Default::default()).await?;

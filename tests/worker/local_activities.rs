@@ -29,6 +29,7 @@ impl Prices {
     async fn run(ctx: &mut WorkflowContext<Self>, start_to_close: u64) -> WorkflowResult<u32> {
         let options = LocalActivityOptions::builder()
             .start_to_close_timeout(Duration::from_secs(start_to_close))
+            .schedule_to_close_timeout(Duration::from_secs(60 * 60))
             .build();
         Ok(ctx.execute_local_activity(Catalogue::look_up, "tea".to_owned(), options).await?)
     }
@@ -88,6 +89,16 @@ fn it_is_retried_by_the_worker() {
 fn an_attempt_that_takes_too_long_is_retried() {
     let catalogue = Catalogue { hangs: 1, ..Default::default() };
     assert_eq!(look_up(catalogue, 4), (2, Duration::from_secs(4 + 1), 1, 1));
+}
+
+#[test]
+fn a_long_back_off_is_a_timer_of_the_workflow() {
+    let catalogue = Catalogue { failures: 7, ..Default::default() };
+    let (attempts, elapsed, tasks, markers) = look_up(catalogue, 10);
+    // It waits 1, 2, 4, 8, 16 and 32 s itself. The next wait is 64 s, more than the minute it is allowed.
+    assert_eq!((attempts, elapsed), (8, Duration::from_secs(63 + 64)));
+    assert_eq!(markers, 2, "the failure before the timer and the result after it");
+    assert!(tasks > 2, "the task is kept alive during the waits, and the timer starts one: {tasks}");
 }
 
 #[test]

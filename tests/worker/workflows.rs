@@ -98,8 +98,10 @@ fn a_full_cache_lets_the_least_recently_used_workflow_go() {
             let options = WorkflowStartOptions::new("sums", format!("sum-{number}")).build();
             handles.push(sim.client().start_workflow(Sum::run, 2, options).await?);
         }
-        for handle in handles {
+        for handle in &handles {
             handle.signal(Sum::add, 7, WorkflowSignalOptions::default()).await?;
+        }
+        for handle in handles {
             assert_eq!(handle.get_result(WorkflowGetResultOptions::default()).await?, 7);
         }
         assert_eq!(sim.elapsed(), 2 * HOUR);

@@ -10,7 +10,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{
-    Effect, Event, ExecutionInfo, History, MutableState, Run, Transaction, activity, query,
+    Effect, Event, ExecutionInfo, History, MutableState, Pending, Run, Transaction, activity, query,
     state::AttachedRequest, timer,
 };
 use crate::{
@@ -96,6 +96,8 @@ pub(crate) fn begin_run(
         history: History::default(),
         activities: activity::Activities::default(),
         timers: timer::UserTimers::default(),
+        signals_out: Pending::default(),
+        cancels_out: Pending::default(),
         queries: query::PendingQueries::default(),
         signal_request_ids: Default::default(),
         waiting: Vec::new(),

@@ -3,101 +3,120 @@
 use std::time::Duration;
 
 use temporalio_common::protos::temporal::api::{
-    command::v1::ContinueAsNewWorkflowExecutionCommandAttributes,
-    enums::v1::TimeoutType,
-    enums::v1::{ContinueAsNewInitiator, RetryState, WorkflowTaskFailedCause as Cause},
+    common::v1::Payloads,
+    enums::v1::{ContinueAsNewInitiator, RetryState, TimeoutType},
     failure::v1::{Failure, TimeoutFailureInfo, failure::FailureInfo},
     history::v1::{
         WorkflowExecutionStartedEventAttributes, WorkflowExecutionTimedOutEventAttributes,
         history_event::Attributes,
     },
-    sdk::v1::UserMetadata,
     workflow::v1::ResetPoints,
 };
 
 use super::{
     RunKey, Transaction,
     begin::{RunSpec, begin_run},
-    completed::{CommandFailure, Completion},
 };
 use crate::{
     clock::{self, Time},
     cluster::{
-        Cluster, limits,
+        Cluster, cron, limits,
         retry::{self, FailedAttempt},
     },
 };
 
-/// The ContinueAsNewWorkflowExecution command.
-pub(crate) fn continue_as_new(
-    _tx: &mut Transaction<'_>,
-    completion: &mut Completion,
-    _attributes: Option<ContinueAsNewWorkflowExecutionCommandAttributes>,
-    _user_metadata: Option<UserMetadata>,
-) -> Result<(), CommandFailure> {
-    super::close::check_nothing_is_unhandled(completion)?;
-    Err(CommandFailure::new(
-        Cause::BadContinueAsNewAttributes,
-        "temporal-sim does not serve the command ContinueAsNewWorkflowExecution",
-    ))
+/// What the next run of a chain begins with.
+pub(super) struct NextRun {
+    /// What its first event says; what follows from the chain is filled in.
+    pub(super) started: WorkflowExecutionStartedEventAttributes,
+    /// How long its first workflow task is held back, at least; `None` if nothing asks for that.
+    pub(super) backoff: Option<Duration>,
 }
 
 impl Transaction<'_> {
-    /// The run is about to fail: begins the next attempt, if its retry policy allows one. Answers the retry
-    /// state and the next run's id for the close event.
-    pub(crate) fn retry_after_failure(&mut self, failure: &Failure) -> (RetryState, String) {
-        self.retry(failure, false)
+    /// The run is about to complete: begins the next one, if it has a cron schedule. Answers the next run's id
+    /// for the close event.
+    pub(crate) fn follow_completion(&mut self, result: Option<&Payloads>) -> String {
+        self.follow_by_cron(result.cloned(), None)
     }
 
-    fn retry(&mut self, failure: &Failure, timed_out: bool) -> (RetryState, String) {
+    /// The run is about to fail: begins the next attempt, if its retry policy allows one, or else the next run
+    /// of its cron schedule. Answers the retry state and the next run's id for the close event.
+    pub(crate) fn follow_failure(&mut self, failure: Failure) -> (RetryState, String) {
+        self.follow(failure, false)
+    }
+
+    fn follow(&mut self, failure: Failure, timed_out: bool) -> (RetryState, String) {
         let started = self.run.started();
-        let Some(policy) = &started.retry_policy else {
-            return (RetryState::RetryPolicyNotSet, String::new());
+        let interval = match self.retry_interval(&failure) {
+            Ok(interval) => interval,
+            Err(state) => {
+                let last_completion_result = started.last_completion_result.clone();
+                return (state, self.follow_by_cron(last_completion_result, Some(failure)));
+            }
         };
+        let mut next = started.clone();
+        next.attempt = started.attempt.saturating_add(1);
+        next.initiator = ContinueAsNewInitiator::Retry as i32;
+        next.continued_failure = Some(failure);
+        if !timed_out {
+            // The server drops the earlier result here, but keeps it when a run times out.
+            next.last_completion_result = None;
+        }
+        let next = NextRun { started: next, backoff: Some(interval) };
+        (RetryState::InProgress, self.continue_with(next))
+    }
+
+    fn retry_interval(&self, failure: &Failure) -> Result<Duration, RetryState> {
+        let started = self.run.started();
+        let policy = started.retry_policy.as_ref().ok_or(RetryState::RetryPolicyNotSet)?;
         let failed = FailedAttempt {
             number: started.attempt,
             failure: Some(failure),
             at: self.now,
             expiration: self.run.info.execution_expiration,
         };
-        let interval = retry::workflow_backoff(policy, failed);
-        let interval = match interval {
-            Ok(interval) => interval,
-            Err(state) => return (state, String::new()),
-        };
-        let mut next = started.clone();
-        next.attempt = started.attempt.saturating_add(1);
-        next.initiator = ContinueAsNewInitiator::Retry as i32;
-        next.continued_failure = Some(failure.clone());
-        if !timed_out {
-            // The server drops the earlier result here, but keeps it when a run times out.
-            next.last_completion_result = None;
-        }
-        (RetryState::InProgress, self.continue_with(next, interval))
+        retry::workflow_backoff(policy, failed)
     }
 
-    /// Begins the next run of the chain, and answers its id. `started` is what its first event says; what
-    /// follows from the chain is filled in.
-    fn continue_with(
+    /// Begins the next run of a cron schedule, and answers its id; an empty one if there is no schedule.
+    fn follow_by_cron(
         &mut self,
-        mut started: WorkflowExecutionStartedEventAttributes,
-        backoff: Duration,
+        last_completion_result: Option<Payloads>,
+        continued_failure: Option<Failure>,
     ) -> String {
+        let started = self.run.started();
+        let scheduled = self.run.info.execution_time;
+        let Some(backoff) = cron::backoff(&started.cron_schedule, scheduled, self.now) else {
+            return String::new();
+        };
+        let started = WorkflowExecutionStartedEventAttributes {
+            attempt: 1,
+            initiator: ContinueAsNewInitiator::CronSchedule as i32,
+            last_completion_result,
+            continued_failure,
+            ..started.clone()
+        };
+        self.continue_with(NextRun { started, backoff: Some(backoff) })
+    }
+
+    /// Begins the next run of the chain, and answers its id.
+    pub(super) fn continue_with(&mut self, next: NextRun) -> String {
+        let NextRun { mut started, backoff } = next;
         let run_id = self.shared.run_ids.uuid();
         started.continued_execution_run_id.clone_from(&self.run.run_id);
         started.original_execution_run_id.clone_from(&run_id);
         started.first_execution_run_id.clone_from(&self.run.info.first_execution_run_id);
         started.identity.clear();
         started.eager_execution_accepted = false;
-        let backoff = self.at_least_the_chain_interval(backoff);
-        started.first_workflow_task_backoff = Some(clock::to_proto(backoff));
+        started.first_workflow_task_backoff = self.at_least_the_chain_interval(backoff).map(clock::to_proto);
         started.prev_auto_reset_points = Some(self.reset_points_of_closed_run());
         let spec = RunSpec {
             namespace: self.run.namespace,
             run_id: run_id.clone(),
             started,
-            user_metadata: self.run.info.user_metadata.clone(),
-            links: Vec::new(),
+            user_metadata: None,
+            links: self.run.history.first().map(|event| event.links.clone()).unwrap_or_default(),
             create_request_id: self.shared.request_ids.uuid(),
         };
         let (run, effects) = begin_run(self.now, self.shared, spec, |tx| tx.schedule_first_workflow_task());
@@ -106,10 +125,10 @@ impl Transaction<'_> {
     }
 
     /// A chain starts a run at most once a second.
-    fn at_least_the_chain_interval(&self, backoff: Duration) -> Duration {
+    fn at_least_the_chain_interval(&self, backoff: Option<Duration>) -> Option<Duration> {
         let lifetime = self.now.since(self.run.info.execution_time);
-        if lifetime.saturating_add(backoff) < limits::CHAIN_INTERVAL {
-            limits::CHAIN_INTERVAL.saturating_sub(lifetime)
+        if lifetime.saturating_add(backoff.unwrap_or_default()) < limits::CHAIN_INTERVAL {
+            Some(limits::CHAIN_INTERVAL.saturating_sub(lifetime))
         } else {
             backoff
         }
@@ -137,7 +156,7 @@ impl Cluster {
             let (retry_state, new_execution_run_id) = if chain_is_over {
                 (RetryState::Timeout, String::new())
             } else {
-                tx.retry(&run_timeout(), true)
+                tx.follow(run_timeout(), true)
             };
             let event = WorkflowExecutionTimedOutEventAttributes {
                 retry_state: retry_state as i32,
@@ -149,7 +168,7 @@ impl Cluster {
 }
 
 /// What a run that timed out failed with, for the run that follows it.
-fn run_timeout() -> Failure {
+pub(crate) fn run_timeout() -> Failure {
     Failure {
         message: "workflow timeout".to_owned(),
         source: "Server".to_owned(),

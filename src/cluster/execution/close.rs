@@ -47,7 +47,7 @@ pub(super) fn check_nothing_is_unhandled(completion: &Completion) -> Result<(), 
     if completion.has_buffered_events { Err(CommandFailure::unhandled_command()) } else { Ok(()) }
 }
 
-/// The CompleteWorkflowExecution command.
+/// The CompleteWorkflowExecution command. A cron schedule may continue the run with another one.
 pub(crate) fn complete(
     tx: &mut Transaction<'_>,
     completion: &mut Completion,
@@ -69,9 +69,9 @@ pub(crate) fn complete(
         ));
     }
     let event = WorkflowExecutionCompletedEventAttributes {
+        new_execution_run_id: tx.follow_completion(attributes.result.as_ref()),
         result: attributes.result,
         workflow_task_completed_event_id: completion.completed_event_id,
-        ..Default::default()
     };
     tx.close_with(
         Event::new(Attributes::WorkflowExecutionCompletedEventAttributes(event)).user_metadata(user_metadata),
@@ -103,7 +103,7 @@ pub(crate) fn fail(
             "FailWorkflowExecutionCommandAttributes.Failure exceeds size limit.",
         ));
     }
-    let (retry_state, new_execution_run_id) = tx.retry_after_failure(&failure);
+    let (retry_state, new_execution_run_id) = tx.follow_failure(failure.clone());
     let event = WorkflowExecutionFailedEventAttributes {
         failure: Some(failure),
         retry_state: retry_state as i32,

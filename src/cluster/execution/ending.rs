@@ -1,7 +1,7 @@
 //! Ending a run from outside: asking it to cancel, terminating it, deleting it.
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::WorkflowExecution,
+    common::v1::{Link, WorkflowExecution},
     history::v1::{
         WorkflowExecutionCancelRequestedEventAttributes, WorkflowExecutionTerminatedEventAttributes,
         history_event::Attributes,
@@ -13,7 +13,7 @@ use temporalio_common::protos::temporal::api::{
     },
 };
 
-use super::{Event, FollowUp, RunKey, workflow_task::HISTORY_SERVICE};
+use super::{Event, FollowUp, RunKey, Transaction, workflow_task::HISTORY_SERVICE};
 use crate::{
     clock::Time,
     cluster::{Cluster, calls::Parked, error::Error, execution::Runs, requests},
@@ -33,21 +33,12 @@ impl Cluster {
             request.workflow_execution.as_ref(),
             &request.first_execution_run_id,
         )?;
-        self.change(now, run, |tx| {
-            if !tx.run.is_running() || tx.run.state.cancel_requested {
-                return;
-            }
-            tx.run.state.cancel_requested = true;
-            let event = Event::new(Attributes::WorkflowExecutionCancelRequestedEventAttributes(
-                WorkflowExecutionCancelRequestedEventAttributes {
-                    cause: request.reason,
-                    identity: request.identity,
-                    ..Default::default()
-                },
-            ));
-            tx.add_event(event.links(request.links));
-            tx.need_workflow_task();
-        });
+        let attributes = WorkflowExecutionCancelRequestedEventAttributes {
+            cause: request.reason,
+            identity: request.identity,
+            ..Default::default()
+        };
+        self.change(now, run, |tx| tx.request_cancel(attributes, request.links));
         Ok(RequestCancelWorkflowExecutionResponse::default())
     }
 
@@ -112,7 +103,7 @@ impl Cluster {
         now: Time,
         run: RunKey,
         attributes: WorkflowExecutionTerminatedEventAttributes,
-        links: Vec<temporalio_common::protos::temporal::api::common::v1::Link>,
+        links: Vec<Link>,
     ) -> Result<(), Error> {
         self.transact(now, run, |tx| {
             if !tx.run.is_running() {
@@ -145,5 +136,22 @@ impl Cluster {
             return Err(Error::not_found("workflow execution not found"));
         }
         Ok(run.key)
+    }
+}
+
+impl Transaction<'_> {
+    /// Tells the workflow that somebody wants it to end, if it is open and has not been told yet.
+    pub(crate) fn request_cancel(
+        &mut self,
+        attributes: WorkflowExecutionCancelRequestedEventAttributes,
+        links: Vec<Link>,
+    ) {
+        if !self.run.is_running() || self.run.state.cancel_requested {
+            return;
+        }
+        self.run.state.cancel_requested = true;
+        let event = Event::new(Attributes::WorkflowExecutionCancelRequestedEventAttributes(attributes));
+        self.add_event(event.links(links));
+        self.need_workflow_task();
     }
 }

@@ -17,7 +17,6 @@ use crate::{
 
 impl Cluster {
     /// A worker fails a workflow task. It is scheduled again at once.
-    #[expect(deprecated, reason = "old workers send a binary checksum")]
     pub(in crate::cluster) fn respond_workflow_task_failed(
         &mut self,
         now: Time,

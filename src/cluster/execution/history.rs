@@ -68,10 +68,8 @@ impl History {
             // `batch` is the batch after the one that `from` is in.
             count => self.batches.get(batch + count - 1).copied().unwrap_or(self.events.len()),
         };
-        let full =
-            self.batches[batch.min(self.batches.len())..].iter().filter(|&&start| start < limit).count()
-                + usize::from(from < limit)
-                >= count;
+        let end_batch = self.batches.partition_point(|&start| start < limit);
+        let full = end_batch.saturating_sub(batch) + usize::from(from < limit) >= count;
         (&self.events[from..to.clamp(from, limit)], full)
     }
 

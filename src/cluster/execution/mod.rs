@@ -8,7 +8,10 @@ mod attributes;
 mod begin;
 mod chain;
 mod close;
+mod continue_as_new;
 mod ending;
+mod event_order;
+mod external;
 mod failed;
 mod first_deadline;
 mod history;
@@ -24,10 +27,13 @@ pub(crate) mod completed;
 pub(crate) mod query;
 pub(crate) mod signal;
 pub(crate) mod state;
+#[cfg(test)]
+mod test_driver;
 pub(crate) mod timer;
 pub(crate) mod workflow_task;
 
 pub(crate) use begin::{RunSpec, begin_run};
+pub(crate) use chain::run_timeout;
 pub(crate) use history::History;
 pub(crate) use info::ExecutionInfo;
 pub(crate) use pending::Pending;
@@ -66,6 +72,11 @@ pub(crate) struct Run {
     pub(crate) activities: activity::Activities,
     /// User timers that have neither fired nor been cancelled.
     pub(crate) timers: timer::UserTimers,
+    /// Signals to others that have been initiated and not yet sent, by the id of that event, with the
+    /// namespace that they go to.
+    pub(crate) signals_out: Pending<i64, NamespaceKey>,
+    /// The same for requests to cancel others.
+    pub(crate) cancels_out: Pending<i64, NamespaceKey>,
     /// Queries that wait for this run.
     pub(crate) queries: query::PendingQueries,
     /// Request ids of the signals that this run has taken: each is taken once.

@@ -381,3 +381,6 @@ fn answered(query_result: Option<Payloads>) -> Response {
 fn query_failed(message: impl Into<String>, failure: Option<Failure>) -> Error {
     Error::detailed(Code::InvalidArgument, message, "QueryFailedFailure", &QueryFailedFailure { failure })
 }
+
+#[cfg(test)]
+mod tests;

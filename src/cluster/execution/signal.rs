@@ -85,7 +85,9 @@ impl Cluster {
             if !run.is_running() {
                 return Err(Error::already_completed());
             }
-            if run.state.close_attempted && run.state.has_started_workflow_task() {
+            // Another workflow does not try again by itself, so its signal is taken all the same.
+            let comes_again = signal.attributes.external_workflow_execution.is_none();
+            if comes_again && run.state.close_attempted && run.state.has_started_workflow_task() {
                 return Err(Error::workflow_closing());
             }
             if run.state.signal_count >= limits::SIGNALS {

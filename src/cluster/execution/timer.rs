@@ -207,3 +207,6 @@ impl Transaction<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use temporalio_common::protos::temporal::api::{
     common::v1::Link,
     enums::v1::EventType,
-    history::v1::{HistoryEvent, history_event::Attributes},
+    history::v1::{HistoryEvent, WorkflowExecutionTerminatedEventAttributes, history_event::Attributes},
     sdk::v1::UserMetadata,
 };
 
-use super::{MutableState, Run, RunKey, history::Mark};
+use super::{
+    MutableState, Run, RunKey,
+    event_order::{ends_something, is_direct, resolve_started_event_id},
+    history::Mark,
+    workflow_task::HISTORY_SERVICE,
+};
 use crate::{
     clock::Time,
     cluster::{Shared, limits, timers::Timer},
@@ -39,6 +44,10 @@ pub(crate) enum FollowUp {
     DispatchActivityTask { run: RunKey, scheduled_event_id: i64, attempt: i32, stamp: i32 },
     /// Hand the queries that no workflow task is going to answer to matching.
     DispatchQueries { run: RunKey },
+    /// Send the signal that a command initiated.
+    SignalExternal { run: RunKey, initiated_event_id: i64 },
+    /// Send the request to cancel that a command initiated.
+    CancelExternal { run: RunKey, initiated_event_id: i64 },
     /// Forget the run.
     Delete { run: RunKey },
 }
@@ -123,6 +132,8 @@ impl<'a> Transaction<'a> {
             event_type: event_type as i32,
             user_metadata: event.user_metadata,
             links: event.links,
+            // Workers written before there was such an event have nothing to do with it.
+            worker_may_ignore: event_type == EventType::WorkflowExecutionOptionsUpdated,
             attributes: Some(event.attributes),
             ..Default::default()
         };
@@ -162,6 +173,8 @@ impl<'a> Transaction<'a> {
         let run = &mut *self.run;
         run.activities.keep_log();
         run.timers.keep_log();
+        run.signals_out.keep_log();
+        run.cancels_out.keep_log();
         Savepoint { state: run.state.clone(), history: run.history.mark(), effects: self.effects.len() }
     }
 
@@ -170,6 +183,8 @@ impl<'a> Transaction<'a> {
         let run = &mut *self.run;
         run.activities.drop_log();
         run.timers.drop_log();
+        run.signals_out.drop_log();
+        run.cancels_out.drop_log();
     }
 
     /// Takes back everything that happened since the savepoint.
@@ -179,6 +194,8 @@ impl<'a> Transaction<'a> {
         run.history.roll_back(savepoint.history);
         run.activities.roll_back();
         run.timers.roll_back();
+        run.signals_out.roll_back();
+        run.cancels_out.roll_back();
         self.effects.truncate(savepoint.effects);
     }
 
@@ -230,6 +247,28 @@ impl<'a> Transaction<'a> {
         self.effects
     }
 
+    /// Terminates a run whose history has become longer or larger than a server keeps, and answers why.
+    pub(in crate::cluster) fn enforce_history_limits(&mut self) -> Option<&'static str> {
+        let history = &self.run.history;
+        let reason = if history.size() > limits::HISTORY_SIZE {
+            "Workflow history size exceeds limit."
+        } else if history.next_event_id() - 1 > limits::HISTORY_COUNT {
+            "Workflow history count exceeds limit."
+        } else {
+            return None;
+        };
+        if !self.run.is_running() {
+            return None;
+        }
+        self.end_workflow_task_before_close();
+        self.terminate(WorkflowExecutionTerminatedEventAttributes {
+            reason: reason.to_owned(),
+            identity: HISTORY_SERVICE.to_owned(),
+            ..Default::default()
+        });
+        Some(reason)
+    }
+
     fn buffer_is_full(&self) -> bool {
         use prost::Message as _;
         let buffered = &self.run.state.buffered;
@@ -240,110 +279,5 @@ impl<'a> Transaction<'a> {
     fn append(&mut self, mut event: HistoryEvent) {
         event.task_id = self.shared.next_task_id();
         self.run.history.append(event);
-    }
-}
-
-/// Whether events of this type are written at once. All others wait for the end of the transaction, and
-/// for the end of a started workflow task.
-fn is_direct(event_type: EventType) -> bool {
-    use EventType as Type;
-    matches!(
-        event_type,
-        Type::WorkflowExecutionStarted
-            | Type::WorkflowExecutionCompleted
-            | Type::WorkflowExecutionFailed
-            | Type::WorkflowExecutionTimedOut
-            | Type::WorkflowExecutionTerminated
-            | Type::WorkflowExecutionContinuedAsNew
-            | Type::WorkflowExecutionCanceled
-            | Type::WorkflowTaskScheduled
-            | Type::WorkflowTaskStarted
-            | Type::WorkflowTaskCompleted
-            | Type::WorkflowTaskFailed
-            | Type::WorkflowTaskTimedOut
-            | Type::ActivityTaskScheduled
-            | Type::ActivityTaskCancelRequested
-            | Type::TimerStarted
-            | Type::TimerCanceled
-            | Type::RequestCancelExternalWorkflowExecutionInitiated
-            | Type::MarkerRecorded
-            | Type::StartChildWorkflowExecutionInitiated
-            | Type::SignalExternalWorkflowExecutionInitiated
-            | Type::UpsertWorkflowSearchAttributes
-            | Type::WorkflowPropertiesModified
-            | Type::NexusOperationScheduled
-            | Type::NexusOperationCancelRequested
-            | Type::WorkflowExecutionUpdateAccepted
-            | Type::WorkflowExecutionUpdateCompleted
-    )
-}
-
-/// Whether the event ends an activity, a child or a Nexus operation.
-fn ends_something(event: &HistoryEvent) -> bool {
-    use EventType as Type;
-    matches!(
-        event.event_type(),
-        Type::ActivityTaskCompleted
-            | Type::ActivityTaskFailed
-            | Type::ActivityTaskTimedOut
-            | Type::ActivityTaskCanceled
-            | Type::ChildWorkflowExecutionCompleted
-            | Type::ChildWorkflowExecutionFailed
-            | Type::ChildWorkflowExecutionTimedOut
-            | Type::ChildWorkflowExecutionCanceled
-            | Type::ChildWorkflowExecutionTerminated
-            | Type::NexusOperationCompleted
-            | Type::NexusOperationFailed
-            | Type::NexusOperationCanceled
-            | Type::NexusOperationTimedOut
-    )
-}
-
-/// Notes the id of a started event under the id of the event that scheduled or initiated it, and puts it
-/// into the event that ends the same thing.
-fn resolve_started_event_id(attributes: &mut Attributes, event_id: i64, started: &mut BTreeMap<i64, i64>) {
-    use Attributes as A;
-    let (origin, started_event_id) = match attributes {
-        A::ActivityTaskStartedEventAttributes(event) => {
-            started.insert(event.scheduled_event_id, event_id);
-            return;
-        }
-        A::ChildWorkflowExecutionStartedEventAttributes(event) => {
-            started.insert(event.initiated_event_id, event_id);
-            return;
-        }
-        A::ActivityTaskCompletedEventAttributes(event) => {
-            (event.scheduled_event_id, &mut event.started_event_id)
-        }
-        A::ActivityTaskFailedEventAttributes(event) => {
-            (event.scheduled_event_id, &mut event.started_event_id)
-        }
-        A::ActivityTaskTimedOutEventAttributes(event) => {
-            (event.scheduled_event_id, &mut event.started_event_id)
-        }
-        A::ActivityTaskCanceledEventAttributes(event) => {
-            (event.scheduled_event_id, &mut event.started_event_id)
-        }
-        A::ChildWorkflowExecutionCompletedEventAttributes(event) => {
-            (event.initiated_event_id, &mut event.started_event_id)
-        }
-        A::ChildWorkflowExecutionFailedEventAttributes(event) => {
-            (event.initiated_event_id, &mut event.started_event_id)
-        }
-        A::ChildWorkflowExecutionCanceledEventAttributes(event) => {
-            (event.initiated_event_id, &mut event.started_event_id)
-        }
-        A::ChildWorkflowExecutionTimedOutEventAttributes(event) => {
-            (event.initiated_event_id, &mut event.started_event_id)
-        }
-        A::ChildWorkflowExecutionTerminatedEventAttributes(event) => {
-            (event.initiated_event_id, &mut event.started_event_id)
-        }
-        _ => return,
-    };
-    if *started_event_id == BUFFERED_EVENT_ID
-        && let Some(&id) = started.get(&origin)
-    {
-        *started_event_id = id;
     }
 }

@@ -18,7 +18,6 @@ const POLLER_RATE: f64 = 100_000.0;
 
 impl Cluster {
     /// Who polls a task queue, and how many tasks wait there.
-    #[expect(deprecated, reason = "clients of the first form of this request read the deprecated fields")]
     pub(in crate::cluster) fn describe_task_queue(
         &self,
         request: DescribeTaskQueueRequest,

@@ -57,7 +57,6 @@ fn config(run: &Run) -> WorkflowExecutionConfig {
 }
 
 /// What lists and descriptions say of a run.
-#[expect(deprecated, reason = "the fields that are filled in are those that the server fills in")]
 pub(crate) fn execution_info(run: &Run) -> WorkflowExecutionInfo {
     let started = run.started();
     WorkflowExecutionInfo {

@@ -1,8 +1,10 @@
 //! GetWorkflowExecutionHistory and its reverse.
 
 use temporalio_common::protos::temporal::api::{
-    enums::v1::HistoryEventFilterType,
-    history::v1::{History, HistoryEvent},
+    enums::v1::{EventType, HistoryEventFilterType},
+    history::v1::{
+        History, HistoryEvent, WorkflowExecutionContinuedAsNewEventAttributes, history_event::Attributes,
+    },
     workflowservice::v1::{
         GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse,
         GetWorkflowExecutionHistoryReverseRequest, GetWorkflowExecutionHistoryReverseResponse,
@@ -14,7 +16,7 @@ use crate::{
     cluster::{
         Answer, CallId, Cluster, Error,
         calls::{CallContext, Parked, Reply, reply},
-        execution::{Run, RunKey},
+        execution::{Run, RunKey, run_timeout},
         limits, requests,
         token::HistoryToken,
     },
@@ -29,6 +31,8 @@ pub(crate) struct HistoryWait {
     token: HistoryToken,
     /// Whether it wants nothing but the close event.
     close_event_only: bool,
+    /// Whether it comes again if there is nothing.
+    waits: bool,
     page: usize,
 }
 
@@ -65,7 +69,7 @@ impl Cluster {
             was_running: run.is_running(),
         });
         let page = page_size(request.maximum_page_size);
-        let wait = HistoryWait { run: run.key, token, close_event_only, page };
+        let wait = HistoryWait { run: run.key, token, close_event_only, waits: request.wait_new_event, page };
         let waits = if close_event_only {
             run.is_running()
         } else {
@@ -137,7 +141,7 @@ impl Cluster {
     pub(in crate::cluster) fn empty_history(&self, wait: &HistoryWait) -> Answer {
         Ok(GetWorkflowExecutionHistoryResponse {
             history: Some(History::default()),
-            next_page_token: wait.token.encode(),
+            next_page_token: if wait.waits { wait.token.encode() } else { Vec::new() },
             ..Default::default()
         }
         .into())
@@ -161,7 +165,7 @@ impl HistoryWait {
     fn read(&self, run: &Run, waits: bool) -> GetWorkflowExecutionHistoryResponse {
         let mut next = HistoryToken { was_running: run.is_running(), ..self.token.clone() };
         if self.close_event_only {
-            return response(run.history.last().cloned().into_iter().collect(), Vec::new());
+            return response(run.history.last().map(close_event).into_iter().collect(), Vec::new());
         }
         if waits && self.token.first_event_id >= next.end_event_id {
             next.end_event_id = run.history.next_event_id();
@@ -174,6 +178,43 @@ impl HistoryWait {
         }
         let token = if full || (waits && run.is_running()) { next.encode() } else { Vec::new() };
         response(events, token)
+    }
+}
+
+/// The close event, for a reader that wants nothing else.
+///
+/// If another run follows, such a reader is led on by a continue-as-new, whatever the event is: readers that
+/// know better say so in a header, and the official client does not.
+fn close_event(event: &HistoryEvent) -> HistoryEvent {
+    use Attributes as A;
+    let (new_execution_run_id, failure, last_completion_result) = match &event.attributes {
+        Some(A::WorkflowExecutionCompletedEventAttributes(closed)) => {
+            (&closed.new_execution_run_id, None, closed.result.clone())
+        }
+        Some(A::WorkflowExecutionFailedEventAttributes(closed)) => {
+            (&closed.new_execution_run_id, closed.failure.clone(), None)
+        }
+        Some(A::WorkflowExecutionTimedOutEventAttributes(closed)) => {
+            (&closed.new_execution_run_id, Some(run_timeout()), None)
+        }
+        _ => return event.clone(),
+    };
+    if new_execution_run_id.is_empty() {
+        return event.clone();
+    }
+    let attributes = WorkflowExecutionContinuedAsNewEventAttributes {
+        new_execution_run_id: new_execution_run_id.clone(),
+        failure,
+        last_completion_result,
+        ..Default::default()
+    };
+    HistoryEvent {
+        event_id: event.event_id,
+        event_time: event.event_time,
+        task_id: event.task_id,
+        event_type: EventType::WorkflowExecutionContinuedAsNew as i32,
+        attributes: Some(A::WorkflowExecutionContinuedAsNewEventAttributes(attributes)),
+        ..Default::default()
     }
 }
 

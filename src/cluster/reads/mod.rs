@@ -3,5 +3,5 @@
 mod describe;
 mod history;
 
-pub(crate) use describe::{NO_TIME, execution_info};
+pub(crate) use describe::NO_TIME;
 pub(crate) use history::HistoryWait;

@@ -14,7 +14,7 @@ use temporalio_common::protos::temporal::api::{
             workflow_event::{EventReference, Reference, RequestIdReference},
         },
     },
-    enums::v1::{EventType, WorkflowExecutionStatus},
+    enums::v1::{ContinueAsNewInitiator, EventType, WorkflowExecutionStatus},
     history::v1::{
         WorkflowExecutionOptionsUpdatedEventAttributes, WorkflowExecutionStartedEventAttributes,
         WorkflowExecutionTerminatedEventAttributes, history_event::Attributes,
@@ -24,7 +24,7 @@ use temporalio_common::protos::temporal::api::{
 
 use self::id_policies::{IdPolicies, Resolution};
 use super::{
-    Cluster, Error,
+    Cluster, Error, cron,
     execution::{
         Event, Run, RunKey, RunSpec, Transaction, begin_run,
         state::AttachedRequest,
@@ -46,14 +46,14 @@ impl Cluster {
         mut request: StartWorkflowExecutionRequest,
     ) -> Result<StartWorkflowExecutionResponse, Error> {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
-        let policies = self.validate_start(namespace, &mut request)?;
+        let policies = self.validate_start(now, namespace, &mut request)?;
         let resolution = self.resolve_workflow_id(namespace, &request, policies, true)?;
         let terminated = match resolution {
             Resolution::Start { terminate } => terminate,
             Resolution::Repeated(run) => return self.repeated_start(run, &request),
             Resolution::UseExisting(run) => return self.attach_to_existing(now, run, request),
         };
-        let is_eager = request.request_eager_execution && delay(&request).is_zero();
+        let is_eager = request.request_eager_execution && first_backoff(now, &request).is_zero();
         let request_id = request.request_id.clone();
         let identity = request.identity.clone();
         let key = self.begin(now, namespace, request, terminated, is_eager, |tx| {
@@ -224,9 +224,10 @@ impl Cluster {
     }
 }
 
-/// How long the first workflow task is held back.
-fn delay(request: &StartWorkflowExecutionRequest) -> std::time::Duration {
-    clock::duration(request.workflow_start_delay.as_ref())
+/// How long the first workflow task is held back: until the first time of the cron schedule, if there is one.
+fn first_backoff(now: Time, request: &StartWorkflowExecutionRequest) -> std::time::Duration {
+    cron::backoff(&request.cron_schedule, now, now)
+        .unwrap_or_else(|| clock::duration(request.workflow_start_delay.as_ref()))
 }
 
 /// The attributes of the first event of a run that a call starts. The request has been validated.
@@ -237,8 +238,15 @@ fn started_attributes(
     is_eager: bool,
 ) -> WorkflowExecutionStartedEventAttributes {
     let execution_timeout = clock::duration(request.workflow_execution_timeout.as_ref());
-    let backoff = clock::to_proto(delay(&request));
+    let backoff = clock::to_proto(first_backoff(now, &request));
+    let initiator = if request.cron_schedule.is_empty() {
+        ContinueAsNewInitiator::Unspecified
+    } else {
+        ContinueAsNewInitiator::CronSchedule
+    };
     WorkflowExecutionStartedEventAttributes {
+        initiator: initiator as i32,
+        cron_schedule: request.cron_schedule,
         workflow_type: request.workflow_type,
         task_queue: request.task_queue,
         input: request.input,

@@ -32,7 +32,7 @@ impl Cluster {
     ) -> Result<SignalWithStartWorkflowExecutionResponse, Error> {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         let (mut start, signal) = split(request);
-        let policies = check(&mut start, &signal.signal_name)?;
+        let policies = check(now, &mut start, &signal.signal_name)?;
         self.validate_contents(namespace, &mut start)?;
         requests::check_blob(signal.input.as_ref().map_or(0, |input| input.encoded_len()))?;
         let signal = Signal {
@@ -78,7 +78,6 @@ impl Cluster {
 }
 
 /// The start and the signal of the request. Both get its header.
-#[expect(deprecated, reason = "`control` is read to be refused by nobody: it has no place in an event")]
 fn split(
     request: SignalWithStartWorkflowExecutionRequest,
 ) -> (StartWorkflowExecutionRequest, WorkflowExecutionSignaledEventAttributes) {
@@ -147,7 +146,11 @@ fn split(
 }
 
 /// Checks what this request words differently from a plain start.
-fn check(start: &mut StartWorkflowExecutionRequest, signal_name: &str) -> Result<IdPolicies, Error> {
+fn check(
+    now: Time,
+    start: &mut StartWorkflowExecutionRequest,
+    signal_name: &str,
+) -> Result<IdPolicies, Error> {
     validation::check_workflow_id(&start.workflow_id)?;
     if signal_name.is_empty() {
         return Err(Error::invalid_argument("signal not set"));
@@ -162,7 +165,7 @@ fn check(start: &mut StartWorkflowExecutionRequest, signal_name: &str) -> Result
     validation::normalise_task_queue(start)?;
     validation::check_maximum_length("Request ID", &start.request_id)?;
     validation::normalise_timeouts(start)?;
-    validation::check_schedule(start)?;
+    validation::check_schedule(now, start)?;
     if start.workflow_id_conflict_policy() == WorkflowIdConflictPolicy::Fail {
         return Err(Error::invalid_argument(
             "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this \

@@ -11,9 +11,9 @@ use temporalio_common::protos::temporal::api::{
 
 use super::id_policies::IdPolicies;
 use crate::{
-    clock,
+    clock::{self, Time},
     cluster::{
-        Cluster, durations, error::Error, limits, namespaces::NamespaceKey, payloads, requests, retry,
+        Cluster, cron, durations, error::Error, limits, namespaces::NamespaceKey, payloads, requests, retry,
     },
 };
 
@@ -26,11 +26,12 @@ impl Cluster {
     /// Checks a start in the order in which the server does, and fills in what it leaves open.
     pub(super) fn validate_start(
         &mut self,
+        now: Time,
         namespace: NamespaceKey,
         request: &mut StartWorkflowExecutionRequest,
     ) -> Result<IdPolicies, Error> {
         check_workflow_id(&request.workflow_id)?;
-        check_schedule(request)?;
+        check_schedule(now, request)?;
         match &request.workflow_type {
             Some(workflow_type) if !workflow_type.name.is_empty() => {
                 requests::check_length(&workflow_type.name, "WorkflowType length exceeds limit.")?;
@@ -74,9 +75,6 @@ impl Cluster {
             return Err(Error::unimplemented("StartWorkflowExecution with completion_callbacks"));
         }
         check_links(&request.links)?;
-        if !request.cron_schedule.is_empty() {
-            return Err(Error::unimplemented("StartWorkflowExecution with cron_schedule"));
-        }
         if request.versioning_override.is_some() {
             return Err(Error::unimplemented("StartWorkflowExecution with versioning_override"));
         }
@@ -119,7 +117,7 @@ pub(super) fn check_maximum_length(what: &str, text: &str) -> Result<(), Error> 
 }
 
 /// Checks and completes the retry policy, and what says when the run starts.
-pub(super) fn check_schedule(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
+pub(super) fn check_schedule(now: Time, request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
     if let Some(policy) = &mut request.retry_policy {
         retry::fill_defaults(policy);
         retry::validate(policy).map_err(|invalid| Error::invalid_argument(invalid.to_string()))?;
@@ -136,7 +134,7 @@ pub(super) fn check_schedule(request: &mut StartWorkflowExecutionRequest) -> Res
             ))
         })?;
     }
-    Ok(())
+    cron::validate(&request.cron_schedule, now).map_err(|error| Error::invalid_argument(error.to_string()))
 }
 
 /// Checks the task queue, which is never a sticky one.

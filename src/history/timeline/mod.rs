@@ -55,6 +55,7 @@ pub struct Timeline<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Options {
     full: bool,
+    dates: bool,
     payload_limit: usize,
 }
 
@@ -69,7 +70,7 @@ struct Row {
 
 impl<'a> Timeline<'a> {
     pub(super) fn new(history: &'a History) -> Self {
-        let options = Options { full: false, payload_limit: PAYLOAD_LIMIT };
+        let options = Options { full: false, dates: false, payload_limit: PAYLOAD_LIMIT };
         Self { history, options, colored: false }
     }
 
@@ -77,6 +78,13 @@ impl<'a> Timeline<'a> {
     #[must_use]
     pub fn full(mut self) -> Self {
         self.options.full = true;
+        self
+    }
+
+    /// Shows dates, in UTC, and not the time since the first event.
+    #[must_use]
+    pub fn dates(mut self) -> Self {
+        self.options.dates = true;
         self
     }
 
@@ -107,6 +115,7 @@ impl<'a> Timeline<'a> {
             .map(|event| Row {
                 id: event.event_id.to_string(),
                 time: match (start, time(event)) {
+                    (_, Some(time)) if self.options.dates => date(time),
                     (Some(start), Some(time)) => duration::offset(start, time),
                     _ => "?".to_owned(),
                 },
@@ -143,6 +152,12 @@ impl fmt::Display for Timeline<'_> {
 
 fn time(event: &HistoryEvent) -> Option<Time> {
     event.event_time.as_ref().map(Time::from_proto)
+}
+
+/// An instant to the millisecond.
+fn date(time: Time) -> String {
+    jiff::Timestamp::from_nanosecond(time.as_nanos())
+        .map_or_else(|_| "?".to_owned(), |time| time.strftime("%F %T%.3f").to_string())
 }
 
 /// Whether an event says nothing that its neighbours do not say: a workflow task that went well, or that an

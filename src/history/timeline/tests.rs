@@ -348,3 +348,10 @@ fn random_ids_are_numbered_by_their_first_appearance() {
     assert_eq!(ids.number(&format!("{two}{one}-x")), "<id 2><id 1>-x");
     assert_eq!(ids.number("no-id"), "no-id");
 }
+
+#[test]
+fn dates_instead_of_the_time_since_the_start() {
+    let history = load("approval_open");
+    let timeline = history.timeline().dates().to_string();
+    assert!(timeline.lines().all(|line| line.contains("  2026-11-21 11:37:")), "{timeline}");
+}

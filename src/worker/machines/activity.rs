@@ -28,7 +28,7 @@ use super::{
     annotations::Annotations,
     flags::Flag,
     machine::{
-        Outbox, Recorded, compare, single_payload, unexpected, unexpected_command, without_attributes,
+        Outbox, RecordedEvent, compare, single_payload, unexpected, unexpected_command, without_attributes,
     },
 };
 
@@ -120,7 +120,11 @@ impl Activity {
         Ok(())
     }
 
-    pub(super) fn handle_event(&mut self, recorded: Recorded<'_>, out: &mut Outbox) -> Result<(), Error> {
+    pub(super) fn handle_event(
+        &mut self,
+        recorded: RecordedEvent<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), Error> {
         let at = EventRef::of(&recorded.event);
         let attributes = recorded.event.attributes.ok_or_else(|| without_attributes(at))?;
         let requested = matches!(self.state, State::CancelRequested { .. });

@@ -39,6 +39,7 @@ enum State {
 
 impl CancelExternal {
     /// A request and its command.
+    #[allow(deprecated, reason = "servers still tell other namespaces apart by it")]
     pub(super) fn new(
         seq: Option<u32>,
         target: NamespacedWorkflowExecution,

@@ -32,7 +32,7 @@ use super::{
     annotations::Annotations,
     flags::Flag,
     machine::{
-        Outbox, Recorded, compare, single_payload, unexpected, unexpected_command, without_attributes,
+        Outbox, RecordedEvent, compare, single_payload, unexpected, unexpected_command, without_attributes,
     },
 };
 
@@ -141,7 +141,11 @@ impl ChildWorkflow {
         }
     }
 
-    pub(super) fn handle_event(&mut self, recorded: Recorded<'_>, out: &mut Outbox) -> Result<(), Error> {
+    pub(super) fn handle_event(
+        &mut self,
+        recorded: RecordedEvent<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), Error> {
         let at = EventRef::of(&recorded.event);
         let attributes = recorded.event.attributes.ok_or_else(|| without_attributes(at))?;
         match (self.state, attributes) {

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use temporalio_common::protos::temporal::api::enums::v1::{CommandType, EventType, WorkflowTaskFailedCause};
+use temporalio_common::protos::temporal::api::{
+    command::v1::{Command, command::Attributes},
+    enums::v1::{EventType, WorkflowTaskFailedCause},
+};
 
 /// Why the machines cannot go on. After any error they must be dropped, and the run replayed from the start
 /// of its history.
@@ -92,10 +95,10 @@ pub(crate) enum Mismatch {
     #[error("the workflow issued no command for it")]
     NoCommand,
     /// History has an event of another kind than the command that the code issued next.
-    #[error("the workflow's next command is {}", .command.as_str_name())]
+    #[error("the workflow's next command is {}", describe(.command))]
     OtherCommand {
         /// What the code did.
-        command: CommandType,
+        command: Box<Command>,
     },
     /// The kinds agree, but a name or id does not.
     #[error("the {what} is {recorded:?} in history and {produced:?} in the workflow's command")]
@@ -141,6 +144,31 @@ pub(crate) enum Mismatch {
         /// Its state, in words.
         state: &'static str,
     },
+}
+
+/// A command by its type, and by the name under which its event would be found.
+fn describe(command: &Command) -> String {
+    let identity = command.attributes.as_ref().and_then(|attributes| match attributes {
+        Attributes::ScheduleActivityTaskCommandAttributes(schedule) => {
+            let activity_type = schedule.activity_type.as_ref().map_or("", |own| &own.name);
+            Some(format!("activity {:?} of type {activity_type:?}", schedule.activity_id))
+        }
+        Attributes::StartTimerCommandAttributes(start) => Some(format!("timer {:?}", start.timer_id)),
+        Attributes::CancelTimerCommandAttributes(cancel) => Some(format!("timer {:?}", cancel.timer_id)),
+        Attributes::RecordMarkerCommandAttributes(marker) => Some(format!("marker {:?}", marker.marker_name)),
+        Attributes::StartChildWorkflowExecutionCommandAttributes(start) => {
+            Some(format!("child workflow {:?}", start.workflow_id))
+        }
+        Attributes::SignalExternalWorkflowExecutionCommandAttributes(signal) => {
+            Some(format!("signal {:?}", signal.signal_name))
+        }
+        Attributes::ProtocolMessageCommandAttributes(message) => {
+            Some(format!("message {:?}", message.message_id))
+        }
+        _ => None,
+    });
+    let name = command.command_type().as_str_name();
+    identity.map_or_else(|| name.to_owned(), |identity| format!("{name} ({identity})"))
 }
 
 fn at(event_id: Option<i64>) -> String {

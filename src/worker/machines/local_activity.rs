@@ -16,7 +16,7 @@ use temporalio_common::protos::{
         workflow_commands::ActivityCancellationType,
     },
     temporal::api::{
-        command::v1::{RecordMarkerCommandAttributes, command::Attributes as CommandAttributes},
+        command::v1::{Command, RecordMarkerCommandAttributes, command::Attributes as CommandAttributes},
         common::v1::{ActivityType, Payload, Payloads},
         enums::v1::RetryState,
         failure::v1::{ActivityFailureInfo, Failure, failure::FailureInfo},
@@ -29,7 +29,7 @@ use super::{
     activity::activity_failure,
     annotations::Annotations,
     flags::Flag,
-    machine::{Outbox, Recorded, compare, unexpected, unexpected_command},
+    machine::{Outbox, RecordedEvent, compare, unexpected, unexpected_command},
 };
 use crate::clock::{Time, to_proto};
 
@@ -87,8 +87,6 @@ pub(super) struct Resolved {
     pub(super) time: Option<Time>,
     /// The workflow no longer cares, so the activity is not outstanding any more.
     pub(super) abandoned: bool,
-    /// Whether anything happened at all.
-    pub(super) important: bool,
 }
 
 impl LocalActivityMachine {
@@ -213,7 +211,7 @@ impl LocalActivityMachine {
     }
 
     /// The marker's turn came.
-    pub(super) fn handle_event(&mut self, recorded: Recorded<'_>) -> Result<(), Error> {
+    pub(super) fn handle_event(&mut self, recorded: RecordedEvent<'_>) -> Result<(), Error> {
         let at = EventRef::of(&recorded.event);
         let Some(marker) = LocalActivityMarker::read(&recorded.event) else {
             let name = super::patch::marker_name(&recorded.event).unwrap_or_default();
@@ -254,7 +252,7 @@ impl LocalActivityMachine {
         let time = resolution.complete_time;
         let result = Some(ActivityResolution { status: Some(self.status(resolution)) });
         out.jobs.push(ResolveActivity { seq: self.activity.seq, result, is_local: true }.into());
-        Resolved { time, abandoned, important: true }
+        Resolved { time, abandoned }
     }
 
     fn status(&self, resolution: Resolution) -> Status {
@@ -302,10 +300,7 @@ impl LocalActivityMachine {
         Some(activity_failure(message, failure, info))
     }
 
-    fn marker(
-        &self,
-        resolution: &Resolution,
-    ) -> temporalio_common::protos::temporal::api::command::v1::Command {
+    fn marker(&self, resolution: &Resolution) -> Command {
         let (result, failure) = match &resolution.outcome {
             LocalActivityOutcome::Completed(success) => (success.result.clone(), None),
             LocalActivityOutcome::Failed(failed) | LocalActivityOutcome::TimedOut(failed) => {

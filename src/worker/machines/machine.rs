@@ -63,7 +63,7 @@ pub(super) struct Outbox {
 }
 
 /// An event together with what a machine may want to know about it.
-pub(super) struct Recorded<'a> {
+pub(super) struct RecordedEvent<'a> {
     pub(super) event: HistoryEvent,
     /// Whether it is applied in the last step of the history.
     pub(super) in_last_step: bool,
@@ -72,7 +72,11 @@ pub(super) struct Recorded<'a> {
 
 impl Machine {
     /// Moves on an event of this machine.
-    pub(super) fn handle_event(&mut self, recorded: Recorded<'_>, out: &mut Outbox) -> Result<(), Error> {
+    pub(super) fn handle_event(
+        &mut self,
+        recorded: RecordedEvent<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), Error> {
         match self {
             Self::Activity(activity) => activity.handle_event(recorded, out),
             Self::CancelExternal(cancel) => cancel.handle_event(recorded.event, out),

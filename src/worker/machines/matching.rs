@@ -7,7 +7,7 @@ use temporalio_common::protos::temporal::api::{
 use super::{
     Error, EventRef, Machines, Mismatch, Nondeterminism, Observation,
     local_activity::LocalActivityMarker,
-    machine::{Machine, MachineId, Operation, Recorded, records},
+    machine::{Machine, MachineId, Operation, RecordedEvent, records},
     patch::PatchRule,
 };
 
@@ -47,7 +47,7 @@ impl Machines {
         event: HistoryEvent,
         in_last_step: bool,
     ) -> Result<(), Error> {
-        let recorded = Recorded { event, in_last_step, flags: &mut self.flags };
+        let recorded = RecordedEvent { event, in_last_step, flags: &mut self.flags };
         let result = match self.machines.get_mut(id.0) {
             Some(machine) => machine.handle_event(recorded, &mut self.out),
             None => Ok(()),
@@ -120,7 +120,7 @@ impl Machines {
                 continue;
             }
             if !records(at.event_type, command.command_type()) {
-                let kind = Mismatch::OtherCommand { command: command.command_type() };
+                let kind = Mismatch::OtherCommand { command: Box::new(command) };
                 return Err(Nondeterminism { event: Some(at), kind }.into());
             }
             self.note_matched(&event, Some(command));

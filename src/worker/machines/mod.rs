@@ -21,6 +21,18 @@
 //!     }
 //! }
 //! ```
+//!
+//! # The files
+//!
+//! * A task's way: [`task`] (what goes in and out), [`progress`] (from its arrival to its completion),
+//!   [`history`] (its events, step by step), [`events`] (applying them), [`commands`] (carrying out what the
+//!   workflow asks for), [`matching`] (commands and their events), [`activation`].
+//! * One kind of machine each: [`activity`], [`cancel_external`], [`child_workflow`], [`local_activity`], [`patch`],
+//!   [`signal_external`], [`timer`], [`update`], [`workflow_task`]; [`machine`] has what they share. Commands that
+//!   are done once they are recorded have no machine of their own: [`cancel_workflow`], [`ending`],
+//!   [`modify_properties`], [`upsert_search_attributes`].
+//! * Local activities beyond a single one: [`local_activities`], [`local_activity_request`], [`local_retry`].
+//! * [`error`] and [`observation`]: what a comparison of code and history has found.
 
 mod activation;
 mod activity;
@@ -36,6 +48,7 @@ mod flags;
 mod history;
 mod local_activities;
 mod local_activity;
+mod local_activity_request;
 mod local_retry;
 mod machine;
 mod matching;
@@ -54,7 +67,7 @@ mod workflow_task;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 pub(crate) use error::{Error, EventRef, Mismatch, Nondeterminism};
-pub(crate) use local_activities::{
+pub(crate) use local_activity_request::{
     LocalActivity, LocalActivityOutcome, LocalActivityRequest, LocalActivityResult,
 };
 pub(crate) use local_retry::AfterAttempt;

@@ -43,6 +43,7 @@ enum State {
 
 impl SignalExternal {
     /// A signal and its command. `namespace` is the workflow's own, in which its children run.
+    #[allow(deprecated, reason = "servers still tell other namespaces apart by it")]
     pub(super) fn new(
         signal: SignalExternalWorkflowExecution,
         namespace: &str,

@@ -1,6 +1,7 @@
 //! Local activities: run, retried and timed out by the worker itself, without the server's knowledge.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     future::{Future, pending, poll_fn},
     rc::Rc,
@@ -34,7 +35,18 @@ use crate::{
 #[derive(Default)]
 pub(super) struct LocalActivities {
     running: FuturesUnordered<LocalBoxFuture<'static, LocalActivityResult>>,
-    cancels: BTreeMap<u32, Rc<Notify>>,
+    under_way: BTreeMap<u32, Rc<UnderWay>>,
+}
+
+/// What the run and one of its local activities share.
+#[derive(Default)]
+struct UnderWay {
+    /// Notified once the local activity is to stop.
+    cancel: Notify,
+    /// How often it was retried in the current workflow task.
+    retries_in_task: Cell<u32>,
+    /// Whether the workflow task in which it began has ended.
+    outlived_task: Cell<bool>,
 }
 
 /// The workflow execution that local activities belong to.
@@ -51,15 +63,15 @@ impl LocalActivities {
         owner: &Rc<Owner>,
         activity: LocalActivity,
     ) {
-        let cancel = Rc::new(Notify::new());
-        self.cancels.insert(activity.seq, cancel.clone());
+        let under_way = Rc::<UnderWay>::default();
+        self.under_way.insert(activity.seq, under_way.clone());
         let scheduled = shared.service.now();
         let execution = Execution {
             shared: shared.clone(),
             context: context.clone(),
             owner: owner.clone(),
             activity,
-            cancel,
+            under_way,
             scheduled,
         };
         self.running.push(Box::pin(execution.run()));
@@ -67,21 +79,35 @@ impl LocalActivities {
 
     /// Asks one to stop. Its result still comes.
     pub(super) fn cancel(&self, seq: u32) {
-        if let Some(cancel) = self.cancels.get(&seq) {
-            cancel.notify_one();
+        if let Some(under_way) = self.under_way.get(&seq) {
+            under_way.cancel.notify_one();
         }
     }
 
     /// Asks all of them to stop.
     pub(super) fn cancel_all(&self) {
-        self.cancels.values().for_each(|cancel| cancel.notify_one());
+        self.under_way.values().for_each(|under_way| under_way.cancel.notify_one());
+    }
+
+    /// How many further attempts, within the current workflow task, those had that began in an earlier one.
+    pub(super) fn attempts_of_earlier_tasks(&self) -> u32 {
+        let outlived = self.under_way.values().filter(|under_way| under_way.outlived_task.get());
+        outlived.map(|under_way| under_way.retries_in_task.get()).sum()
+    }
+
+    /// The workflow task has ended; what is under way goes on.
+    pub(super) fn task_ended(&self) {
+        for under_way in self.under_way.values() {
+            under_way.outlived_task.set(true);
+            under_way.retries_in_task.set(0);
+        }
     }
 
     /// The next result; waits for ever if there is nothing to wait for.
     pub(super) async fn next(&mut self) -> LocalActivityResult {
         match self.running.next().await {
             Some(result) => {
-                self.cancels.remove(&result.seq);
+                self.under_way.remove(&result.seq);
                 result
             }
             None => pending().await,
@@ -95,7 +121,7 @@ struct Execution {
     context: Rc<RunContext>,
     owner: Rc<Owner>,
     activity: LocalActivity,
-    cancel: Rc<Notify>,
+    under_way: Rc<UnderWay>,
     scheduled: Time,
 }
 
@@ -127,9 +153,10 @@ impl Execution {
                 AfterAttempt::BackOff(wait) => return LocalActivityResult { backoff: Some(wait), ..result },
                 AfterAttempt::TryAgain(wait) => wait,
             };
+            self.under_way.retries_in_task.set(self.under_way.retries_in_task.get() + 1);
             tokio::select! {
                 biased;
-                () = self.cancel.notified() => {
+                () = self.under_way.cancel.notified() => {
                     let cancelled = LocalActivityOutcome::cancelled();
                     return LocalActivityResult {
                         original_schedule_time: None,
@@ -205,7 +232,7 @@ impl Execution {
                 returned = &mut execution => {
                     return self.outcome(execution_result(returned, data_converter)).await;
                 }
-                () = self.cancel.notified() => environment.cancel(),
+                () = self.under_way.cancel.notified() => environment.cancel(),
                 () = self.sleep_until(close) => break TimeoutType::ScheduleToClose,
                 () = self.sleep_until(start_to_close) => break TimeoutType::StartToClose,
             }

@@ -56,9 +56,9 @@ impl Mailbox {
         }
     }
 
-    /// Whether the run waits for its next task.
+    /// Whether the run waits for its next task, and was not asked to leave.
     pub(super) fn is_idle(&self) -> bool {
-        self.idle.get() && self.deliveries.borrow().is_empty()
+        self.idle.get() && !self.evict.get() && self.deliveries.borrow().is_empty()
     }
 
     /// The next thing that comes in; tasks go first.

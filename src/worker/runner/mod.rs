@@ -234,3 +234,6 @@ impl Runner {
 fn sticky_queue(options: &Options, index: usize) -> Option<String> {
     (options.max_cached_workflows > 0).then(|| format!("sticky-{}-{index}", options.task_queue))
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,12 +23,14 @@ use super::{RunContext, Shared};
 use crate::{clock, worker::machines::TaskCompletion};
 
 /// The request that completes a workflow task, and the slots that are reserved for the activities which it
-/// asks the server to hand back at once.
+/// asks the server to hand back at once. `local_activity_attempts` counts the further attempts, within this
+/// task, of local activities that began in an earlier one.
 pub(super) fn completion(
     shared: &Shared,
     context: &RunContext,
     task_token: Vec<u8>,
     completion: TaskCompletion,
+    local_activity_attempts: u32,
 ) -> (RespondWorkflowTaskCompletedRequest, Vec<OwnedSemaphorePermit>) {
     let options = &shared.worker.options;
     let TaskCompletion {
@@ -63,7 +65,9 @@ pub(super) fn completion(
         namespace: shared.namespace.clone(),
         messages,
         sdk_metadata: Some(sdk_metadata),
-        metering_metadata: Some(MeteringMetadata::default()),
+        metering_metadata: Some(MeteringMetadata {
+            nonfirst_local_activity_execution_attempts: local_activity_attempts,
+        }),
         capabilities: Some(Capabilities { discard_speculative_workflow_task_with_events: true }),
         versioning_behavior: versioning_behavior.into(),
         deployment_options: options.deployment(),

@@ -207,9 +207,11 @@ impl Run {
         history::page_in(&self.shared, &mut task)
             .await
             .map_err(|error| self.refused("GetWorkflowExecutionHistory", error))?;
-        // Kept only where it may be needed: a history from the first event on is never partial.
-        let partial = task.history.as_ref().and_then(|history| history.events.first());
-        let spare = partial.is_none_or(|first| first.event_id != 1).then(|| task.clone());
+        // A history from the first event on is never partial; of any other, all but the events is kept.
+        let history = task.history.take();
+        let begins = history.as_ref().and_then(|history| history.events.first()).map(|event| event.event_id);
+        let spare = (begins != Some(1)).then(|| task.clone());
+        task.history = history;
         let mut ended = self.drive(Task::from(task), received).await;
         if let (Err(Stopped::PartialHistory), Some(mut task)) = (&ended, spare) {
             self.forget();
@@ -328,7 +330,13 @@ impl Run {
         task_token: Vec<u8>,
         completion: TaskCompletion,
     ) -> Result<RespondWorkflowTaskCompletedResponse, Next> {
-        let (request, reserved) = reporting::completion(&self.shared, &self.context, task_token, completion);
+        let (request, reserved) = reporting::completion(
+            &self.shared,
+            &self.context,
+            task_token,
+            completion,
+            self.local_activities.attempts_of_earlier_tasks(),
+        );
         let mut answer = match self.shared.call(request).await {
             Ok(answer) => answer,
             // Something came in meanwhile that the workflow must see before it ends: the next task brings it.
@@ -342,6 +350,7 @@ impl Run {
             }
             Err(error) => return Err(self.refused("RespondWorkflowTaskCompleted", error)),
         };
+        self.local_activities.task_ended();
         self.start_eager_activities(&mut answer, reserved);
         Ok(answer)
     }

@@ -6,7 +6,9 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{CommandFailure, Completion, camel_case};
-use crate::cluster::execution::{Transaction, activity, attributes, chain, close, marker, timer};
+use crate::cluster::execution::{
+    Transaction, activity, attributes, close, continue_as_new, external, marker, timer,
+};
 
 /// Carries out a command. Commands of a kind that is not served fail the workflow task, and say so.
 pub(super) fn apply(
@@ -58,7 +60,7 @@ pub(super) fn apply(
             attributes!(CancelWorkflowExecutionCommandAttributes),
             user_metadata,
         ),
-        CommandType::ContinueAsNewWorkflowExecution => chain::continue_as_new(
+        CommandType::ContinueAsNewWorkflowExecution => continue_as_new::continue_as_new(
             tx,
             completion,
             attributes!(ContinueAsNewWorkflowExecutionCommandAttributes),
@@ -79,6 +81,20 @@ pub(super) fn apply(
             attributes!(ModifyWorkflowPropertiesCommandAttributes),
             user_metadata,
         ),
+        CommandType::SignalExternalWorkflowExecution => external::signal_external_workflow_execution(
+            tx,
+            completion,
+            attributes!(SignalExternalWorkflowExecutionCommandAttributes),
+            user_metadata,
+        ),
+        CommandType::RequestCancelExternalWorkflowExecution => {
+            external::request_cancel_external_workflow_execution(
+                tx,
+                completion,
+                attributes!(RequestCancelExternalWorkflowExecutionCommandAttributes),
+                user_metadata,
+            )
+        }
         kind => Err(CommandFailure::new(
             cause_of(kind),
             format!(
@@ -92,11 +108,7 @@ pub(super) fn apply(
 /// The cause under which a command fails that is not served.
 fn cause_of(kind: CommandType) -> Cause {
     match kind {
-        CommandType::RequestCancelExternalWorkflowExecution => {
-            Cause::BadRequestCancelExternalWorkflowExecutionAttributes
-        }
         CommandType::StartChildWorkflowExecution => Cause::BadStartChildExecutionAttributes,
-        CommandType::SignalExternalWorkflowExecution => Cause::BadSignalWorkflowExecutionAttributes,
         CommandType::ProtocolMessage => Cause::BadUpdateWorkflowExecutionMessage,
         CommandType::ScheduleNexusOperation => Cause::BadScheduleNexusOperationAttributes,
         CommandType::RequestCancelNexusOperation => Cause::BadRequestCancelNexusOperationAttributes,

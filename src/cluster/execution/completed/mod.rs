@@ -68,6 +68,9 @@ impl Cluster {
         if !request.messages.is_empty() {
             return Err(Error::unimplemented("RespondWorkflowTaskCompleted with messages (updates)"));
         }
+        if request.intermediate_page {
+            return Err(Error::unimplemented("RespondWorkflowTaskCompleted in pages"));
+        }
         check_command_sequence(&request.commands)?;
         let query_results = std::mem::take(&mut request.query_results);
         let outcome = self.transact(now, run, |tx| complete(tx, request));

@@ -25,18 +25,21 @@ impl Transaction<'_> {
         let checksum = request.binary_checksum.as_str();
         let state = &mut self.run.state;
         let known = |point: &ResetPointInfo| point.build_id == build_id && point.binary_checksum == checksum;
-        if state.auto_reset_points.iter().any(known) {
+        let is_known = state.auto_reset_points.iter().any(known);
+        if is_known && state.search_attributes.contains_key(BUILD_IDS) {
             return;
         }
-        Arc::make_mut(&mut state.auto_reset_points).push(ResetPointInfo {
-            build_id: build_id.to_owned(),
-            binary_checksum: checksum.to_owned(),
-            run_id: self.run.run_id.clone(),
-            first_workflow_task_completed_id: completed_event_id,
-            create_time: Some(self.now.to_proto()),
-            expire_time: None,
-            resettable: true,
-        });
+        if !is_known {
+            Arc::make_mut(&mut state.auto_reset_points).push(ResetPointInfo {
+                build_id: build_id.to_owned(),
+                binary_checksum: checksum.to_owned(),
+                run_id: self.run.run_id.clone(),
+                first_workflow_task_completed_id: completed_event_id,
+                create_time: Some(self.now.to_proto()),
+                expire_time: None,
+                resettable: true,
+            });
+        }
         let mut ids: Vec<String> = state
             .search_attributes
             .get(BUILD_IDS)

@@ -1,7 +1,8 @@
 //! Histories that the official worker recorded on a real server.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::LazyLock, time::Duration};
 
+use proptest::{collection::vec, prelude::*, sample::Index};
 use prost::Message as _;
 use temporalio_common::protos::{
     coresdk::common::{WorkerDeploymentVersion, extract_local_activity_marker_data},
@@ -15,20 +16,35 @@ use super::{super::machine::records, echo::Echo, *};
 use crate::worker::machines::local_activity::LocalActivityMarker;
 
 fn histories() -> Vec<(String, Vec<HistoryEvent>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories/production");
-    let mut histories: Vec<_> = std::fs::read_dir(folder)
+    let histories = histories_in("production");
+    assert_eq!(histories.len(), 33);
+    histories
+}
+
+fn histories_in(folder: &str) -> Vec<(String, Vec<HistoryEvent>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories").join(folder);
+    let mut histories: Vec<_> = std::fs::read_dir(&folder)
         .expect("the folder is part of the repository")
         .map(|entry| entry.expect("readable").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "pb"))
         .map(|path| {
             let history = History::decode(std::fs::read(&path).expect("readable").as_slice());
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path.with_extension("").to_string_lossy().into_owned();
             (name, history.expect("a history").events)
         })
         .collect();
     histories.sort_by(|(left, _), (right, _)| left.cmp(right));
-    assert_eq!(histories.len(), 33);
     histories
+}
+
+/// The task of a worker that gets the whole history.
+fn whole(events: &[HistoryEvent]) -> Task {
+    let previous_started_event_id = completed_tasks(events).last().copied().unwrap_or_default();
+    let started_event_id = events
+        .last()
+        .filter(|last| last.event_type() == EventType::WorkflowTaskStarted)
+        .map_or(previous_started_event_id, |last| last.event_id);
+    Task { history: events.to_vec(), previous_started_event_id, started_event_id, ..Default::default() }
 }
 
 /// The WorkflowTaskStarted events whose tasks were completed.
@@ -72,13 +88,7 @@ fn replayed_as_a_whole() {
     for (name, events) in histories() {
         let mut run = Run::observed();
         let mut echo = Echo::new(events.clone());
-        let last = completed_tasks(&events).last().copied().expect("a task was completed");
-        run.task(Task {
-            history: events.clone(),
-            previous_started_event_id: last,
-            started_event_id: last,
-            ..Default::default()
-        });
+        run.task(whole(&events));
         loop {
             assert_eq!(run.machines.poll_local_activity(), None, "{name}: its results are in history");
             match run.step() {
@@ -110,15 +120,13 @@ fn replayed_as_a_whole() {
     }
 }
 
-/// The activations are, field by field, those that the official worker gives its workflows for these histories;
-/// `histories/production/activations` has them, length-delimited.
+/// The activations are, field by field, those that the official worker gives its workflows for these histories:
+/// `.activations` files have them, length-delimited. Real histories, and generated ones that mix everything.
 #[test]
 fn activations_are_those_of_the_official_worker() {
-    for (name, events) in histories() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories/production/activations");
-        let bytes = std::fs::read(folder.join(format!("{name}.activations"))).expect("one for each history");
+    for (name, events) in histories().into_iter().chain(histories_in("generated")) {
+        let bytes = std::fs::read(format!("{name}.activations")).expect("one for each history");
         let mut official = bytes.as_slice();
-        let last = completed_tasks(&events).last().copied().expect("a task was completed");
         let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) = &events[0].attributes else {
             panic!("{name} does not begin with its start")
         };
@@ -130,19 +138,10 @@ fn activations_are_those_of_the_official_worker() {
         };
         let deployment_version =
             Some(WorkerDeploymentVersion { build_id: "own".into(), ..Default::default() });
-        let mut run = Run {
-            machines: Machines::new(
-                info,
-                Options { sdk_metadata: true, deployment_version, ..Default::default() },
-            ),
-        };
+        let options = Options { sdk_metadata: true, deployment_version, ..Default::default() };
+        let mut run = Run { machines: Machines::new(info, options) };
         let mut echo = Echo::new(events.clone());
-        run.task(Task {
-            history: events,
-            previous_started_event_id: last,
-            started_event_id: last,
-            ..Default::default()
-        });
+        run.task(whole(&events));
         while let Step::Activate(activation) = run.step() {
             let expected = WorkflowActivation::decode_length_delimited(&mut official).expect("recorded");
             assert_eq!(activation, expected, "{name}");
@@ -204,8 +203,10 @@ fn followed_task_by_task() {
 /// Markers of local activities come out as they were recorded, down to the activation they belong to.
 #[test]
 fn markers_are_the_recorded_ones() {
-    let (_, events) =
-        histories().into_iter().find(|(name, _)| name == "quote_flaky_rates").expect("part of the corpus");
+    let (_, events) = histories()
+        .into_iter()
+        .find(|(name, _)| name.ends_with("quote_flaky_rates"))
+        .expect("part of the corpus");
     let positions: BTreeMap<u32, Option<u64>> = events
         .iter()
         .filter_map(|event| LocalActivityMarker::read(event))
@@ -256,15 +257,9 @@ fn markers_are_the_recorded_ones() {
 #[test]
 fn replay_repeats_the_activations() {
     for (name, events) in histories() {
-        let whole = {
-            let last = completed_tasks(&events).last().copied().expect("a task was completed");
+        let replayed = {
             let mut run = Run::new();
-            run.task(Task {
-                history: events.clone(),
-                previous_started_event_id: last,
-                started_event_id: last,
-                ..Default::default()
-            });
+            run.task(whole(&events));
             activations(&mut run, &mut Echo::new(events.clone()), &events)
         };
         let mut run = Run::new();
@@ -283,7 +278,7 @@ fn replay_repeats_the_activations() {
             (seen, previous) = (until, started);
             grown.extend(activations(&mut run, &mut echo, &events));
         }
-        assert_eq!(whole, grown, "{name}");
+        assert_eq!(replayed, grown, "{name}");
     }
 }
 
@@ -313,37 +308,51 @@ fn activations(run: &mut Run, echo: &mut Echo, events: &[HistoryEvent]) -> Vec<S
     }
 }
 
-/// Nothing that can be done to a history makes the machines panic or run for ever.
+/// Replays a damaged history with the code of the undamaged one.
+fn replay_damaged(damaged: &[HistoryEvent], code: &[HistoryEvent]) -> Result<(), Error> {
+    let mut run = Run::observed();
+    let mut echo = Echo::new(code.to_vec());
+    run.machines.handle_task(whole(damaged))?;
+    for _ in 0..=2 * damaged.len() {
+        match run.machines.next_step()? {
+            Step::Activate(activation) => run.try_respond(echo.activate(&activation))?,
+            _ => return Ok(()),
+        }
+    }
+    panic!("there is no end to it")
+}
+
 #[test]
-fn damaged_histories_are_errors() {
+fn a_missing_event_is_an_error() {
     for (name, events) in histories() {
-        for missing in 0..events.len() {
+        // Without its last event a history is a shorter history.
+        for missing in 0..events.len() - 1 {
             let mut damaged = events.clone();
             damaged.remove(missing);
-            let last = damaged
-                .iter()
-                .rev()
-                .find(|event| event.event_type() == EventType::WorkflowTaskStarted)
-                .map_or(0, |event| event.event_id);
-            let task = Task {
-                history: damaged,
-                previous_started_event_id: last,
-                started_event_id: last,
-                ..Default::default()
-            };
-            let mut run = Run::new();
-            let mut echo = Echo::new(events.clone());
-            let outcome = run.machines.handle_task(task).and_then(|()| {
-                for _ in 0..events.len() {
-                    match run.machines.next_step()? {
-                        Step::Activate(activation) => run.try_respond(echo.activate(&activation))?,
-                        _ => return Ok(()),
-                    }
-                }
-                panic!("{name} without event {}: no end", missing + 1)
-            });
-            let cut = missing + 1 == events.len();
-            assert!(outcome.is_err() || cut, "{name} without event {}", missing + 1);
+            let outcome = replay_damaged(&damaged, &events);
+            assert!(outcome.is_err(), "{name} without event {}", missing + 1);
         }
+    }
+}
+
+proptest! {
+    /// Nothing that can be done to a history makes the machines panic, or run for ever.
+    #[test]
+    fn exchanged_events_do_no_harm(
+        history in any::<Index>(),
+        pairs in vec((any::<Index>(), any::<Index>()), 1..4),
+        may_ignore in any::<bool>(),
+    ) {
+        static HISTORIES: LazyLock<Vec<(String, Vec<HistoryEvent>)>> = LazyLock::new(histories);
+        let (_, events) = history.get(&HISTORIES);
+        let mut damaged = events.clone();
+        for (one, other) in pairs {
+            let (one, other) = (one.index(events.len()), other.index(events.len()));
+            let (left, right) = (damaged[one].event_id, damaged[other].event_id);
+            damaged.swap(one, other);
+            (damaged[one].event_id, damaged[other].event_id) = (left, right);
+            damaged[one].worker_may_ignore = may_ignore;
+        }
+        let _ = replay_damaged(&damaged, events);
     }
 }

@@ -57,7 +57,7 @@ fn another_kind_of_command() {
     assert_eq!(
         error.to_string(),
         "[TMPRL1100] Nondeterminism error: event 5 (EVENT_TYPE_ACTIVITY_TASK_SCHEDULED): \
-         the workflow's next command is COMMAND_TYPE_START_TIMER"
+         the workflow's next command is COMMAND_TYPE_START_TIMER (timer \"1\")"
     );
 }
 

@@ -35,6 +35,7 @@ fn begun() -> (Builder, i64, Run) {
 }
 
 #[test]
+#[allow(deprecated, reason = "servers still tell other namespaces apart by it")]
 fn a_signal_to_a_child_goes_to_the_workflows_own_namespace_and_may_fail() {
     let (mut history, first, mut run) = begun();
     run.respond([signal()]);

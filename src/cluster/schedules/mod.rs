@@ -1,0 +1,5 @@
+//! Schedules.
+
+mod calendar;
+mod notation;
+mod spec;

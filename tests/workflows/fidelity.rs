@@ -1,0 +1,134 @@
+//! The same program, the same history: every scenario of the fixtures runs in a simulation, and its histories are compared
+//! with those that a real server and the official worker recorded for it.
+
+use crate::support::{embedded::Embedded, normal_form};
+use std::{collections::BTreeMap, fs, path::Path};
+use temporal_sim::{Simulation, Worker};
+use temporal_sim_fixtures::scenarios::{self, Scenario, Session};
+use temporalio_client::ClientOptions;
+use temporalio_common::{protos::temporal::api::history::v1::History, worker::WorkerDeploymentOptions};
+
+/// Scenarios that need what the simulated cluster does not serve, with what that is. They must differ: a scenario that agrees
+/// does not belong here.
+const NOT_SERVED: &[(&str, &str)] = &[
+    ("case_labelled", "upserted search attributes"),
+    ("courier_handed_over", "continue-as-new"),
+    ("departure_updated", "updates"),
+    ("fleet_arrived", "child workflows"),
+    ("messenger_errands", "signals and cancellations of other workflows"),
+    ("meter_continued", "continue-as-new"),
+    ("mistake_unset_attribute", "upserted search attributes"),
+    ("parent_abandons", "child workflows"),
+    ("parent_cancels_and_abandons", "child workflows"),
+    ("parent_cancels_and_waits", "child workflows"),
+    ("parent_cancels_and_waits_for_request", "child workflows"),
+    ("parent_requests_cancel", "child workflows"),
+    ("parent_signals", "child workflows"),
+    ("parent_starts_twice", "child workflows"),
+    ("parent_terminates", "child workflows"),
+    ("parent_tries_to_cancel", "child workflows"),
+    ("report_by_cron", "cron schedules"),
+    ("traveller_with_companion", "child workflows"),
+];
+
+/// Runs a scenario; returns the normal forms of its histories, by the names under which they are recorded.
+fn simulated(scenario: Scenario) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+    let world = (scenario.world)();
+    let worker = Worker::new(scenario.name)
+        .deployment_options(WorkerDeploymentOptions::from_build_id("fixtures".to_owned()))
+        .data_converter((scenario.data_converter)());
+    let mut worker = Embedded::new(worker);
+    world.register(&mut worker)?;
+    let simulation = Simulation::builder()
+        .worker(worker.into_worker())
+        .tolerate_workflow_task_failures(true)
+        .budget(20_000);
+    let histories = simulation.try_run(async move |sim| {
+        let options = ClientOptions::new("default").data_converter((scenario.data_converter)()).build();
+        let session = Session { client: sim.client_with(options)?, world, name: scenario.name };
+        let mut histories = BTreeMap::new();
+        for workflow_id in (scenario.drive)(&session).await? {
+            for (history, name) in names(scenario.name, &workflow_id, session.histories(&workflow_id).await?)
+            {
+                histories.insert(name, history);
+            }
+        }
+        Ok(histories)
+    })?;
+    Ok(histories.into_iter().map(|(name, history)| (name, normal_form::lines(&history))).collect())
+}
+
+/// The file names of the runs of one execution.
+fn names(scenario: &str, workflow_id: &str, runs: Vec<(String, History)>) -> Vec<(History, String)> {
+    let relative = workflow_id.strip_prefix(scenario).unwrap_or_default().trim_start_matches('/');
+    let mut name = scenario.to_owned();
+    if !relative.is_empty() {
+        name = format!("{name}.{}", relative.replace('+', "companion"));
+    }
+    let single = runs.len() == 1;
+    let numbered = |number: usize| if single { name.clone() } else { format!("{name}.run{}", number + 1) };
+    runs.into_iter().enumerate().map(|(number, (_, history))| (history, numbered(number))).collect()
+}
+
+/// What was recorded under this name.
+fn recorded(name: &str) -> anyhow::Result<Vec<String>> {
+    use prost::Message as _;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories/fixtures").join(format!("{name}.pb"));
+    Ok(normal_form::lines(&History::decode(fs::read(file)?.as_slice())?))
+}
+
+/// The first difference between two histories, or nothing.
+fn difference(name: &str, ordered: bool, recorded: &[String], simulated: &[String]) -> Option<String> {
+    if !ordered {
+        let (recorded, simulated) = (event_types(recorded), event_types(simulated));
+        return (recorded != simulated)
+            .then(|| format!("{name}\n  recorded:  {recorded:?}\n  simulated: {simulated:?}"));
+    }
+    let longest = recorded.len().max(simulated.len());
+    let end = "the end".to_owned();
+    let (recorded, simulated) = (0..longest)
+        .map(|at| (recorded.get(at).unwrap_or(&end), simulated.get(at).unwrap_or(&end)))
+        .find(|(recorded, simulated)| recorded != simulated)?;
+    Some(format!("{name}\n  recorded:  {recorded}\n  simulated: {simulated}"))
+}
+
+/// How many events there are of each type that does not depend on which of several activities was faster.
+fn event_types(lines: &[String]) -> BTreeMap<&str, usize> {
+    let mut types = BTreeMap::new();
+    for name in lines.iter().filter_map(|line| line.split(' ').nth(1)) {
+        if !name.starts_with("WORKFLOW_TASK") {
+            *types.entry(name).or_default() += 1;
+        }
+    }
+    types
+}
+
+/// What differs between the recorded histories of a scenario and the simulated ones.
+fn differences(scenario: Scenario) -> Vec<String> {
+    let histories = match simulated(scenario) {
+        Ok(histories) => histories,
+        Err(error) => return vec![format!("{}: {error:#}", scenario.name)],
+    };
+    let compare = |(name, simulated): (String, Vec<String>)| match recorded(&name) {
+        Ok(recorded) => difference(&name, scenario.ordered, &recorded, &simulated),
+        Err(error) => Some(format!("{name}: no recording: {error}")),
+    };
+    histories.into_iter().filter_map(compare).collect()
+}
+
+#[test]
+fn every_scenario_leaves_the_recorded_histories() {
+    let mut report = Vec::new();
+    for scenario in scenarios::all() {
+        let differences = differences(scenario);
+        let not_served = NOT_SERVED.iter().find(|(name, _)| *name == scenario.name);
+        match (not_served, differences.is_empty()) {
+            (None, _) => report.extend(differences),
+            (Some((name, what)), true) => {
+                report.push(format!("{name} agrees: {what} are served; take it off the list"))
+            }
+            (Some(_), false) => {}
+        }
+    }
+    assert!(report.is_empty(), "{} differences:\n\n{}\n", report.len(), report.join("\n\n"));
+}

@@ -1,0 +1,16 @@
+//! The workflows of the fixtures, tested as a team would test its own: one module a family.
+//!
+//! [`fidelity`] is about all of them at once: what they record in a simulation is what they recorded in a real cluster.
+
+mod approval;
+mod download;
+mod fidelity;
+mod misbehaving;
+mod money_transfer;
+mod onboarding;
+mod order;
+mod pricing;
+mod queries;
+mod settlement;
+mod subscription;
+mod support;
