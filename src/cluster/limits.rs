@@ -42,10 +42,6 @@ pub(crate) const BUFFERED_EVENTS_SIZE: usize = 2 * 1024 * 1024;
 /// Most activities, children, signals to others or cancel requests to others that a run has pending.
 pub(crate) const PENDING: usize = 2000;
 
-/// The workflow task timeout of a run that asked for none.
-pub(crate) const WORKFLOW_TASK_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest workflow task timeout.
-pub(crate) const WORKFLOW_TASK_TIMEOUT_MAXIMUM: Duration = Duration::from_secs(120);
 /// How long one workflow task can be kept alive by heartbeats.
 pub(crate) const WORKFLOW_TASK_HEARTBEATS: Duration = Duration::from_secs(30 * 60);
 /// A workflow task that fails more often than this gets more time for each further attempt.

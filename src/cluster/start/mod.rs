@@ -4,7 +4,7 @@ mod id_policies;
 mod signal_with_start;
 mod validation;
 
-pub(crate) use validation::{check_links, run_timeout, task_timeout};
+pub(crate) use validation::check_links;
 
 use temporalio_common::protos::temporal::api::{
     common::v1::{

@@ -6,7 +6,7 @@ use temporalio_common::protos::temporal::api::{
     history::v1::ActivityTaskScheduledEventAttributes, taskqueue::v1::TaskQueue,
 };
 
-use crate::cluster::{
+use super::{
     durations,
     retry::{self, InvalidRetryPolicy},
 };
@@ -112,7 +112,7 @@ pub(crate) fn normalize(
 }
 
 /// The options with which an activity was scheduled.
-pub(super) fn of_event(scheduled: &ActivityTaskScheduledEventAttributes) -> ActivityOptions {
+pub(crate) fn of_event(scheduled: &ActivityTaskScheduledEventAttributes) -> ActivityOptions {
     ActivityOptions {
         task_queue: scheduled.task_queue.clone(),
         schedule_to_close_timeout: scheduled.schedule_to_close_timeout,
@@ -143,7 +143,7 @@ fn normalize_task_queue(task_queue: Option<&mut TaskQueue>) -> Result<(), Invali
 }
 
 /// Checks a priority; the error is the server's message.
-pub(super) fn validate_priority(priority: Option<&Priority>) -> Result<(), &'static str> {
+pub(crate) fn validate_priority(priority: Option<&Priority>) -> Result<(), &'static str> {
     let Some(priority) = priority else { return Ok(()) };
     if priority.priority_key < 0 {
         return Err("priority key can't be negative");
