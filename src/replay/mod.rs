@@ -77,7 +77,7 @@ use self::{
 use crate::{
     history::History,
     sdk::WorkflowSettings,
-    worker::{Workflows, codec::Codec},
+    worker::{Worker, WorkflowParts, Workflows, codec::Codec},
 };
 
 /// How long the code may hold the thread unless [`Replayer::blocked_after`] says otherwise.
@@ -113,6 +113,18 @@ impl Replayer {
             interceptors: Vec::new(),
             allowed: BTreeSet::new(),
             blocked_after: BLOCKED_AFTER,
+        }
+    }
+
+    /// A replayer that runs workflows as this worker does: with what is registered on it, its data converter and
+    /// its interceptors.
+    pub fn of_worker(worker: &Worker) -> Self {
+        let WorkflowParts { workflows, data_converter, interceptors } = worker.workflow_parts();
+        Self {
+            workflows: workflows.clone(),
+            data_converter: data_converter.cloned(),
+            interceptors: interceptors.to_vec(),
+            ..Self::new()
         }
     }
 

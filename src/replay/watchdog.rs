@@ -105,16 +105,17 @@ where
     if let Err(error) = spawned {
         return Err(Stopped::Panicked(format!("the system cannot start a thread: {error}")));
     }
-    let mut last = progress.steps();
+    let (mut last, mut idle) = (progress.steps(), 0);
     loop {
-        match receiver.recv_timeout(limit) {
+        match receiver.recv_timeout(limit / LOOKS) {
             Ok(result) => return result,
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(Stopped::Panicked("the thread of the replay ended without a result".to_owned()));
             }
             Err(RecvTimeoutError::Timeout) => {
                 let steps = progress.steps();
-                if steps == last {
+                idle = if steps == last { idle + 1 } else { 0 };
+                if idle == LOOKS {
                     return Err(Stopped::Blocked);
                 }
                 last = steps;
@@ -122,6 +123,9 @@ where
         }
     }
 }
+
+/// How often to look at a piece of work before it has used up its time.
+const LOOKS: u32 = 10;
 
 /// Debug builds of workflows with many awaits overflow the 2 MiB that a thread gets by default. Only what
 /// is touched is ever paid for.

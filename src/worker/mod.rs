@@ -337,10 +337,28 @@ impl Worker {
         registered.then_some((self.options.task_queue.as_str(), &self.options.data_converter))
     }
 
+    /// What is needed to run its workflows without a server.
+    pub(crate) fn workflow_parts(&self) -> WorkflowParts<'_> {
+        let Options { data_converter, has_own_data_converter, workflow_interceptors, .. } = &self.options;
+        WorkflowParts {
+            workflows: &self.workflows,
+            data_converter: has_own_data_converter.then_some(data_converter),
+            interceptors: workflow_interceptors,
+        }
+    }
+
     /// What its mocks expected and did not get.
     pub(crate) fn unmet_expectations(&self) -> Vec<String> {
         self.expectations.iter().filter_map(|expectation| expectation.unmet()).collect()
     }
+}
+
+/// What a worker runs workflows with.
+pub(crate) struct WorkflowParts<'a> {
+    pub(crate) workflows: &'a Workflows,
+    /// The data converter, if one was set.
+    pub(crate) data_converter: Option<&'a DataConverter>,
+    pub(crate) interceptors: &'a [WorkflowInterceptorConstructor],
 }
 
 impl std::fmt::Debug for Worker {

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock,
-    cluster::{durations, limits, requests, retry, start},
+    cluster::{durations, limits, requests, retry},
     rules::workflow_timeouts,
 };
 
