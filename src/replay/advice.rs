@@ -37,6 +37,13 @@ pub(super) fn of(
             .push("Register the workflow: Replayer::new().workflow::<…>(), or replay other files.".to_owned()),
         _ => {
             let structural = differences.iter().find(|it| it.difference.is_structural());
+            if production.is_accepted() && structural.is_some() {
+                advice.push(
+                    "A worker does not notice a command that comes too early: it keeps the command, and sends it \
+                     with a later workflow task if no event of that kind comes first."
+                        .to_owned(),
+                );
+            }
             advice.extend(structural.map(|it| about_structure(history, it)));
         }
     }

@@ -277,3 +277,88 @@ fn collect_payloads<'a>(value: &'a mut Value, found: &mut Vec<&'a mut Value>) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost_types::Duration;
+    use temporalio_common::protos::temporal::api::{
+        common::v1::{Header, Payloads, Priority},
+        history::v1::{ActivityTaskScheduledEventAttributes, history_event::Attributes},
+        taskqueue::v1::TaskQueue,
+    };
+
+    use super::*;
+
+    fn json_payload(text: &str) -> Payload {
+        Payload {
+            metadata: [("encoding".to_owned(), b"json/plain".to_vec())].into(),
+            data: text.as_bytes().to_vec(),
+            ..Default::default()
+        }
+    }
+
+    fn fields(attributes: ActivityTaskScheduledEventAttributes) -> Fields {
+        let event = HistoryEvent {
+            event_type: EventType::ActivityTaskScheduled.into(),
+            attributes: Some(Attributes::ActivityTaskScheduledEventAttributes(attributes)),
+            ..Default::default()
+        };
+        Fields::produced(&event, &Reading::default())
+    }
+
+    fn with_input(text: &str) -> Fields {
+        let input = Some(Payloads { payloads: vec![json_payload(text)] });
+        fields(ActivityTaskScheduledEventAttributes { input, ..Default::default() })
+    }
+
+    fn names(fields: &[FieldDifference]) -> Vec<&str> {
+        fields.iter().map(|it| it.field.as_str()).collect()
+    }
+
+    #[test]
+    fn the_parts_of_a_json_value_have_names() {
+        let recorded = with_input(r#"{"to": "ACC-1", "lines": [{"cents": 1}, {"cents": 2}]}"#);
+        let produced = with_input(r#"{"lines":[{"cents":1},{"cents":3}],"to":"ACC-1"}"#);
+        let differences = recorded.differences(&produced);
+        assert_eq!(names(&differences), ["input[0].lines[1].cents"], "order and spaces mean nothing in JSON");
+        assert_eq!(
+            (differences[0].recorded.as_deref(), differences[0].produced.as_deref()),
+            (Some("2"), Some("3"))
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_not_there_is_not_the_same_as_null() {
+        let differences = with_input(r#"{"to": null}"#).differences(&with_input("{}"));
+        assert_eq!(names(&differences), ["input[0]", "input[0].to"]);
+    }
+
+    #[test]
+    fn unset_empty_and_zero_are_the_same() {
+        let empty = fields(ActivityTaskScheduledEventAttributes::default());
+        let zero = fields(ActivityTaskScheduledEventAttributes {
+            header: Some(Header::default()),
+            priority: Some(Priority::default()),
+            heartbeat_timeout: Some(Duration::default()),
+            ..Default::default()
+        });
+        assert_eq!(empty, zero);
+    }
+
+    #[test]
+    fn what_the_server_and_the_worker_fill_in_is_not_the_codes() {
+        let plain = fields(ActivityTaskScheduledEventAttributes::default());
+        #[allow(deprecated, reason = "histories have it")]
+        let recorded = fields(ActivityTaskScheduledEventAttributes {
+            workflow_task_completed_event_id: 4,
+            use_workflow_build_id: true,
+            ..Default::default()
+        });
+        assert_eq!(plain, recorded);
+        let queue = fields(ActivityTaskScheduledEventAttributes {
+            task_queue: Some(TaskQueue { name: "other".into(), kind: 1, ..Default::default() }),
+            ..Default::default()
+        });
+        assert_eq!(names(&plain.differences(&queue)), ["taskQueue"]);
+    }
+}

@@ -152,8 +152,10 @@ impl Comparison<'_> {
         Some(Divergence { produced, ..Divergence::at(self.history, difference, event, None) })
     }
 
-    /// The code issued nothing at all in a task, because it never got to the end of it.
+    /// The code issued nothing at all in a task, because it never got to the end of it. Of a task that history
+    /// did not complete either, nothing was recorded that could be missing.
     fn stopped(&self, started_event_id: i64, produced: String) -> Option<Divergence> {
+        completion_of_task(self.history, started_event_id)?;
         let event = self.history.event(command_events_of_task(self.history, started_event_id))?;
         let at = Divergence::at(self.history, Difference::MissingCommand, event, None);
         Some(Divergence { produced: Some(produced), ..at })
@@ -169,13 +171,18 @@ impl Comparison<'_> {
 
 /// The first event of a task's commands; the task's last event if it has none.
 fn command_events_of_task(history: &History, started_event_id: i64) -> i64 {
+    let Some(completed) = completion_of_task(history, started_event_id) else { return started_event_id };
+    let next = completed.saturating_add(1);
+    if history.event(next).is_some_and(HistoryEvent::is_command_event) { next } else { completed }
+}
+
+/// The WorkflowTaskCompleted event of the task that began with a WorkflowTaskStarted event.
+fn completion_of_task(history: &History, started_event_id: i64) -> Option<i64> {
     let completed = history.events().iter().find(|event| match &event.attributes {
         Some(Recorded::WorkflowTaskCompletedEventAttributes(it)) => it.started_event_id == started_event_id,
         _ => false,
     });
-    let Some(completed) = completed.map(|event| event.event_id) else { return started_event_id };
-    let next = completed.saturating_add(1);
-    if history.event(next).is_some_and(HistoryEvent::is_command_event) { next } else { completed }
+    completed.map(|event| event.event_id)
 }
 
 fn asks_for_patch(command: &Command) -> bool {

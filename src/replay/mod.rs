@@ -75,7 +75,7 @@ use self::{
     watchdog::{Progress, Stopped},
 };
 use crate::{
-    history::History,
+    history::{History, LoadError},
     sdk::WorkflowSettings,
     worker::{Worker, WorkflowParts, Workflows, codec::Codec},
 };
@@ -231,8 +231,14 @@ impl Replayer {
             End::Blocked { .. } | End::Broken { .. } => None,
             _ => stability::compare(&history, &first, &self.replay_once(&history, &setup)),
         };
-        let production = findings::production(&history, &first);
-        let found = self.divergences(&history, first);
+        let (production, found) = match self.divergences(&history, &first) {
+            Ok(found) => (findings::production(&history, &first), found),
+            Err(Stopped::Panicked(reason)) => (Production::Failed { reason }, Vec::new()),
+            Err(Stopped::Blocked) => {
+                let reason = "the payload codec does not give the thread back".to_owned();
+                (Production::Failed { reason }, Vec::new())
+            }
+        };
         let (allowed, differences): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|it| self.allowed.contains(&it.difference));
         let advice = advice::of(&history, &production, &differences, instability.as_ref());
@@ -246,6 +252,8 @@ impl Replayer {
         let path = path.as_ref();
         match History::load(path) {
             Ok(history) => Verdict { source: Some(path.to_owned()), ..self.replay(&history) },
+            // The verdict names the file itself.
+            Err(LoadError::File { source, .. }) => Verdict::unreadable(path.to_owned(), source.to_string()),
             Err(error) => Verdict::unreadable(path.to_owned(), error.to_string()),
         }
     }
@@ -300,13 +308,12 @@ impl Replayer {
     }
 
     /// On a thread of its own too, because a codec is code of the user.
-    fn divergences(&self, history: &Arc<History>, replayed: Replayed) -> Vec<Divergence> {
+    fn divergences(&self, history: &Arc<History>, replayed: &Replayed) -> Result<Vec<Divergence>, Stopped> {
         let reading = Reading { namespaces: self.namespace.is_some(), codec: self.data_converter.clone() };
-        let history = history.clone();
-        let compared = watchdog::watch(self.blocked_after, &Arc::default(), |progress| async move {
+        let (history, replayed) = (history.clone(), replayed.clone());
+        watchdog::watch(self.blocked_after, &Arc::default(), |progress| async move {
             findings::divergences(&history, &replayed, &reading, &progress).await
-        });
-        compared.unwrap_or_default()
+        })
     }
 }
 

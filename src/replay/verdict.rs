@@ -177,6 +177,16 @@ impl Verdict {
         }
     }
 
+    /// What the code does beside what history recorded, in a word or two; empty if that cannot be said.
+    pub(super) fn code(&self) -> String {
+        match (self.differences.first(), &self.production) {
+            (Some(first), _) => first.difference.to_string(),
+            (None, _) if self.instability.is_some() => "unstable".to_owned(),
+            (None, Production::Compatible) => "same".to_owned(),
+            (None, _) => String::new(),
+        }
+    }
+
     /// The event at which it goes wrong first.
     pub(super) fn event_id(&self) -> Option<i64> {
         let of_production = match &self.production {
@@ -206,8 +216,10 @@ impl fmt::Display for Verdict {
             let Self { workflow_type, workflow_id, run_id, events, .. } = self;
             write!(f, "\nworkflow {workflow_type}, id {workflow_id:?}, run {run_id}, {events} events")?;
         }
-        if !self.production.is_accepted() || !self.is_compatible() {
-            write!(f, "\n{}", self.production)?;
+        match &self.production {
+            Production::Compatible if self.is_compatible() => {}
+            Production::Compatible => write!(f, "\na worker accepts it all the same")?,
+            production => write!(f, "\n{production}")?,
         }
         if !self.last_agreed.is_empty() {
             write!(f, "\nagreed until:")?;
@@ -225,7 +237,9 @@ impl fmt::Display for Verdict {
             write!(f, "\nadvice: {advice}")?;
         }
         if !self.allowed.is_empty() {
-            write!(f, "\nallowed: {} more differences", self.allowed.len())?;
+            let kinds: std::collections::BTreeSet<_> = self.allowed.iter().map(|it| it.difference).collect();
+            let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
+            write!(f, "\nallowed: {}", kinds.join(", "))?;
         }
         Ok(())
     }

@@ -93,7 +93,7 @@ where
     let spawned = builder.spawn(move || {
         let result = catch_unwind(AssertUnwindSafe(|| {
             let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
+                .enable_all()
                 .start_paused(true)
                 .build()
                 .expect("a runtime without I/O asks the system for nothing");

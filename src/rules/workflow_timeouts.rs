@@ -22,3 +22,26 @@ pub(crate) fn task_timeout(task: Duration, run: Duration) -> Duration {
     let task = task.min(WORKFLOW_TASK_TIMEOUT_MAXIMUM);
     if run.is_zero() { task } else { task.min(run) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_run_lasts_no_longer_than_its_chain() {
+        for (run, execution, expected) in [(0, 0, 0), (5, 0, 5), (0, 7, 7), (5, 7, 5), (9, 7, 7)] {
+            assert_eq!(run_timeout(seconds(run), seconds(execution)), seconds(expected), "{run} {execution}");
+        }
+    }
+
+    #[test]
+    fn a_workflow_task_lasts_no_longer_than_its_run() {
+        for (task, run, expected) in [(0, 0, 10), (0, 3, 3), (30, 0, 30), (300, 0, 120), (30, 20, 20)] {
+            assert_eq!(task_timeout(seconds(task), seconds(run)), seconds(expected), "{task} {run}");
+        }
+    }
+}

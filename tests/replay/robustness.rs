@@ -36,7 +36,7 @@ fn replayer() -> Replayer {
 
 /// The report without the path of the folder, which is another on every machine.
 fn check(folder: &Folder, report: &Report) -> String {
-    report.to_string().replace(&format!("{}/", folder.0.display()), "")
+    report.to_string().replace(&folder.0.display().to_string(), "/histories")
 }
 
 #[test]
@@ -65,7 +65,42 @@ fn one_bad_file_is_one_bad_verdict() {
     folder.write("nested/.hidden/k.json", "not looked at");
     folder.write("notes.txt", "not looked at");
     let report = replayer().replay_folder(&folder.0);
-    insta::assert_snapshot!(check(&folder, &report), @"");
+    insta::assert_snapshot!(check(&folder, &report), @r##"
+    /histories
+    history              workflow         worker        code  event
+    a_good.json          MoneyTransfer    accepted      same
+    b_good.pb            MoneyTransfer    accepted      same
+    c_good.json.gz       MoneyTransfer    accepted      same
+    d_empty.json                          unreadable
+    e_truncated.json                      unreadable
+    f_truncated.pb                        unreadable
+    g_gap.json                            unreadable
+    h_foreign.json                        unreadable
+    i_unregistered.json  MoneyLaundry     unregistered
+    nested/j_good.json   ExpenseApproval  accepted      same
+
+    10 histories, 6 not compatible
+
+    /histories/d_empty.json: unreadable
+    the history is empty (0 bytes): was the export interrupted?
+
+    /histories/e_truncated.json: unreadable
+    not valid JSON at line 293, column 19: the text breaks off; export the history anew
+
+    /histories/f_truncated.pb: unreadable
+    cannot decode event 5 at byte 516: it has 185 bytes, but only 181 follow; expected JSON or a binary `temporal.api.history.v1.History`
+
+    /histories/g_gap.json: unreadable
+    event 5 is missing: event 6 stands in its place; export the history anew
+
+    /histories/h_foreign.json: unreadable
+    the history has no events: export it with `temporal workflow show --output json`
+
+    /histories/i_unregistered.json: unregistered
+    workflow MoneyLaundry, id "transfer_ok-261006", run 01a1fde5-02dd-7b22-8f0a-db216a96a15f, 29 events
+    the workflow type is not registered; registered: ExpenseApproval, MoneyTransfer
+    advice: Register the workflow: Replayer::new().workflow::<…>(), or replay other files.
+    "##);
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).expect("JSON");
     assert_eq!(json["verdicts"].as_array().map(Vec::len), Some(10));
     assert_eq!(json["verdicts"][0]["production"]["verdict"], "compatible");
