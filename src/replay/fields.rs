@@ -101,6 +101,8 @@ impl Fields {
                     self.flatten(format!("{path}[{index}]"), value);
                 }
             }
+            // An event without any field.
+            _ if path.is_empty() => {}
             leaf => {
                 self.0.insert(path, leaf.to_string());
             }

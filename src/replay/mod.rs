@@ -37,7 +37,7 @@
 //!   does it notice a command that comes too early. Where the server fills in what a command leaves out, so does
 //!   the comparison. [`Replayer::allow`] says which differences are meant.
 //!
-//! And it is asked twice, in two replays: code that reads the machine's clock or goes through a `HashMap` does not do
+//! And it is asked twice, in two replays ([`Replayer::replays`]): code that reads the machine's clock or goes through a `HashMap` does not do
 //! the same thing both times ([`Verdict::instability`]).
 //!
 //! Whatever is in a file, and whatever the code does with it, each history gets one verdict: files that are no
@@ -94,6 +94,7 @@ pub struct Replayer {
     data_converter: Option<DataConverter>,
     interceptors: Vec<WorkflowInterceptorConstructor>,
     allowed: BTreeSet<Difference>,
+    replays: usize,
     blocked_after: Duration,
 }
 
@@ -112,6 +113,7 @@ impl Replayer {
             data_converter: None,
             interceptors: Vec::new(),
             allowed: BTreeSet::new(),
+            replays: 2,
             blocked_after: BLOCKED_AFTER,
         }
     }
@@ -191,6 +193,14 @@ impl Replayer {
         self
     }
 
+    /// How often each history is replayed, to see whether the code always does the same. More replays find more:
+    /// two entries of a `HashMap` come in the same order every other time. Default 2; at least 1.
+    #[must_use]
+    pub fn replays(mut self, replays: usize) -> Self {
+        self.replays = replays.max(1);
+        self
+    }
+
     /// How long, in real time, workflow code may hold its thread before it counts as blocked. Default 5 s. Its
     /// thread runs on until the process ends, because nothing can stop it.
     #[must_use]
@@ -229,7 +239,8 @@ impl Replayer {
         let first = self.replay_once(&history, &setup);
         let instability = match first.end {
             End::Blocked { .. } | End::Broken { .. } => None,
-            _ => stability::compare(&history, &first, &self.replay_once(&history, &setup)),
+            _ => (1..self.replays)
+                .find_map(|_| stability::compare(&history, &first, &self.replay_once(&history, &setup))),
         };
         let (production, found) = match self.divergences(&history, &first) {
             Ok(found) => (findings::production(&history, &first), found),

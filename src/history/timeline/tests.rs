@@ -259,7 +259,7 @@ fn colours_are_only_added_to_the_text() {
 }
 
 fn options(payload_limit: usize) -> Options {
-    Options { full: false, payload_limit }
+    Options { full: false, dates: false, payload_limit }
 }
 
 fn payload(encoding: &str, data: &[u8]) -> Payload {
