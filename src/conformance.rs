@@ -15,8 +15,9 @@ use crate::{
     service::Service,
 };
 
-/// The virtual time at which every frontend starts: 2024-01-01T00:00:00Z.
-const START: Time = Time::from_nanos(1_704_067_200_000_000_000);
+/// The virtual time at which every frontend starts: 2026-09-01T10:20:30Z. It is far from the dates that
+/// cases speak of, which are written as they are, unlike those near the start.
+const START: Time = Time::from_nanos(1_788_258_030_000_000_000);
 
 /// The search attributes of the server that recorded the cases.
 const SEARCH_ATTRIBUTES: [(&str, IndexedValueType); 7] = [

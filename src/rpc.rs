@@ -38,6 +38,10 @@ macro_rules! rpcs {
         #[derive(Debug, Clone, PartialEq)]
         pub(crate) enum Request { $( $( $rpc(Box<$module::$request>), )* )* }
 
+        /// The names of all RPCs in the table: service and RPC, as a gRPC path carries them.
+        #[cfg(test)]
+        pub(crate) const ALL: &[(&str, &str)] = &[$( $( ($service, stringify!($rpc)), )* )*];
+
         /// The successful answer of any RPC in the table.
         #[derive(Debug, Clone, PartialEq)]
         pub(crate) enum Response { $( $( $rpc(Box<$module::$response>), )* )* }
@@ -104,7 +108,23 @@ rpcs! {
         DescribeWorkflowExecution(DescribeWorkflowExecutionRequest) -> DescribeWorkflowExecutionResponse;
         GetWorkflowExecutionHistory(GetWorkflowExecutionHistoryRequest) -> GetWorkflowExecutionHistoryResponse;
         GetWorkflowExecutionHistoryReverse(GetWorkflowExecutionHistoryReverseRequest) -> GetWorkflowExecutionHistoryReverseResponse;
+        // visibility
+        ListWorkflowExecutions(ListWorkflowExecutionsRequest) -> ListWorkflowExecutionsResponse;
+        CountWorkflowExecutions(CountWorkflowExecutionsRequest) -> CountWorkflowExecutionsResponse;
+        ScanWorkflowExecutions(ScanWorkflowExecutionsRequest) -> ScanWorkflowExecutionsResponse;
+        ListOpenWorkflowExecutions(ListOpenWorkflowExecutionsRequest) -> ListOpenWorkflowExecutionsResponse;
+        ListClosedWorkflowExecutions(ListClosedWorkflowExecutionsRequest) -> ListClosedWorkflowExecutionsResponse;
+        GetSearchAttributes(GetSearchAttributesRequest) -> GetSearchAttributesResponse;
         DescribeTaskQueue(DescribeTaskQueueRequest) -> DescribeTaskQueueResponse;
+        // schedules
+        CreateSchedule(CreateScheduleRequest) -> CreateScheduleResponse;
+        DescribeSchedule(DescribeScheduleRequest) -> DescribeScheduleResponse;
+        UpdateSchedule(UpdateScheduleRequest) -> UpdateScheduleResponse;
+        PatchSchedule(PatchScheduleRequest) -> PatchScheduleResponse;
+        DeleteSchedule(DeleteScheduleRequest) -> DeleteScheduleResponse;
+        ListScheduleMatchingTimes(ListScheduleMatchingTimesRequest) -> ListScheduleMatchingTimesResponse;
+        ListSchedules(ListSchedulesRequest) -> ListSchedulesResponse;
+        CountSchedules(CountSchedulesRequest) -> CountSchedulesResponse;
         // workflow tasks
         PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest) -> PollWorkflowTaskQueueResponse;
         RespondWorkflowTaskCompleted(RespondWorkflowTaskCompletedRequest) -> RespondWorkflowTaskCompletedResponse;
@@ -128,6 +148,8 @@ rpcs! {
         UpdateActivityOptions(UpdateActivityOptionsRequest) -> UpdateActivityOptionsResponse;
     }
     "temporal.api.operatorservice.v1.OperatorService" in operator {
+        AddSearchAttributes(AddSearchAttributesRequest) -> AddSearchAttributesResponse;
+        RemoveSearchAttributes(RemoveSearchAttributesRequest) -> RemoveSearchAttributesResponse;
         ListSearchAttributes(ListSearchAttributesRequest) -> ListSearchAttributesResponse;
     }
 }

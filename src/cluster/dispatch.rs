@@ -2,7 +2,7 @@
 
 use super::{
     Cluster,
-    calls::{CallContext, Reply, not_served, reply},
+    calls::{CallContext, Reply, reply},
 };
 use crate::{clock::Time, rpc::Request};
 
@@ -44,6 +44,31 @@ impl Cluster {
                 reply(self.get_workflow_execution_history_reverse(*request)?)
             }
             Request::DescribeTaskQueue(request) => reply(self.describe_task_queue(*request)?),
+
+            Request::CreateSchedule(request) => reply(self.create_schedule(now, *request)?),
+            Request::DescribeSchedule(request) => reply(self.describe_schedule(now, &request)?),
+            Request::UpdateSchedule(request) => reply(self.update_schedule(now, *request)?),
+            Request::PatchSchedule(request) => reply(self.patch_schedule(now, *request)?),
+            Request::DeleteSchedule(request) => reply(self.delete_schedule(now, &request)?),
+            Request::ListScheduleMatchingTimes(request) => {
+                reply(self.list_schedule_matching_times(&request)?)
+            }
+            Request::ListSchedules(request) => reply(self.list_schedules(now, &request)?),
+            Request::CountSchedules(request) => reply(self.count_schedules(now, &request)?),
+
+            Request::ListWorkflowExecutions(request) => reply(self.list_workflow_executions(&request)?),
+            Request::ScanWorkflowExecutions(request) => reply(self.scan_workflow_executions(*request)?),
+            Request::CountWorkflowExecutions(request) => reply(self.count_workflow_executions(&request)?),
+            Request::ListOpenWorkflowExecutions(request) => {
+                reply(self.list_open_workflow_executions(*request)?)
+            }
+            Request::ListClosedWorkflowExecutions(request) => {
+                reply(self.list_closed_workflow_executions(*request)?)
+            }
+            Request::GetSearchAttributes(_) => reply(self.get_search_attributes()),
+            Request::AddSearchAttributes(request) => reply(self.add_search_attributes(*request)?),
+            Request::RemoveSearchAttributes(request) => reply(self.remove_search_attributes(&request)?),
+            Request::ListSearchAttributes(request) => reply(self.list_search_attributes(&request)?),
 
             Request::PollWorkflowTaskQueue(request) => self.poll_workflow_task_queue(now, context, *request),
             Request::RespondWorkflowTaskCompleted(request) => {
@@ -90,7 +115,6 @@ impl Cluster {
             Request::UnpauseActivity(request) => reply(self.unpause_activity(now, *request)?),
             Request::ResetActivity(request) => reply(self.reset_activity(now, *request)?),
             Request::UpdateActivityOptions(request) => reply(self.update_activity_options(now, *request)?),
-            request => not_served(&request),
         }
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! This is Go's notation, which is what the server reads in `@every` intervals.
 
-use std::time::Duration;
-
 /// Why a text is no duration. The message is the server's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DurationError {
@@ -97,11 +95,6 @@ pub(crate) fn parse_with_days(text: &str) -> Result<i64, DurationError> {
     }
     hours.push_str(rest);
     parse(&hours)
-}
-
-/// The same without the sign: negative durations are zero.
-pub(crate) fn non_negative(nanos: i64) -> Duration {
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }
 
 #[cfg(test)]

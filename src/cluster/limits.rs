@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Longest id, name or identity, in bytes.
-pub(crate) const ID_LENGTH: usize = 1000;
+pub(crate) use crate::rules::names::ID_LENGTH;
+
 /// Largest payload field of a request or command, in bytes.
 pub(crate) const BLOB_SIZE: usize = 2 * 1024 * 1024;
 /// Largest memo, in bytes.
@@ -17,6 +17,9 @@ pub(crate) const SEARCH_ATTRIBUTES: usize = 100;
 pub(crate) const SEARCH_ATTRIBUTE_SIZE: usize = 2 * 1024;
 /// Largest set of search attributes, in bytes.
 pub(crate) const SEARCH_ATTRIBUTES_SIZE: usize = 40 * 1024;
+
+/// Most executions of one page of a list, and the default.
+pub(crate) const VISIBILITY_PAGE: usize = 1000;
 
 /// Most links of one request.
 pub(crate) const LINKS: usize = 10;
@@ -62,3 +65,6 @@ pub(crate) const LONG_POLL_MINIMUM: Duration = Duration::from_secs(2);
 pub(crate) const CHAIN_INTERVAL: Duration = Duration::from_secs(1);
 /// How long closed runs of the default namespace are kept, as it is told.
 pub(crate) const RETENTION: Duration = Duration::from_secs(24 * 3600);
+
+/// Longest notes of a schedule that is paused or unpaused, in bytes.
+pub(crate) const SCHEDULE_NOTES: usize = 1000;

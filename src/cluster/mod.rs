@@ -24,6 +24,7 @@ mod duration_text;
 mod error;
 mod execution;
 mod failure;
+mod go_text;
 mod inspect;
 mod limits;
 mod matching;
@@ -39,6 +40,7 @@ mod system;
 mod time_zone;
 mod timers;
 mod token;
+mod visibility;
 
 #[cfg(test)]
 mod tests;
@@ -52,10 +54,13 @@ pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
 
 use self::{
     calls::{CallContext, Calls},
-    execution::{Effect, FollowUp, RunKey, Runs, Transaction, query::DirectQueries},
+    execution::{Effect, FollowUp, Run, RunKey, Runs, Transaction, query::DirectQueries},
     matching::Matching,
     namespaces::{Namespace, Namespaces},
+    schedules::Schedules,
+    search_attributes::Registry,
     timers::{Timer, Timers},
+    visibility::Visibility,
 };
 use crate::{
     clock::Time,
@@ -72,27 +77,14 @@ pub(crate) struct CallId(pub(crate) u64);
 pub(crate) type Answer = Result<Response, Error>;
 
 /// What can be chosen about a cluster.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
     /// Whether a long poll that finds nothing ends with an empty answer, as on a real server: 60 s for
     /// tasks, 20 s for histories, or 1 s before the caller's deadline. When `false` such a call waits for
     /// ever, so that an idle client is no reason for virtual time to move.
     pub(crate) long_polls_expire: bool,
-    /// The search attributes of the namespace `default`, besides those that every namespace has.
+    /// The custom search attributes of the namespace `default`. Names that belong to the server are passed over.
     pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
-    /// Whether search attributes that no one has registered are refused, as on a real server. When `false`
-    /// they are taken as they are.
-    pub(crate) search_attributes_must_be_registered: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            long_polls_expire: false,
-            search_attributes: BTreeMap::new(),
-            search_attributes_must_be_registered: true,
-        }
-    }
 }
 
 /// A call on its way in.
@@ -113,8 +105,10 @@ pub(crate) struct Cluster {
     cluster_id: String,
     shared: Shared,
     runs: Runs,
+    visibility: Visibility,
     matching: Matching,
     timers: Timers,
+    schedules: Schedules,
     calls: Calls,
     direct_queries: DirectQueries,
     follow_ups: VecDeque<FollowUp>,
@@ -125,6 +119,8 @@ pub(crate) struct Cluster {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    /// For numbers that have to be the same whenever they are drawn: each from a stream of its own.
+    pub(crate) seed: Seed,
     pub(crate) namespaces: Namespaces,
     pub(crate) namespace_ids: Stream,
     pub(crate) run_ids: Stream,
@@ -173,13 +169,13 @@ impl Cluster {
             data: BTreeMap::new(),
             retention: limits::RETENTION,
             is_registered_by_request: false,
-            search_attributes: config.search_attributes.clone(),
-            search_attributes_must_be_registered: config.search_attributes_must_be_registered,
+            search_attributes: Registry::of(&config.search_attributes),
         });
         Self {
             cluster_id: seed.stream("cluster id").uuid(),
             shared: Shared {
                 config,
+                seed,
                 namespaces,
                 namespace_ids,
                 run_ids: seed.stream("run ids"),
@@ -192,8 +188,10 @@ impl Cluster {
                 runs: 0,
             },
             runs: Runs::default(),
+            visibility: Visibility::default(),
             matching: Matching::default(),
             timers: Timers::default(),
+            schedules: Schedules::default(),
             calls: Calls::default(),
             direct_queries: DirectQueries::default(),
             follow_ups: VecDeque::new(),
@@ -252,15 +250,28 @@ impl Cluster {
         body: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let found = self.runs.get_mut(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
+        let was_running = found.is_running();
         let mut transaction = Transaction::begin(now, found, &mut self.shared);
         let mut outcome = body(&mut transaction);
         if let Some(reason) = transaction.enforce_history_limits() {
             outcome = Err(Error::invalid_argument(reason));
         }
+        let has_closed = was_running && !transaction.run.is_running();
         let effects = transaction.commit();
         self.apply(effects);
+        self.update_visibility(run);
         self.wake_readers(run);
+        if has_closed {
+            self.tell_schedules_of_close(run);
+        }
         outcome
+    }
+
+    /// Adds a run that has just begun.
+    fn add_run(&mut self, run: Run) {
+        let key = run.key;
+        self.runs.insert(run);
+        self.update_visibility(key);
     }
 
     /// Does what a transaction leaves to be done.
@@ -268,7 +279,7 @@ impl Cluster {
         for effect in effects {
             match effect {
                 Effect::Arm(deadline, timer) => self.timers.arm(deadline, timer),
-                Effect::NewRun(run) => self.runs.insert(*run),
+                Effect::NewRun(run) => self.add_run(*run),
                 Effect::FollowUp(step) => self.follow_ups.push_back(step),
             }
         }
@@ -283,6 +294,7 @@ impl Cluster {
                     self.dispatch_activity_task(now, run, scheduled_event_id, attempt, stamp);
                 }
                 FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
+                FollowUp::RefreshSchedule { schedule } => self.refresh_schedule(now, schedule),
                 FollowUp::SignalExternal { run, initiated_event_id } => {
                     self.send_external_signal(now, run, initiated_event_id);
                 }
@@ -292,13 +304,13 @@ impl Cluster {
                 FollowUp::Delete { run } => self.delete_run(run),
             }
         }
-        let Self { timers, runs, direct_queries, calls, .. } = self;
-        timers.drop_dead(|timer| is_live(runs, direct_queries, calls, timer));
+        let Self { timers, runs, direct_queries, calls, schedules, .. } = self;
+        timers.drop_dead(|timer| is_live(runs, direct_queries, calls, schedules, timer));
     }
 
     /// A timer has come due.
     fn fire(&mut self, now: Time, timer: Timer) {
-        if is_live(&self.runs, &self.direct_queries, &self.calls, timer) {
+        if is_live(&self.runs, &self.direct_queries, &self.calls, &self.schedules, timer) {
             match timer {
                 Timer::UserTimer { run, .. } => self.change(now, run, |tx| tx.fire_user_timers()),
                 Timer::ActivityTimeout { run, .. } => {
@@ -317,6 +329,7 @@ impl Cluster {
                     self.change(now, run, |tx| tx.need_workflow_task());
                 }
                 Timer::RunTimeout { run } => self.time_out_run(now, run),
+                Timer::Schedule { schedule, .. } => self.wake_schedule(now, schedule),
                 Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
                 Timer::CallExpiry { call } => self.expire_call(now, call),
             }
@@ -336,7 +349,7 @@ impl Cluster {
 }
 
 /// Whether a timer still means something. A timer for which this is `false` will never mean anything again.
-fn is_live(runs: &Runs, queries: &DirectQueries, calls: &Calls, timer: Timer) -> bool {
+fn is_live(runs: &Runs, queries: &DirectQueries, calls: &Calls, schedules: &Schedules, timer: Timer) -> bool {
     let open = |run| runs.get(run).filter(|run| run.is_running());
     match timer {
         Timer::UserTimer { run, generation } => open(run).is_some_and(|run| run.timers.is_armed(generation)),
@@ -356,6 +369,7 @@ fn is_live(runs: &Runs, queries: &DirectQueries, calls: &Calls, timer: Timer) ->
             open(run).is_some_and(|run| run.state.waits_for_first_workflow_task())
         }
         Timer::RunTimeout { run } => open(run).is_some(),
+        Timer::Schedule { schedule, wakeup } => schedules.waits_for(schedule, wakeup),
         Timer::StickyQuery { query } => queries.is_sticky(query),
         Timer::CallExpiry { call } => calls.contains(call),
     }

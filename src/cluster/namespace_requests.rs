@@ -12,7 +12,9 @@ use temporalio_common::protos::temporal::api::{
 };
 use tonic::Code;
 
-use super::{Cluster, Error, limits, namespaces::Namespace, system::CLUSTER_NAME};
+use super::{
+    Cluster, Error, limits, namespaces::Namespace, search_attributes::Registry, system::CLUSTER_NAME,
+};
 use crate::clock;
 
 /// The namespace in which a server runs its own workflows. It exists, but is of no use to anybody.
@@ -40,7 +42,6 @@ impl Cluster {
                 &NamespaceAlreadyExistsFailure::default(),
             ));
         }
-        let config = &self.shared.config;
         self.shared.namespaces.register(Namespace {
             id: self.shared.namespace_ids.uuid(),
             name,
@@ -49,8 +50,7 @@ impl Cluster {
             data: request.data.into_iter().collect(),
             retention,
             is_registered_by_request: true,
-            search_attributes: config.search_attributes.clone(),
-            search_attributes_must_be_registered: config.search_attributes_must_be_registered,
+            search_attributes: Registry::default(),
         });
         Ok(RegisterNamespaceResponse::default())
     }
@@ -145,6 +145,11 @@ fn config(namespace: &Namespace) -> NamespaceConfig {
     NamespaceConfig {
         workflow_execution_retention_ttl: Some(clock::to_proto(namespace.retention)),
         bad_binaries: Some(BadBinaries::default()),
+        custom_search_attribute_aliases: namespace
+            .search_attributes
+            .aliases()
+            .map(|(column, name)| (column.to_owned(), name.to_owned()))
+            .collect(),
         history_archival_state: ArchivalState::Disabled as i32,
         visibility_archival_state: ArchivalState::Disabled as i32,
         ..Default::default()

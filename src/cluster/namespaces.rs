@@ -3,9 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
-use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
-use super::error::Error;
+use super::{error::Error, search_attributes::Registry};
 
 /// Names one namespace inside the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,10 +24,8 @@ pub(crate) struct Namespace {
     pub(crate) retention: Duration,
     /// Whether somebody asked for it; the namespace `default` is there from the start.
     pub(crate) is_registered_by_request: bool,
-    /// The search attributes that were registered for it.
-    pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
-    /// Whether any others are refused.
-    pub(crate) search_attributes_must_be_registered: bool,
+    /// Its custom search attributes.
+    pub(crate) search_attributes: Registry,
 }
 
 /// All namespaces of a cluster.

@@ -4,20 +4,32 @@ use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
 
 /// A string as the JSON payload that SDKs read.
 pub(crate) fn json(text: &str) -> Payloads {
-    let payload = Payload {
+    Payloads { payloads: vec![json_payload(text)] }
+}
+
+/// The same as a single payload.
+pub(crate) fn json_payload(text: &str) -> Payload {
+    Payload {
         metadata: [("encoding".to_owned(), b"json/plain".to_vec())].into(),
         data: serde_json::Value::from(text).to_string().into_bytes(),
         ..Default::default()
-    };
-    Payloads { payloads: vec![payload] }
+    }
 }
 
-/// Whether a payload stands for no value at all, so that it removes a field of a memo.
+/// The value of a search attribute that is a list of keywords.
+pub(crate) fn keyword_list<'a>(words: impl IntoIterator<Item = &'a String>) -> Payload {
+    let words: serde_json::Value = words.into_iter().map(String::as_str).collect();
+    Payload {
+        metadata: [("encoding", "json/plain"), ("type", "KeywordList")]
+            .map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec()))
+            .into(),
+        data: words.to_string().into_bytes(),
+        ..Default::default()
+    }
+}
+
+/// Whether a payload stands for no value, so that it removes a field of a memo or a search attribute. An
+/// empty list does, too.
 pub(crate) fn is_nil(payload: &Payload) -> bool {
-    payload.data.is_empty() || payload.data == b"null"
-}
-
-/// Whether a payload stands for no value of a search attribute, so that it removes the attribute.
-pub(crate) fn is_nil_or_empty_list(payload: &Payload) -> bool {
-    is_nil(payload) || payload.data == b"[]"
+    payload.data.is_empty() || payload.data == b"null" || payload.data == b"[]"
 }

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use super::{CallId, execution::RunKey};
+use super::{CallId, execution::RunKey, schedules::ScheduleKey};
 use crate::clock::Time;
 
 /// What a timer does when its time has come.
@@ -25,6 +25,8 @@ pub(crate) enum Timer {
     FirstWorkflowTaskBackoff { run: RunKey },
     /// The run, or the whole chain of runs, has run out of time.
     RunTimeout { run: RunKey },
+    /// A schedule wants to be woken.
+    Schedule { schedule: ScheduleKey, wakeup: Time },
     /// The worker that has a run in its cache did not answer a query.
     StickyQuery { query: u64 },
     /// A parked call has waited for as long as it may.
@@ -41,8 +43,9 @@ impl Timer {
             Self::FirstWorkflowTaskBackoff { .. } => 3,
             Self::WorkflowTaskScheduleToStart { .. } | Self::WorkflowTaskStartToClose { .. } => 4,
             Self::RunTimeout { .. } => 5,
-            Self::StickyQuery { .. } => 6,
-            Self::CallExpiry { .. } => 7,
+            Self::Schedule { .. } => 6,
+            Self::StickyQuery { .. } => 7,
+            Self::CallExpiry { .. } => 8,
         }
     }
 }

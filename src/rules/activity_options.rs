@@ -8,33 +8,19 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{
     durations,
+    names::{self, ID_LENGTH},
     retry::{self, InvalidRetryPolicy},
 };
-
-/// The longest id, type or task queue name, in bytes.
-const MAXIMUM_LENGTH: usize = 1000;
 
 /// The longest fairness key, in bytes.
 const MAXIMUM_FAIRNESS_KEY_LENGTH: usize = 64;
 
-/// Task queues whose names begin so belong to the server.
-const RESERVED_TASK_QUEUE_PREFIX: &str = "/_sys/";
-
 /// Why the server refuses an activity, in its words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidActivity {
-    /// The task queue is absent. There is no default.
-    #[error("taskQueue is not set")]
-    NoTaskQueue,
-    /// The task queue has no name.
-    #[error("missing task queue name")]
-    NoTaskQueueName,
-    /// The task queue's name has more than 1000 bytes.
-    #[error("taskQueue length exceeds limit")]
-    TaskQueueTooLong,
-    /// The task queue's name is one of the server's.
-    #[error("task queue name cannot start with reserved prefix {RESERVED_TASK_QUEUE_PREFIX}")]
-    ReservedTaskQueue,
+    /// The task queue is absent (there is no default), or its name is missing, too long or one of the server's.
+    #[error("{0}")]
+    TaskQueue(&'static str),
     /// There is no activity id.
     #[error("activityId is not set")]
     NoActivityId,
@@ -45,7 +31,7 @@ pub(crate) enum InvalidActivity {
     #[error(transparent)]
     RetryPolicy(#[from] InvalidRetryPolicy),
     /// Id or type has more than 1000 bytes.
-    #[error("{field} exceeds length limit. Length={length} Limit={MAXIMUM_LENGTH}")]
+    #[error("{field} exceeds length limit. Length={length} Limit={}", ID_LENGTH)]
     TooLong {
         /// `activityId` or `activityType`.
         field: &'static str,
@@ -103,7 +89,7 @@ pub(crate) fn normalize(
     retry::fill_defaults(policy);
     retry::validate(policy)?;
     for (field, value) in [("activityId", activity_id), ("activityType", activity_type)] {
-        if value.len() > MAXIMUM_LENGTH {
+        if value.len() > ID_LENGTH {
             return Err(InvalidActivity::TooLong { field, length: value.len() });
         }
     }
@@ -126,18 +112,11 @@ pub(crate) fn of_event(scheduled: &ActivityTaskScheduledEventAttributes) -> Acti
 }
 
 fn normalize_task_queue(task_queue: Option<&mut TaskQueue>) -> Result<(), InvalidActivity> {
-    let task_queue = task_queue.ok_or(InvalidActivity::NoTaskQueue)?;
-    if task_queue.kind() == TaskQueueKind::Unspecified {
+    names::check_task_queue(task_queue.as_deref()).map_err(InvalidActivity::TaskQueue)?;
+    if let Some(task_queue) = task_queue
+        && task_queue.kind() == TaskQueueKind::Unspecified
+    {
         task_queue.set_kind(TaskQueueKind::Normal);
-    }
-    if task_queue.name.is_empty() {
-        return Err(InvalidActivity::NoTaskQueueName);
-    }
-    if task_queue.name.len() > MAXIMUM_LENGTH {
-        return Err(InvalidActivity::TaskQueueTooLong);
-    }
-    if task_queue.name.starts_with(RESERVED_TASK_QUEUE_PREFIX) {
-        return Err(InvalidActivity::ReservedTaskQueue);
     }
     Ok(())
 }

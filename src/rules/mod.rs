@@ -5,5 +5,6 @@
 
 pub(crate) mod activity_options;
 pub(crate) mod durations;
+pub(crate) mod names;
 pub(crate) mod retry;
 pub(crate) mod workflow_timeouts;

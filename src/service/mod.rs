@@ -290,3 +290,6 @@ fn decode(service: &str, rpc: &str, request: &[u8]) -> Result<Request, Error> {
 
 /// Tokio clamps sleeps beyond about 30 years; a deadline further away is never reached anyway.
 const FAR: Duration = Duration::from_secs(200 * 365 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,17 @@
 
 use std::{
     any::Any,
+    collections::BTreeMap,
     env,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use temporalio_common::{
+    protos::temporal::api::enums::v1::IndexedValueType,
+    search_attributes::{SearchAttributeKey, SearchAttributeValue},
 };
 
 use super::{Failure, Simulation, reproduce, run, watchdog};
@@ -18,6 +24,7 @@ pub struct Builder {
     pub(super) seed: Seed,
     pub(super) start: Time,
     pub(super) namespace: String,
+    pub(super) search_attributes: BTreeMap<String, IndexedValueType>,
     pub(super) workers: Vec<Worker>,
     pub(super) budget: u64,
     pub(super) tolerate_workflow_task_failures: bool,
@@ -37,6 +44,7 @@ impl Default for Builder {
             seed: Seed(seed_of_environment().unwrap_or(0)),
             start: Time::from_system_time(UNIX_EPOCH + DEFAULT_START),
             namespace: "default".to_owned(),
+            search_attributes: BTreeMap::new(),
             workers: Vec::new(),
             budget: 1_000_000,
             tolerate_workflow_task_failures: false,
@@ -72,6 +80,14 @@ impl Builder {
     #[must_use]
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();
+        self
+    }
+
+    /// Registers a search attribute in the namespace `default`, as an operator does on a real server. What is
+    /// not registered is refused wherever a workflow or a client sets it, as it is there.
+    #[must_use]
+    pub fn search_attribute<T: SearchAttributeValue>(mut self, key: &SearchAttributeKey<T>) -> Self {
+        self.search_attributes.insert(key.name().to_owned(), key.indexed_value_type());
         self
     }
 

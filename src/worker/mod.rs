@@ -146,7 +146,7 @@ impl Worker {
         self
     }
 
-    /// Registers several activities of one implementer by a tuple of their markers.
+    /// Registers several activities of one implementer by a tuple of their markers, at most 16 of them.
     ///
     /// # Panics
     /// If an activity of the same type is registered already.

@@ -1,6 +1,6 @@
 //! Mistakes in the set-up of a worker, each found where it is made.
 
-use temporal_sim::Worker;
+use temporal_sim::{Simulation, Worker};
 use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::{
     WorkflowContext, WorkflowContextView, WorkflowResult,
@@ -76,5 +76,21 @@ fn a_worker_shows_what_it_has() {
         format!("{worker:?}"),
         "Worker { task_queue: \"office\", workflows: [\"Nothing\"], \
          activities: [\"Desk::file\", \"Desk::stamp\"], .. }"
+    );
+}
+
+#[test]
+fn a_worker_with_nothing_to_run_is_a_mistake() {
+    let failure = Simulation::builder()
+        .worker(Worker::new("office"))
+        .try_run(async |sim| {
+            sim.sleep(std::time::Duration::from_secs(1)).await;
+            Ok(())
+        })
+        .expect_err("it has nothing to run");
+    let cause = super::cause(&failure);
+    assert!(
+        cause.contains("the worker of task queue office has nothing to run: register at least one"),
+        "{cause}"
     );
 }

@@ -41,7 +41,7 @@ fn simulated(scenario: Scenario) -> anyhow::Result<BTreeMap<String, Vec<String>>
     world.register(&mut worker)?;
     let simulation = Simulation::builder()
         .worker(worker.into_worker())
-        .tolerate_workflow_task_failures(true)
+        .tolerate_workflow_task_failures(scenario.name.starts_with("mistake_"))
         .budget(20_000);
     let histories = simulation.try_run(async move |sim| {
         let options = ClientOptions::new("default").data_converter((scenario.data_converter)()).build();

@@ -1,11 +1,8 @@
-//! Queries, signals and updates: before, during and after.
+//! Queries and signals: before, during and after.
 
 use std::time::Duration;
 use temporal_sim::{Simulation, Worker};
-use temporal_sim_fixtures::{
-    features::{queries::Truck, updates::Departure},
-    misbehaving::Greeter,
-};
+use temporal_sim_fixtures::features::queries::Truck;
 use temporalio_client::WorkflowStartOptions;
 
 fn options() -> WorkflowStartOptions {
@@ -50,25 +47,6 @@ fn a_closed_workflow_still_answers() {
 
         sim.sleep(Duration::from_secs(3600)).await;
         assert_eq!(truck.query(Truck::parcel, 2, Default::default()).await?, 25);
-        Ok(())
-    });
-}
-
-#[test]
-fn an_update_is_validated_before_it_is_accepted() {
-    let worker = Worker::new("depot").workflow::<Departure>().activity(Greeter::greet, Greeter);
-    Simulation::builder().worker(worker).run(async |sim| {
-        let departure = sim.client().start_workflow(Departure::run, 3, options()).await?;
-
-        assert_eq!(departure.execute_update(Departure::book, 2, Default::default()).await?, 2);
-        let taken = departure.execute_update(Departure::book, 2, Default::default()).await.unwrap_err();
-        assert!(format!("{taken:?}").contains("seat 2 is taken"), "{taken:?}");
-
-        let welcome = departure.execute_update(Departure::welcome, "nina".into(), Default::default()).await?;
-        assert_eq!(welcome, "hello, nina");
-
-        departure.signal(Departure::close, (), Default::default()).await?;
-        assert_eq!(departure.get_result(Default::default()).await?, [1, 3].into());
         Ok(())
     });
 }

@@ -10,7 +10,7 @@ use temporalio_common::protos::temporal::api::{
     command::v1::{
         ModifyWorkflowPropertiesCommandAttributes, UpsertWorkflowSearchAttributesCommandAttributes,
     },
-    common::v1::Payload,
+    common::v1::{Memo, Payload},
     enums::v1::WorkflowTaskFailedCause as Cause,
     history::v1::{
         UpsertWorkflowSearchAttributesEventAttributes, WorkflowPropertiesModifiedEventAttributes,
@@ -40,6 +40,12 @@ pub(crate) fn upsert_search_attributes(
              UpsertWorkflowSearchAttributesCommand.",
         )
     })?;
+    if let Some(upserted) = &attributes.search_attributes {
+        tx.shared
+            .namespaces
+            .check_search_attribute_names(tx.run.namespace, upserted)
+            .map_err(|error| refuse(&error.message))?;
+    }
     let mut upserted = attributes
         .search_attributes
         .ok_or_else(|| refuse("SearchAttributes is not set on UpsertWorkflowSearchAttributesCommand."))?;
@@ -48,10 +54,19 @@ pub(crate) fn upsert_search_attributes(
     }
     tx.shared
         .namespaces
-        .check_search_attributes(tx.run.namespace, &mut upserted)
+        .check_search_attribute_values(tx.run.namespace, &mut upserted)
         .map_err(|error| refuse(&error.message))?;
-    let nil = payloads::is_nil_or_empty_list;
-    merge(&mut tx.run.state.search_attributes, &upserted.indexed_fields, nil);
+    if payloads_size(&upserted.indexed_fields) > limits::BLOB_SIZE {
+        let message = "UpsertWorkflowSearchAttributesCommandAttributes exceeds size limit.";
+        return Err(CommandFailure::terminate(CAUSE, message));
+    }
+    let mut merged = tx.run.state.search_attributes.clone();
+    merge(&mut merged, &upserted.indexed_fields);
+    tx.shared
+        .namespaces
+        .check_search_attribute_sizes(tx.run.namespace, merged.iter())
+        .map_err(|error| CommandFailure::terminate(CAUSE, error.message))?;
+    tx.run.state.search_attributes = merged;
     let event = UpsertWorkflowSearchAttributesEventAttributes {
         workflow_task_completed_event_id: completion.completed_event_id,
         search_attributes: Some(upserted),
@@ -71,22 +86,28 @@ pub(crate) fn modify_properties(
     user_metadata: Option<UserMetadata>,
 ) -> Result<(), CommandFailure> {
     const CAUSE: Cause = Cause::BadModifyWorkflowPropertiesAttributes;
+    let refuse = |message: &str| CommandFailure::new(CAUSE, message);
     let attributes = attributes.ok_or_else(|| {
-        CommandFailure::new(
-            CAUSE,
-            "ModifyWorkflowPropertiesCommandAttributes is not set on ModifyWorkflowPropertiesCommand.",
-        )
+        refuse("ModifyWorkflowPropertiesCommandAttributes is not set on ModifyWorkflowPropertiesCommand.")
     })?;
-    let memo = attributes.upserted_memo.ok_or_else(|| {
-        CommandFailure::new(CAUSE, "UpsertedMemo is not set on ModifyWorkflowPropertiesCommand.")
-    })?;
-    if memo.encoded_len() > limits::MEMO_SIZE {
-        return Err(CommandFailure::terminate(
-            CAUSE,
-            "ModifyWorkflowPropertiesCommandAttributes exceeds size limit.",
-        ));
+    let memo = attributes
+        .upserted_memo
+        .ok_or_else(|| refuse("UpsertedMemo is not set on ModifyWorkflowPropertiesCommand."))?;
+    if memo.fields.is_empty() {
+        return Err(refuse("UpsertedMemo.Fields is not set on ModifyWorkflowPropertiesCommand."));
     }
-    merge(&mut tx.run.state.memo, &memo.fields, payloads::is_nil);
+    if payloads_size(&memo.fields) > limits::BLOB_SIZE {
+        let message = "ModifyWorkflowPropertiesCommandAttributes exceeds size limit.";
+        return Err(CommandFailure::terminate(CAUSE, message));
+    }
+    let mut merged = tx.run.state.memo.clone();
+    merge(&mut merged, &memo.fields);
+    let fields = merged.iter().map(|(key, payload)| (key.clone(), payload.clone())).collect();
+    if (Memo { fields }).encoded_len() > limits::MEMO_SIZE {
+        let message = "ModifyWorkflowPropertiesCommandAttributes. Memo exceeds size limit.";
+        return Err(CommandFailure::terminate(CAUSE, message));
+    }
+    tx.run.state.memo = merged;
     let event = WorkflowPropertiesModifiedEventAttributes {
         workflow_task_completed_event_id: completion.completed_event_id,
         upserted_memo: Some(memo),
@@ -97,15 +118,16 @@ pub(crate) fn modify_properties(
     Ok(())
 }
 
+/// The size of names and values alone.
+fn payloads_size(fields: &HashMap<String, Payload>) -> usize {
+    fields.iter().map(|(name, payload)| name.len() + payload.data.len()).sum()
+}
+
 /// Sets the fields that have a value and removes those that have none.
-fn merge(
-    fields: &mut Arc<BTreeMap<String, Payload>>,
-    upserted: &HashMap<String, Payload>,
-    removes: impl Fn(&Payload) -> bool,
-) {
+fn merge(fields: &mut Arc<BTreeMap<String, Payload>>, upserted: &HashMap<String, Payload>) {
     let fields = Arc::make_mut(fields);
     for (key, payload) in upserted {
-        if removes(payload) {
+        if payloads::is_nil(payload) {
             fields.remove(key);
         } else {
             fields.insert(key.clone(), payload.clone());

@@ -11,7 +11,7 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{
     Effect, Event, ExecutionInfo, History, MutableState, Pending, Run, Transaction, activity, query,
-    state::AttachedRequest, timer,
+    state::AttachedRequest, timer, workflow_task::Problems,
 };
 use crate::{
     clock::{self, Time},
@@ -73,6 +73,7 @@ pub(crate) fn begin_run(
             close_time: None,
             workflow_task: None,
             workflow_task_attempt: 1,
+            problems: Problems::default(),
             had_workflow_task: false,
             last_completed_started_event_id: 0,
             sticky: None,

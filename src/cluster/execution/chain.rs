@@ -115,6 +115,7 @@ impl Transaction<'_> {
             namespace: self.run.namespace,
             run_id: run_id.clone(),
             started,
+            // Summary and details are those of the first run only.
             user_metadata: None,
             links: self.run.history.first().map(|event| event.links.clone()).unwrap_or_default(),
             create_request_id: self.shared.request_ids.uuid(),

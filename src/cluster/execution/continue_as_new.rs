@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock,
-    cluster::{durations, limits, requests, retry},
+    cluster::{durations, limits, payloads, requests, retry},
     rules::workflow_timeouts,
 };
 
@@ -42,12 +42,24 @@ pub(crate) fn continue_as_new(
              ContinueAsNewWorkflowExecutionCommand.",
         )
     })?;
+    let namespaces = &tx.shared.namespaces;
+    if let Some(attributes) = &command.search_attributes {
+        namespaces
+            .check_search_attribute_names(tx.run.namespace, attributes)
+            .map_err(|error| CommandFailure::new(Cause::BadSearchAttributes, error.message))?;
+    }
     let queue = complete(&mut command, tx.run)?;
     if let Some(attributes) = &mut command.search_attributes {
-        tx.shared
-            .namespaces
-            .check_search_attributes(tx.run.namespace, attributes)
-            .map_err(|error| CommandFailure::new(Cause::BadSearchAttributes, error.message))?;
+        let type_name = command.workflow_type.as_ref().map(|it| it.name.as_str()).unwrap_or_default();
+        namespaces.check_search_attribute_values(tx.run.namespace, attributes).map_err(|error| {
+            let message = format!(
+                "invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: {}. \
+                 WorkflowType={type_name} TaskQueue={}",
+                error.message,
+                written(&queue)
+            );
+            CommandFailure::new(Cause::BadSearchAttributes, message)
+        })?;
     }
     if command.input.as_ref().is_some_and(|input| input.encoded_len() > limits::BLOB_SIZE) {
         return Err(CommandFailure::terminate(
@@ -61,6 +73,20 @@ pub(crate) fn continue_as_new(
             "ContinueAsNewWorkflowExecutionCommandAttributes. Memo exceeds size limit.",
         ));
     }
+    if let Some(attributes) = &command.search_attributes {
+        namespaces
+            .check_search_attribute_sizes(tx.run.namespace, &attributes.indexed_fields)
+            .map_err(|error| CommandFailure::terminate(CAUSE, error.message))?;
+    }
+    // Fields without a value say nothing to a run that has none.
+    if let Some(attributes) = &mut command.search_attributes {
+        attributes.indexed_fields.retain(|_, payload| !payloads::is_nil(payload));
+    }
+    command.search_attributes.take_if(|attributes| attributes.indexed_fields.is_empty());
+    if let Some(memo) = &mut command.memo {
+        memo.fields.retain(|_, payload| !payloads::is_nil(payload));
+    }
+    command.memo.take_if(|memo| memo.fields.is_empty());
     let next = NextRun {
         started: started_attributes(tx.run.started(), &command, &queue),
         backoff: command.backoff_start_interval.as_ref().map(|backoff| clock::duration(Some(backoff))),

@@ -118,3 +118,76 @@ impl History {
         self.size = mark.size;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn history(batches: &[usize]) -> History {
+        let mut history = History::default();
+        for &size in batches {
+            for _ in 0..size {
+                let event_id = history.next_event_id();
+                history.append(HistoryEvent { event_id, ..Default::default() });
+            }
+            history.close_batch();
+        }
+        history
+    }
+
+    proptest! {
+        #[test]
+        fn pages_make_up_the_whole_and_split_no_batch(
+            batches in prop::collection::vec(1..4_usize, 0..12),
+            count in 1..5_usize,
+        ) {
+            let history = history(&batches);
+            let end = history.next_event_id();
+            let (mut first, mut pages) = (1, 0);
+            loop {
+                let (page, full) = history.page(first, end, count);
+                let expected: usize = batches.iter().skip(pages * count).take(count).sum();
+                prop_assert_eq!(page.len(), expected);
+                first += page.len() as i64;
+                pages += 1;
+                if !full {
+                    break;
+                }
+            }
+            prop_assert_eq!(first, end);
+        }
+
+        #[test]
+        fn pages_backwards_make_up_the_whole(
+            batches in prop::collection::vec(1..4_usize, 0..12),
+            count in 1..5_usize,
+        ) {
+            let history = history(&batches);
+            let mut ids = Vec::new();
+            let mut last = history.next_event_id() - 1;
+            loop {
+                let (page, full) = history.page_backwards(last, count);
+                ids.extend(page.map(|event| event.event_id));
+                last = history.next_event_id() - 1 - ids.len() as i64;
+                if !full {
+                    break;
+                }
+            }
+            prop_assert!(ids.into_iter().rev().eq(1..history.next_event_id()));
+        }
+
+        #[test]
+        fn rolling_back_leaves_what_there_was(before in 0..5_usize, after in 0..5_usize) {
+            let mut history = history(&[before]);
+            let (mark, size) = (history.mark(), history.size());
+            for _ in 0..after {
+                let event_id = history.next_event_id();
+                history.append(HistoryEvent { event_id, ..Default::default() });
+            }
+            history.roll_back(mark);
+            prop_assert_eq!((history.next_event_id(), history.size()), (before as i64 + 1, size));
+        }
+    }
+}

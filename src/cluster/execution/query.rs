@@ -6,7 +6,7 @@
 //! with the whole history. A buffered query becomes direct when a workflow task completes that did not carry it, and no
 //! other is pending.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
@@ -194,9 +194,10 @@ impl Cluster {
     pub(in crate::cluster) fn take_query_results(
         &mut self,
         run: RunKey,
-        mut results: HashMap<String, WorkflowQueryResult>,
+        results: impl IntoIterator<Item = (String, WorkflowQueryResult)>,
     ) {
         let Some(found) = self.runs.get_mut(run) else { return };
+        let mut results: BTreeMap<_, _> = results.into_iter().collect();
         let mut answers = Vec::new();
         found.queries.buffered.retain(|query| match results.remove(&query.id) {
             None => true,

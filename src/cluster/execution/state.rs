@@ -9,7 +9,7 @@ use temporalio_common::protos::temporal::api::{
     workflow::v1::ResetPointInfo,
 };
 
-use super::workflow_task::{Sticky, WorkflowTask};
+use super::workflow_task::{Problems, Sticky, WorkflowTask};
 use crate::clock::Time;
 
 /// The small part of a run's mutable state.
@@ -25,6 +25,8 @@ pub(crate) struct MutableState {
     /// The attempt of the pending workflow task or, without one, of the next: 1 after a completion. Higher
     /// ones are transient: their events are not written before they complete.
     pub(crate) workflow_task_attempt: i32,
+    /// The workflow tasks that did not complete, since the last that did.
+    pub(crate) problems: Problems,
     /// Whether a workflow task was ever scheduled.
     pub(crate) had_workflow_task: bool,
     /// The id of the WorkflowTaskStarted event of the last completed workflow task; 0 if there is none.

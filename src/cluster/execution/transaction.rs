@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::Time,
-    cluster::{Shared, limits, timers::Timer},
+    cluster::{Shared, limits, schedules::ScheduleKey, timers::Timer},
 };
 
 /// The id of an event that is held back and gets its real one when it is written.
@@ -44,6 +44,8 @@ pub(crate) enum FollowUp {
     DispatchActivityTask { run: RunKey, scheduled_event_id: i64, attempt: i32, stamp: i32 },
     /// Hand the queries that no workflow task is going to answer to matching.
     DispatchQueries { run: RunKey },
+    /// Have a schedule look whether a workflow for which it waits has closed.
+    RefreshSchedule { schedule: ScheduleKey },
     /// Send the signal that a command initiated.
     SignalExternal { run: RunKey, initiated_event_id: i64 },
     /// Send the request to cancel that a command initiated.

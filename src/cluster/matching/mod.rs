@@ -9,6 +9,10 @@ mod queue;
 
 pub(crate) use queue::{Matching, Poller, QueueName, Task, TaskKind};
 
+use temporalio_common::protos::temporal::api::{
+    common::v1::Priority, history::v1::history_event::Attributes,
+};
+
 use super::{
     Cluster,
     calls::{CallContext, Parked, Reply},
@@ -27,7 +31,10 @@ impl Cluster {
                     self.answer_parked(poller.call, Ok(response));
                 }
             }
-            None => self.matching.push(queue, task),
+            None => {
+                let priority = self.priority(&task);
+                self.matching.push(queue, priority, task);
+            }
         }
     }
 
@@ -48,6 +55,27 @@ impl Cluster {
         self.matching.park(queue.clone(), poller);
         self.park(now, context, limits::TASK_LONG_POLL, Parked::Poll(queue));
         Ok(None)
+    }
+
+    /// The priority of a task: 1 goes first, and what has none goes as 3.
+    fn priority(&self, task: &Task) -> i32 {
+        const DEFAULT: i32 = 3;
+        let run = match *task {
+            Task::Workflow { run, .. } | Task::Activity { run, .. } | Task::Query { run, .. } => run,
+        };
+        let Some(run) = self.runs.get(run) else { return DEFAULT };
+        let scheduled = match *task {
+            Task::Activity { scheduled_event_id, .. } => run.history.get(scheduled_event_id),
+            _ => None,
+        };
+        let own = match scheduled.and_then(|event| event.attributes.as_ref()) {
+            Some(Attributes::ActivityTaskScheduledEventAttributes(activity)) => activity.priority.as_ref(),
+            _ => None,
+        };
+        let key = |priority: Option<&Priority>| {
+            priority.map(|priority| priority.priority_key).filter(|&priority| priority > 0)
+        };
+        key(own).or_else(|| key(run.started().priority.as_ref())).unwrap_or(DEFAULT)
     }
 
     /// Starts a task for a poller; `None` if the task is over.

@@ -1,6 +1,6 @@
 //! One task queue: its backlog, its waiting pollers, and who polled lately.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use indexmap::IndexMap;
 
@@ -47,7 +47,8 @@ pub(crate) struct Poller {
 
 #[derive(Debug, Default)]
 struct TaskQueue {
-    backlog: VecDeque<Task>,
+    /// The tasks that wait for a poller, by priority and age.
+    backlog: BTreeMap<(i32, u64), Task>,
     pollers: VecDeque<Poller>,
     /// When each worker polled last, by identity.
     polled: IndexMap<String, Time>,
@@ -58,17 +59,20 @@ struct TaskQueue {
 #[derive(Debug, Default)]
 pub(crate) struct Matching {
     queues: HashMap<QueueName, TaskQueue>,
+    /// Counts the tasks that had to wait.
+    sequence: u64,
 }
 
 impl Matching {
-    /// Adds a task to the end of the backlog.
-    pub(super) fn push(&mut self, queue: QueueName, task: Task) {
-        self.queues.entry(queue).or_default().backlog.push_back(task);
+    /// Adds a task to the backlog, behind all of the same priority and of those with a smaller number.
+    pub(super) fn push(&mut self, queue: QueueName, priority: i32, task: Task) {
+        self.sequence += 1;
+        self.queues.entry(queue).or_default().backlog.insert((priority, self.sequence), task);
     }
 
-    /// Takes the oldest task of the backlog.
+    /// Takes the first task of the backlog.
     pub(super) fn pop(&mut self, queue: &QueueName) -> Option<Task> {
-        self.queues.get_mut(queue)?.backlog.pop_front()
+        self.queues.get_mut(queue)?.backlog.pop_first().map(|(_, task)| task)
     }
 
     /// The poller that has waited longest.

@@ -93,8 +93,8 @@ pub(super) fn structured(calendar: &CalendarSpec) -> Result<StructuredCalendarSp
     Ok(StructuredCalendarSpec { second, minute, hour, day_of_month, month, year, day_of_week, comment })
 }
 
-/// Reads a cron string: `[CRON_TZ=Zone] [second] minute hour day-of-month month day-of-week [year] [# comment]`,
-/// a name such as `@daily`, or `@every interval[/phase]`.
+/// Reads a cron string: `[CRON_TZ=Zone] [second] minute hour day-of-month month day-of-week [year]`, a name
+/// such as `@daily`, or `@every interval[/phase]`. What is behind a `#` is a comment.
 ///
 /// # Errors
 ///

@@ -117,12 +117,16 @@ mod tests {
 
     #[test]
     fn when_nothing_runs_the_last_that_ends_others_is_started() {
-        let buffer = [start(1, Policy::Skip), start(2, Policy::TerminateOther), start(3, Policy::CancelOther)];
+        let buffer =
+            [start(1, Policy::Skip), start(2, Policy::TerminateOther), start(3, Policy::CancelOther)];
         assert_eq!(decide(&buffer, false, Policy::Skip).start, Some(buffer[2]));
     }
 
     fn starts() -> impl Strategy<Value = Vec<BufferedStart>> {
-        prop::collection::vec((0_i32..=6).prop_map(|policy| start(0, Policy::try_from(policy).unwrap())), 0..8)
+        prop::collection::vec(
+            (0_i32..=6).prop_map(|policy| start(0, Policy::try_from(policy).unwrap())),
+            0..8,
+        )
     }
 
     proptest! {

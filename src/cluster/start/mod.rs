@@ -4,7 +4,7 @@ mod id_policies;
 mod signal_with_start;
 mod validation;
 
-pub(crate) use validation::check_links;
+pub(crate) use validation::{check_links, check_workflow_id, normalise_timeouts};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::{
@@ -103,7 +103,7 @@ impl Cluster {
         };
         let (run, effects) = begin_run(now, &mut self.shared, spec, first);
         let key = run.key;
-        self.runs.insert(run);
+        self.add_run(run);
         self.apply(effects);
         key
     }

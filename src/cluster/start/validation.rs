@@ -66,7 +66,7 @@ impl Cluster {
     ) -> Result<(), Error> {
         if let Some(attributes) = &mut request.search_attributes {
             self.shared.namespaces.check_search_attributes(namespace, attributes)?;
-            attributes.indexed_fields.retain(|_, payload| !payloads::is_nil_or_empty_list(payload));
+            attributes.indexed_fields.retain(|_, payload| !payloads::is_nil(payload));
         }
         request.search_attributes.take_if(|attributes| attributes.indexed_fields.is_empty());
         check_priority(request.priority.as_ref())?;
@@ -96,7 +96,7 @@ impl Cluster {
 }
 
 /// Refuses a workflow id that is absent or too long.
-pub(super) fn check_workflow_id(workflow_id: &str) -> Result<(), Error> {
+pub(crate) fn check_workflow_id(workflow_id: &str) -> Result<(), Error> {
     if workflow_id.is_empty() {
         return Err(Error::invalid_argument("WorkflowId is not set on request."));
     }
@@ -146,7 +146,7 @@ pub(super) fn normalise_task_queue(request: &mut StartWorkflowExecutionRequest) 
 }
 
 /// Checks the three timeouts, and caps each by the one that includes it.
-pub(super) fn normalise_timeouts(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
+pub(crate) fn normalise_timeouts(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
     for (name, timeout) in [
         ("Execution", &mut request.workflow_execution_timeout),
         ("Run", &mut request.workflow_run_timeout),

@@ -3,6 +3,7 @@
 mod invariants;
 mod reading;
 mod running;
+mod schedules;
 mod workflow_tasks;
 
 use std::time::Duration;

@@ -161,3 +161,46 @@ fn what_is_not_served_is_named() {
     assert_eq!(error.code, Code::Unimplemented);
     assert!(error.message.contains("completion_callbacks"), "{error}");
 }
+
+#[test]
+fn a_history_that_becomes_too_long_ends_its_run() {
+    let mut server = Server::new();
+    server.start("wf");
+    let task = server.poll();
+    let error = server.complete(&task, vec![record_marker("m"); 51_200]).unwrap_err();
+    assert_eq!(error.message, "Workflow history count exceeds limit.");
+    let last = server.events("wf").last().map(HistoryEvent::event_type);
+    assert_eq!(last, Some(EventType::WorkflowExecutionTerminated));
+}
+
+#[test]
+fn one_workflow_signals_another() {
+    use temporalio_common::protos::temporal::api::command::v1::SignalExternalWorkflowExecutionCommandAttributes;
+    let mut server = Server::new();
+    server.start("target");
+    server.poll();
+    server.start("wf");
+    let task = server.poll();
+    let signal = Command {
+        command_type: CommandType::SignalExternalWorkflowExecution as i32,
+        attributes: Some(super::Attributes::SignalExternalWorkflowExecutionCommandAttributes(
+            SignalExternalWorkflowExecutionCommandAttributes {
+                execution: Some(execution("target")),
+                signal_name: "s".to_owned(),
+                ..Default::default()
+            },
+        )),
+        ..Default::default()
+    };
+    server.complete(&task, vec![signal]).unwrap();
+    assert_eq!(
+        server.history("wf"),
+        "Started TaskScheduled TaskStarted TaskCompleted SignalExternalInitiated ExternalSignaled TaskScheduled"
+    );
+    server.advance(seconds(10));
+    assert_eq!(
+        server.history("target"),
+        "Started TaskScheduled TaskStarted TaskTimedOut Signaled TaskScheduled",
+        "the signal has waited for the task of its target to end"
+    );
+}

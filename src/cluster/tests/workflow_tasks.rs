@@ -269,3 +269,15 @@ fn heartbeats_keep_a_task_alive_for_half_an_hour() {
     assert_eq!(error.message, "workflow task heartbeat timeout");
     assert!(server.history("wf").ends_with("TaskStarted TaskTimedOut"));
 }
+
+#[test]
+fn more_urgent_tasks_go_first_and_then_older_ones() {
+    use temporalio_common::protos::temporal::api::common::v1::Priority;
+    let mut server = Server::new();
+    for (workflow_id, priority_key) in [("usual", 0), ("later", 4), ("same as usual", 3), ("urgent", 1)] {
+        let priority = Some(Priority { priority_key, ..Default::default() });
+        server.call(StartWorkflowExecutionRequest { priority, ..start(workflow_id) }).unwrap();
+    }
+    let mut next = || server.poll().workflow_execution.unwrap_or_default().workflow_id;
+    assert_eq!([next(), next(), next(), next()], ["urgent", "usual", "same as usual", "later"]);
+}

@@ -145,8 +145,16 @@ impl Runner {
         }
     }
 
-    /// Polls and works. Ends only if the server refuses to give out tasks, with the reason.
+    /// Polls and works. Ends only if there is nothing that it could do, or if the server refuses to give out
+    /// tasks, with the reason.
     pub(crate) async fn run(mut self) -> String {
+        let worker = &self.shared.worker;
+        if worker.workflows.is_empty() && worker.activities.is_empty() {
+            return format!(
+                "the worker of task queue {} has nothing to run: register at least one workflow or activity",
+                worker.options.task_queue
+            );
+        }
         let mut workflow_tasks = WorkflowTasks::new(&self.shared, self.context.sticky_queue.clone());
         let mut activity_tasks = ActivityTasks::new(&self.shared);
         loop {

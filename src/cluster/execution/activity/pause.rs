@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use temporalio_common::protos::temporal::api::common::v1::Payload;
-
 use super::pending::Pause;
-use crate::cluster::{error::Error, execution::Transaction};
+use crate::cluster::{error::Error, execution::Transaction, payloads};
 
 /// The search attribute that says what is paused in a run.
 const PAUSE_INFO: &str = "TemporalPauseInfo";
@@ -92,7 +90,7 @@ impl Transaction<'_> {
         if paused.is_empty() {
             attributes.remove(PAUSE_INFO);
         } else {
-            attributes.insert(PAUSE_INFO.to_owned(), keyword_list(&paused));
+            attributes.insert(PAUSE_INFO.to_owned(), payloads::keyword_list(&paused));
         }
     }
 
@@ -103,13 +101,4 @@ impl Transaction<'_> {
             bound => Duration::from_nanos(self.shared.activity_jitter.below(bound.unwrap_or(u64::MAX))),
         }
     }
-}
-
-/// The search attribute value for a list of keywords.
-fn keyword_list(words: &BTreeSet<String>) -> Payload {
-    let metadata = [("encoding", "json/plain"), ("type", "KeywordList")]
-        .map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec()))
-        .into();
-    let data = serde_json::to_vec(words).unwrap_or_default();
-    Payload { metadata, data, ..Default::default() }
 }

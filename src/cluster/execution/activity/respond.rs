@@ -49,14 +49,14 @@ enum Which {
 #[derive(Debug)]
 enum Report {
     Completed(Option<Payloads>),
-    Failed { failure: Option<Failure>, heartbeat_details: Option<Payloads> },
+    Failed { failure: Option<Box<Failure>>, heartbeat_details: Option<Payloads> },
     Canceled(Option<Payloads>),
 }
 
 impl Report {
     /// A report whose payload is too large to be accepted: a failure that is not retried.
     fn too_large(message: &str) -> Self {
-        Self::Failed { failure: Some(failure::server(message, true)), heartbeat_details: None }
+        Self::Failed { failure: Some(Box::new(failure::server(message, true))), heartbeat_details: None }
     }
 }
 
@@ -103,7 +103,7 @@ fn failed(
         }
         failure => failure,
     };
-    Ok((Report::Failed { failure, heartbeat_details }, complaints))
+    Ok((Report::Failed { failure: failure.map(Box::new), heartbeat_details }, complaints))
 }
 
 impl Cluster {
@@ -262,6 +262,7 @@ impl Cluster {
             }
             Report::Failed { failure, heartbeat_details } => {
                 let scheduled_event_id = find_started(tx.run, &activity.which)?;
+                let failure = failure.map(|failure| *failure);
                 tx.fail_activity(scheduled_event_id, failure, heartbeat_details, identity);
                 Ok(())
             }

@@ -26,6 +26,7 @@ use crate::{
 ///
 /// An activity that the worker asks to execute eagerly is not put on its task queue, whatever queue that is: it is started
 /// when the commands are done, and the worker gets it in the answer.
+#[allow(deprecated, reason = "the server still copies `use_workflow_build_id` into the event")]
 pub(crate) fn schedule_activity_task(
     tx: &mut Transaction<'_>,
     completion: &mut Completion,

@@ -46,13 +46,6 @@ impl Transaction<'_> {
         true
     }
 
-    /// The backoff of a retry is over: puts the attempt on its task queue, unless something has changed meanwhile.
-    pub(crate) fn end_activity_backoff(&mut self, scheduled_event_id: i64, attempt: i32, stamp: i32) {
-        if self.run.is_activity_task_current(scheduled_event_id, attempt, stamp) {
-            self.dispatch_activity(scheduled_event_id);
-        }
-    }
-
     /// Arms a timer for the timeout that expires first. Called when a transaction ends, because any change to an
     /// activity may move it.
     pub(in crate::cluster::execution) fn arm_activity_timeout(&mut self) {

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::Payload, workflow::v1::ResetPointInfo,
-    workflowservice::v1::RespondWorkflowTaskCompletedRequest,
+    workflow::v1::ResetPointInfo, workflowservice::v1::RespondWorkflowTaskCompletedRequest,
 };
 
 use super::build_id;
-use crate::cluster::execution::Transaction;
+use crate::cluster::{execution::Transaction, payloads};
 
 /// The search attribute that lists the builds of a run's workers.
 const BUILD_IDS: &str = "BuildIds";
@@ -51,13 +50,7 @@ impl Transaction<'_> {
                 ids.push(id);
             }
         }
-        let payload = Payload {
-            metadata: [("encoding", "json/plain"), ("type", "KeywordList")]
-                .map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec()))
-                .into(),
-            data: serde_json::to_vec(&ids).unwrap_or_default(),
-            ..Default::default()
-        };
+        let payload = payloads::keyword_list(&ids);
         Arc::make_mut(&mut state.search_attributes).insert(BUILD_IDS.to_owned(), payload);
     }
 }

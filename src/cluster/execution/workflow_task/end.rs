@@ -8,7 +8,7 @@ use temporalio_common::protos::temporal::api::{
     },
 };
 
-use super::{HISTORY_SERVICE, WorkflowTask, WorkflowTaskKind};
+use super::{HISTORY_SERVICE, WorkflowTask, WorkflowTaskKind, problems::Problem};
 use crate::cluster::execution::Transaction;
 
 /// Why a workflow task failed.
@@ -44,6 +44,7 @@ impl Transaction<'_> {
         state.workflow_task_attempt = 1;
         state.last_completed_started_event_id = task.started_event_id;
         state.close_attempted = false;
+        self.forget_problems();
         Some(completed_event_id)
     }
 
@@ -64,6 +65,7 @@ impl Transaction<'_> {
                 binary_checksum: failure.binary_checksum,
                 ..Default::default()
             }));
+            self.note_problem(Problem::Failed(cause));
         }
         self.next_attempt(&task);
         let state = &mut self.run.state;
@@ -103,8 +105,12 @@ impl Transaction<'_> {
     /// no attempt: it may have been the worker's cache that was wrong.
     pub(super) fn next_attempt(&mut self, task: &WorkflowTask) {
         let state = &mut self.run.state;
-        state.workflow_task_attempt =
-            if state.sticky.take().is_some() { 1 } else { task.attempt.saturating_add(1) };
+        if state.sticky.take().is_some() {
+            state.workflow_task_attempt = 1;
+        } else {
+            state.workflow_task_attempt = task.attempt.saturating_add(1);
+            self.count_problem();
+        }
     }
 
     /// Writes the scheduled and started events of a task that has none.

@@ -6,11 +6,13 @@
 //! history has grown in between.
 
 mod end;
+mod problems;
 mod schedule;
 mod start;
 mod timeout;
 
 pub(crate) use end::WorkflowTaskFailure;
+pub(crate) use problems::Problems;
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use temporalio_common::protos::temporal::api::{
     history::v1::{WorkflowTaskTimedOutEventAttributes, history_event::Attributes},
 };
 
-use super::{WorkflowTask, WorkflowTaskKind};
+use super::{WorkflowTask, WorkflowTaskKind, problems::Problem};
 use crate::cluster::execution::Transaction;
 
 impl Transaction<'_> {
@@ -21,6 +21,9 @@ impl Transaction<'_> {
     /// The worker did not complete the workflow task in time.
     pub(crate) fn time_out_started_workflow_task(&mut self) {
         let Some(task) = self.run.state.workflow_task.take_if(|task| task.is_started()) else { return };
+        if task.attempt == 1 {
+            self.note_problem(Problem::TimedOut(TimeoutType::StartToClose));
+        }
         self.next_attempt(&task);
         self.write_workflow_task_timed_out(task, TimeoutType::StartToClose);
         self.schedule_workflow_task();
