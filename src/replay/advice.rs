@@ -1,5 +1,7 @@
 //! What to do about a verdict.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use temporalio_common::protos::{
     constants::PATCH_MARKER_NAME,
@@ -55,7 +57,7 @@ pub(super) fn of(
                 .to_owned(),
         );
     } else if production.is_accepted() {
-        let kinds: std::collections::BTreeSet<_> =
+        let kinds: BTreeSet<_> =
             differences.iter().map(|it| it.difference).filter(|it| !it.is_structural()).collect();
         if !kinds.is_empty() {
             let allowed: Vec<_> = kinds.iter().map(|kind| format!(".allow(Difference::{kind:?})")).collect();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
+use temporalio_common::protos::temporal::api::{enums::v1::EventType, history::v1::HistoryEvent};
 
 use super::Difference;
 use crate::{clock::Time, history::History};
@@ -104,7 +104,6 @@ impl fmt::Display for Divergence {
 
 /// The last WorkflowTaskCompleted event before an event; 0 if there is none.
 fn completion_before(history: &History, event_id: i64) -> i64 {
-    use temporalio_common::protos::temporal::api::enums::v1::EventType;
     let before = history.events().iter().take_while(|event| event.event_id < event_id);
     before
         .filter(|event| event.event_type() == EventType::WorkflowTaskCompleted)

@@ -1,6 +1,6 @@
 //! What an event says, as named fields that can be compared one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
@@ -77,7 +77,7 @@ impl Fields {
 
     /// The fields in which two events differ.
     pub(super) fn differences(&self, produced: &Self) -> Vec<FieldDifference> {
-        let names: std::collections::BTreeSet<&String> = self.0.keys().chain(produced.0.keys()).collect();
+        let names: BTreeSet<&String> = self.0.keys().chain(produced.0.keys()).collect();
         let differ = names.into_iter().filter(|name| self.0.get(*name) != produced.0.get(*name));
         differ
             .map(|name| FieldDifference {
@@ -172,7 +172,8 @@ fn readable(value: Value) -> Value {
         Value::Object(fields) => {
             let fields: Map<_, _> = fields
                 .into_iter()
-                .filter(|(name, _)| name != "stackTrace" && name != "control")
+                // It differs from build to build.
+                .filter(|(name, _)| name != "stackTrace")
                 .map(|(name, value)| {
                     let value = if name == "taskQueue" { queue_name(value) } else { readable(value) };
                     (name, value)

@@ -13,7 +13,10 @@ use super::{
     drive::{End, Replayed},
     prediction::RunFacts,
 };
-use crate::{history::History, worker::machines::Observation};
+use crate::{
+    history::History,
+    worker::machines::{Error, Mismatch, Observation},
+};
 
 /// Two replays of the same code and the same history came to different commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -83,7 +86,6 @@ fn commands<'a>(history: &History, replayed: &'a Replayed) -> Vec<Issued<'a>> {
     match &replayed.end {
         End::Followed { pending } => issued.extend(pending.iter().map(|it| without_event(after, it))),
         End::Parted { error, unrecorded } => {
-            use crate::worker::machines::{Error, Mismatch};
             if let Error::Nondeterminism(found) = error {
                 let event_id = found.event.map_or(last, |event| event.id);
                 if let Mismatch::OtherCommand { command } = &found.kind {

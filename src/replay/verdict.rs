@@ -1,6 +1,6 @@
 //! What a replay says about one history.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fmt, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
@@ -237,7 +237,7 @@ impl fmt::Display for Verdict {
             write!(f, "\nadvice: {advice}")?;
         }
         if !self.allowed.is_empty() {
-            let kinds: std::collections::BTreeSet<_> = self.allowed.iter().map(|it| it.difference).collect();
+            let kinds: BTreeSet<_> = self.allowed.iter().map(|it| it.difference).collect();
             let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
             write!(f, "\nallowed: {}", kinds.join(", "))?;
         }

@@ -4,7 +4,7 @@ use crate::{histories, production};
 use std::{fs, io::Write as _, path::Path};
 use temporal_sim::{
     history::History,
-    replay::{Production, Replayer, Report},
+    replay::{Difference, Production, Replayer, Report},
 };
 use temporal_sim_fixtures::corpus::{approval, transfer};
 
@@ -143,6 +143,18 @@ fn every_beginning_of_a_history_is_compatible() -> anyhow::Result<()> {
             assert!(verdict.is_compatible(), "{name} up to event {length}\n{verdict}");
         }
     }
+    Ok(())
+}
+
+/// No server writes a task's completion without the events of its commands, but an export may break off there.
+#[test]
+fn a_history_that_ends_in_the_middle_of_a_task() -> anyhow::Result<()> {
+    let mut events = production("approval_open").into_events();
+    assert_eq!(events.pop().map(|timer| timer.event_id), Some(11));
+    let verdict = replayer().replay(&History::new(events)?);
+    let [extra] = verdict.differences.as_slice() else { panic!("{verdict}") };
+    assert_eq!((extra.difference, extra.event_id), (Difference::ExtraCommand, 11));
+    assert_eq!(extra.produced.as_deref(), Some("TimerStarted #1 for 3d"));
     Ok(())
 }
 
