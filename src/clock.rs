@@ -24,12 +24,6 @@ impl Time {
         nanos_to_duration(self.0.saturating_sub(earlier.0))
     }
 
-    /// This instant, or the next one on a boundary of `unit`.
-    pub(crate) fn ceil_to(self, unit: Duration) -> Self {
-        let unit = unit.as_nanos() as i128;
-        if unit == 0 { self } else { Self(self.0 + (-self.0).rem_euclid(unit)) }
-    }
-
     pub(crate) fn to_proto(self) -> prost_types::Timestamp {
         prost_types::Timestamp {
             seconds: i64::try_from(self.0.div_euclid(NANOS_PER_SECOND)).unwrap_or(i64::MAX),

@@ -71,6 +71,7 @@ mod determinism;
 pub mod history;
 mod mock;
 mod proto_json;
+mod proto_map;
 pub mod replay;
 mod rng;
 mod rpc;

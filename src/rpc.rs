@@ -35,6 +35,7 @@ pub(crate) enum DecodeError {
 macro_rules! rpcs {
     ($( $service:literal in $module:ident { $( $rpc:ident($request:ident) -> $response:ident; )* } )*) => {
         /// The request of any RPC in the table.
+        #[expect(clippy::enum_variant_names, reason = "the RPCs have these names")]
         #[derive(Debug, Clone, PartialEq)]
         pub(crate) enum Request { $( $( $rpc(Box<$module::$request>), )* )* }
 
@@ -99,6 +100,9 @@ rpcs! {
         SignalWithStartWorkflowExecution(SignalWithStartWorkflowExecutionRequest) -> SignalWithStartWorkflowExecutionResponse;
         // talking to a run
         SignalWorkflowExecution(SignalWorkflowExecutionRequest) -> SignalWorkflowExecutionResponse;
+        UpdateWorkflowExecution(UpdateWorkflowExecutionRequest) -> UpdateWorkflowExecutionResponse;
+        PollWorkflowExecutionUpdate(PollWorkflowExecutionUpdateRequest) -> PollWorkflowExecutionUpdateResponse;
+        ExecuteMultiOperation(ExecuteMultiOperationRequest) -> ExecuteMultiOperationResponse;
         QueryWorkflow(QueryWorkflowRequest) -> QueryWorkflowResponse;
         // ending a run
         RequestCancelWorkflowExecution(RequestCancelWorkflowExecutionRequest) -> RequestCancelWorkflowExecutionResponse;

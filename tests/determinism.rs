@@ -45,7 +45,7 @@ fn business(simulation: Builder) {
             let options = WorkflowStartOptions::new("office", format!("claim-{number}")).build();
             claims.push(client.start_workflow(Approval::run, claim, options).await?);
         }
-        let inquiry = Inquiry { market: "north".into(), units: 12, valid_for: 24 * HOUR };
+        let inquiry = Inquiry { market: "Zurich".into(), units: 12, valid_for: 24 * HOUR };
         let quote = sim.execute(PriceQuote::run, inquiry);
         let decide = async {
             sim.sleep(3 * HOUR).await;
@@ -54,7 +54,8 @@ fn business(simulation: Builder) {
             anyhow::Ok(())
         };
         let (quote, decide) = futures::join!(quote, decide);
-        (quote?, decide?);
+        quote?;
+        decide?;
         try_join_all(claims.iter().map(|claim| claim.get_result(WorkflowGetResultOptions::default())))
             .await?;
         Ok(())

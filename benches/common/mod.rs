@@ -1,5 +1,7 @@
 //! What the benches share: the workflows they run, and a table that puts their figures side by side.
 
+#![allow(dead_code, unreachable_pub, reason = "every bench uses a part of it")]
+
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},

@@ -9,10 +9,7 @@ use super::{
     matching::{QueueName, TaskKind},
     timers::Timer,
 };
-use crate::{
-    clock::Time,
-    rpc::{Request, Response},
-};
+use crate::{clock::Time, rpc::Response};
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse,
 };
@@ -43,6 +40,8 @@ pub(crate) enum Parked {
     History(super::reads::HistoryWait),
     /// The answer to a query.
     Query(RunKey),
+    /// An update of this run.
+    Update(RunKey),
 }
 
 /// The parked calls.
@@ -105,6 +104,9 @@ impl Cluster {
             }
             Some(Parked::History(wait)) => self.stop_waiting(wait.run, call),
             Some(Parked::Query(run)) => self.forget_query(run, call),
+            Some(Parked::Update(run)) => {
+                self.take_updater(run, call);
+            }
             None => {}
         }
     }
@@ -126,6 +128,7 @@ impl Cluster {
                 self.answer_parked(call, answer);
             }
             Some(Parked::Query(run)) => self.expire_query(run, call),
+            Some(Parked::Update(run)) => self.expire_update_call(run, call),
             None => {}
         }
     }
@@ -139,9 +142,4 @@ impl Cluster {
             _ => Ok(()),
         }
     }
-}
-
-/// The name of an RPC, for errors.
-pub(super) fn not_served(request: &Request) -> Reply {
-    Err(Error::unimplemented(request.name()))
 }

@@ -81,6 +81,14 @@ impl Cluster {
             Request::ResetStickyTaskQueue(request) => reply(self.reset_sticky_task_queue(now, *request)?),
             Request::ShutdownWorker(request) => reply(self.shutdown_worker(*request)?),
 
+            Request::UpdateWorkflowExecution(request) => {
+                self.update_workflow_execution(now, context, *request)
+            }
+            Request::PollWorkflowExecutionUpdate(request) => {
+                self.poll_workflow_execution_update(now, context, *request)
+            }
+            Request::ExecuteMultiOperation(request) => self.execute_multi_operation(now, context, *request),
+
             Request::QueryWorkflow(request) => self.query_workflow(now, context, *request),
             Request::RespondQueryTaskCompleted(request) => {
                 reply(self.respond_query_task_completed(*request)?)

@@ -115,7 +115,6 @@ impl Error {
         let detail = prost_types::Any {
             type_url: format!("type.googleapis.com/temporal.api.errordetails.v1.{name}"),
             value: detail.encode_to_vec(),
-            ..Default::default()
         };
         Self { code, message: message.into(), details: vec![detail] }
     }

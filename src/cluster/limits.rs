@@ -42,8 +42,22 @@ pub(crate) const BUFFERED_EVENTS: usize = 100;
 /// Largest total of the events that are held back, in bytes.
 pub(crate) const BUFFERED_EVENTS_SIZE: usize = 2 * 1024 * 1024;
 
+/// Most updates of one run that have not ended.
+pub(crate) const UPDATES_IN_FLIGHT: usize = 10;
+/// Largest total of the requests of these updates, in bytes.
+pub(crate) const UPDATES_IN_FLIGHT_SIZE: usize = 20 * 1024 * 1024;
+/// Most updates that one run takes and does not reject.
+pub(crate) const UPDATES: usize = 2000;
+/// From this many updates on workers are told to continue as new.
+pub(crate) const UPDATES_SUGGEST_CONTINUE_AS_NEW: usize = UPDATES / 10 * 9;
+/// Most events behind the last completed workflow task with which a speculative one can still vanish.
+pub(crate) const DISCARDED_EVENTS: i64 = 10;
+
 /// Most activities, children, signals to others or cancel requests to others that a run has pending.
 pub(crate) const PENDING: usize = 2000;
+
+/// From this many pending children on, a workflow of the server's own ends them when their parent closes.
+pub(crate) const CHILDREN_CLOSED_AT_ONCE: usize = 10;
 
 /// How long one workflow task can be kept alive by heartbeats.
 pub(crate) const WORKFLOW_TASK_HEARTBEATS: Duration = Duration::from_secs(30 * 60);
@@ -56,6 +70,8 @@ pub(crate) const STICKY_POLLER_ALIVE: Duration = Duration::from_secs(10);
 pub(crate) const TASK_LONG_POLL: Duration = Duration::from_secs(60);
 /// How long a read of a history waits on a server whose long polls expire.
 pub(crate) const HISTORY_LONG_POLL: Duration = Duration::from_secs(20);
+/// How long a call waits for an update on a server whose long polls expire.
+pub(crate) const UPDATE_LONG_POLL: Duration = Duration::from_secs(20);
 /// A long poll ends this long before its caller's deadline.
 pub(crate) const LONG_POLL_TAIL: Duration = Duration::from_secs(1);
 /// A long poll with less time than this before its caller's deadline is refused.

@@ -256,11 +256,15 @@ impl Cluster {
         if let Some(reason) = transaction.enforce_history_limits() {
             outcome = Err(Error::invalid_argument(reason));
         }
+        if outcome.is_err() {
+            transaction.keep_in_memory();
+        }
         let has_closed = was_running && !transaction.run.is_running();
         let effects = transaction.commit();
         self.apply(effects);
         self.update_visibility(run);
         self.wake_readers(run);
+        self.wake_updaters(run);
         if has_closed {
             self.tell_schedules_of_close(run);
         }
@@ -295,6 +299,10 @@ impl Cluster {
                 }
                 FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
                 FollowUp::RefreshSchedule { schedule } => self.refresh_schedule(now, schedule),
+                FollowUp::StartChild { run, initiated_event_id } => {
+                    self.start_initiated_child(now, run, initiated_event_id);
+                }
+                FollowUp::FollowClose { run } => self.follow_close(now, run),
                 FollowUp::SignalExternal { run, initiated_event_id } => {
                     self.send_external_signal(now, run, initiated_event_id);
                 }
@@ -359,9 +367,11 @@ fn is_live(runs: &Runs, queries: &DirectQueries, calls: &Calls, schedules: &Sche
         Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
             open(run).is_some_and(|run| run.is_activity_task_current(scheduled_event_id, attempt, stamp))
         }
-        Timer::WorkflowTaskScheduleToStart { run, stamp, .. } => open(run)
-            .and_then(|run| run.state.workflow_task.as_ref())
-            .is_some_and(|task| task.stamp == stamp && !task.is_started()),
+        Timer::WorkflowTaskScheduleToStart { run, stamp, .. } => {
+            open(run).and_then(|run| run.state.workflow_task.as_ref()).is_some_and(|task| {
+                task.stamp == stamp && !task.is_started() && (task.is_sticky() || task.is_speculative())
+            })
+        }
         Timer::WorkflowTaskStartToClose { run, stamp, .. } => open(run)
             .and_then(|run| run.state.workflow_task.as_ref())
             .is_some_and(|task| task.stamp == stamp && task.is_started()),

@@ -135,7 +135,6 @@ fn info(namespace: &Namespace) -> NamespaceInfo {
             blob_size_limit_error: limits::BLOB_SIZE as i64,
             memo_size_limit_error: limits::MEMO_SIZE as i64,
             workflow_task_completion_size_limit_error: limits::WORKFLOW_TASK_COMPLETION_SIZE as i64,
-            ..Default::default()
         }),
         supports_schedules: true,
     }

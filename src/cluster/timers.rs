@@ -9,6 +9,7 @@ use crate::clock::Time;
 ///
 /// A timer is never cancelled. It names the state in which it means something, and is dropped when that
 /// state is over: [`super::Cluster::is_live`] decides.
+#[expect(clippy::enum_variant_names, reason = "user timer is a term of its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timer {
     /// The next of a run's user timers comes due.

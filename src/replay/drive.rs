@@ -139,6 +139,10 @@ impl<'a> Replay<'a> {
                 runs_local_activity |= matches!(request, LocalActivityRequest::Start(_));
             }
             self.progress.observe(self.machines.take_observations());
+            if runs_local_activity {
+                // Its result is not in history, so this is the end of what was recorded.
+                return Ok(self.machines.unrecorded_commands().cloned().collect());
+            }
             match self.machines.next_step()? {
                 Step::Activate(activation) => {
                     let success = self.activate(activation).await?;
@@ -149,9 +153,6 @@ impl<'a> Replay<'a> {
                 Step::AwaitLocalActivities { .. } | Step::AnswerQuery(_) | Step::Idle => {
                     return Ok(self.machines.unrecorded_commands().cloned().collect());
                 }
-            }
-            if runs_local_activity && !self.machines.is_replaying() {
-                return Ok(self.machines.unrecorded_commands().cloned().collect());
             }
         }
     }

@@ -3,10 +3,8 @@
 use std::{
     any::Any,
     collections::BTreeMap,
-    env,
-    panic::{self, AssertUnwindSafe},
+    env, panic,
     sync::Arc,
-    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 

@@ -1,10 +1,8 @@
 //! Search attributes and memo of a running workflow.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
+use crate::proto_map::ProtoMap;
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
     command::v1::{
@@ -119,12 +117,15 @@ pub(crate) fn modify_properties(
 }
 
 /// The size of names and values alone.
-fn payloads_size(fields: &HashMap<String, Payload>) -> usize {
-    fields.iter().map(|(name, payload)| name.len() + payload.data.len()).sum()
+fn payloads_size<'a>(fields: impl IntoIterator<Item = (&'a String, &'a Payload)>) -> usize {
+    fields.into_iter().map(|(name, payload)| name.len() + payload.data.len()).sum()
 }
 
 /// Sets the fields that have a value and removes those that have none.
-fn merge(fields: &mut Arc<BTreeMap<String, Payload>>, upserted: &HashMap<String, Payload>) {
+fn merge<'a>(
+    fields: &mut Arc<BTreeMap<String, Payload>>,
+    upserted: impl IntoIterator<Item = (&'a String, &'a Payload)>,
+) {
     let fields = Arc::make_mut(fields);
     for (key, payload) in upserted {
         if payloads::is_nil(payload) {

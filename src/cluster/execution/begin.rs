@@ -11,7 +11,7 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{
     Effect, Event, ExecutionInfo, History, MutableState, Pending, Run, Transaction, activity, query,
-    state::AttachedRequest, timer, workflow_task::Problems,
+    state::AttachedRequest, timer, update::Updates, workflow_task::Problems,
 };
 use crate::{
     clock::{self, Time},
@@ -45,7 +45,7 @@ pub(crate) fn begin_run(
     let execution_expiration = started.workflow_execution_expiration_time.as_ref().map(Time::from_proto);
     let run_expiration = (!run_timeout.is_zero()).then(|| execution_time + run_timeout);
     let run_expiration = run_expiration.into_iter().chain(execution_expiration).min();
-    let fields = |fields: Option<&std::collections::HashMap<String, Payload>>| -> Arc<BTreeMap<_, _>> {
+    let fields = |fields: Option<&crate::proto_map::ProtoMap<Payload>>| -> Arc<BTreeMap<_, _>> {
         Arc::new(fields.into_iter().flatten().map(|(key, payload)| (key.clone(), payload.clone())).collect())
     };
     let start_request =
@@ -80,6 +80,7 @@ pub(crate) fn begin_run(
             close_attempted: false,
             cancel_requested: false,
             signal_count: 0,
+            updates: Updates::default(),
             memo: fields(started.memo.as_ref().map(|memo| &memo.fields)),
             search_attributes: fields(
                 started.search_attributes.as_ref().map(|attributes| &attributes.indexed_fields),
@@ -97,8 +98,11 @@ pub(crate) fn begin_run(
         history: History::default(),
         activities: activity::Activities::default(),
         timers: timer::UserTimers::default(),
+        children: Pending::default(),
         signals_out: Pending::default(),
         cancels_out: Pending::default(),
+        completed_updates: Pending::default(),
+        update_waiters: Vec::new(),
         queries: query::PendingQueries::default(),
         signal_request_ids: Default::default(),
         waiting: Vec::new(),

@@ -15,7 +15,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{
-    Event, Transaction,
+    Event, FollowUp, Transaction,
     completed::{CommandFailure, Completion},
 };
 use crate::cluster::limits;
@@ -39,6 +39,7 @@ impl Transaction<'_> {
         self.add_event(event);
         self.run.state.status = status;
         self.run.state.close_time = Some(self.now);
+        self.follow_up(FollowUp::FollowClose { run: self.run.key });
     }
 }
 

@@ -107,6 +107,7 @@ pub(crate) fn continue_as_new(
         header: command.header,
         memo: command.memo,
         search_attributes: command.search_attributes,
+        inherit_build_id: command.inherit_build_id,
         ..Default::default()
     };
     let event = Event::new(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(event));
@@ -210,6 +211,6 @@ fn started_attributes(
 }
 
 /// A task queue as the server's error messages write it.
-fn written(queue: &TaskQueue) -> String {
+pub(super) fn written(queue: &TaskQueue) -> String {
     format!("name:{:?} kind:TASK_QUEUE_KIND_NORMAL", queue.name)
 }

@@ -7,6 +7,7 @@
 mod attributes;
 mod begin;
 mod chain;
+mod child_workflow;
 mod close;
 mod continue_as_new;
 mod ending;
@@ -30,10 +31,12 @@ pub(crate) mod state;
 #[cfg(test)]
 mod test_driver;
 pub(crate) mod timer;
+pub(crate) mod update;
 pub(crate) mod workflow_task;
 
 pub(crate) use begin::{RunSpec, begin_run};
 pub(crate) use chain::run_timeout;
+pub(crate) use child_workflow::{PendingChild, describe as describe_children};
 pub(crate) use history::History;
 pub(crate) use info::ExecutionInfo;
 pub(crate) use pending::Pending;
@@ -72,11 +75,17 @@ pub(crate) struct Run {
     pub(crate) activities: activity::Activities,
     /// User timers that have neither fired nor been cancelled.
     pub(crate) timers: timer::UserTimers,
+    /// Children that have been initiated and have not closed, by the id of the event that initiated them.
+    pub(crate) children: Pending<i64, PendingChild>,
     /// Signals to others that have been initiated and not yet sent, by the id of that event, with the
     /// namespace that they go to.
     pub(crate) signals_out: Pending<i64, NamespaceKey>,
     /// The same for requests to cancel others.
     pub(crate) cancels_out: Pending<i64, NamespaceKey>,
+    /// Updates that have completed, by id, with the ids of their WorkflowExecutionUpdateCompleted events.
+    pub(crate) completed_updates: Pending<String, i64>,
+    /// Callers that wait for an update of this run, in the order of their arrival.
+    pub(crate) update_waiters: Vec<update::Waiter>,
     /// Queries that wait for this run.
     pub(crate) queries: query::PendingQueries,
     /// Request ids of the signals that this run has taken: each is taken once.
@@ -97,6 +106,12 @@ impl Run {
             Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => started,
             _ => unreachable!("a run is made with its WorkflowExecutionStarted event"),
         }
+    }
+
+    /// Whether the run was started by a workflow execution, as its child.
+    pub(crate) fn is_child_of(&self, parent: &Self) -> bool {
+        self.namespace == parent.namespace
+            && self.started().parent_workflow_execution.as_ref() == Some(&parent.execution())
     }
 
     /// The run's workflow id and run id.

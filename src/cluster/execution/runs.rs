@@ -1,6 +1,6 @@
 //! All runs, and how they are found.
 
-use std::collections::HashMap;
+use indexmap::IndexMap;
 
 use super::{Run, RunKey};
 use crate::cluster::{error::Error, namespaces::NamespaceKey};
@@ -9,9 +9,9 @@ use crate::cluster::{error::Error, namespaces::NamespaceKey};
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
     runs: Vec<Option<Run>>,
-    by_run_id: HashMap<String, RunKey>,
+    by_run_id: IndexMap<String, RunKey>,
     /// The latest run of each workflow id.
-    current: HashMap<NamespaceKey, HashMap<String, RunKey>>,
+    current: IndexMap<NamespaceKey, IndexMap<String, RunKey>>,
 }
 
 impl Runs {
@@ -77,11 +77,11 @@ impl Runs {
     /// Forgets a run. If it was the current one, its workflow id is free for any start.
     pub(crate) fn remove(&mut self, key: RunKey) -> Option<Run> {
         let run = self.runs.get_mut(key.0)?.take()?;
-        self.by_run_id.remove(&run.run_id);
+        self.by_run_id.swap_remove(&run.run_id);
         if let Some(current) = self.current.get_mut(&run.namespace)
             && current.get(&run.workflow_id) == Some(&key)
         {
-            current.remove(&run.workflow_id);
+            current.swap_remove(&run.workflow_id);
         }
         Some(run)
     }

@@ -9,7 +9,10 @@ use temporalio_common::protos::temporal::api::{
     workflow::v1::ResetPointInfo,
 };
 
-use super::workflow_task::{Problems, Sticky, WorkflowTask};
+use super::{
+    update::Updates,
+    workflow_task::{Problems, Sticky, WorkflowTask},
+};
 use crate::clock::Time;
 
 /// The small part of a run's mutable state.
@@ -40,6 +43,8 @@ pub(crate) struct MutableState {
     pub(crate) cancel_requested: bool,
     /// How many signals the run has taken.
     pub(crate) signal_count: usize,
+    /// Updates that have not ended.
+    pub(crate) updates: Updates,
     /// The present memo.
     pub(crate) memo: Arc<BTreeMap<String, Payload>>,
     /// The present search attributes.

@@ -46,6 +46,10 @@ pub(crate) enum FollowUp {
     DispatchQueries { run: RunKey },
     /// Have a schedule look whether a workflow for which it waits has closed.
     RefreshSchedule { schedule: ScheduleKey },
+    /// Begin the child that a command initiated.
+    StartChild { run: RunKey, initiated_event_id: i64 },
+    /// Tell the parent of a run that has closed, and end its children.
+    FollowClose { run: RunKey },
     /// Send the signal that a command initiated.
     SignalExternal { run: RunKey, initiated_event_id: i64 },
     /// Send the request to cancel that a command initiated.
@@ -64,6 +68,8 @@ pub(crate) struct Transaction<'a> {
     /// What all runs draw from.
     pub(crate) shared: &'a mut Shared,
     effects: Vec<Effect>,
+    /// The speculative workflow task that was pending when the transaction began, by its stamp.
+    speculative_task: Option<u64>,
 }
 
 /// A state of a run to go back to.
@@ -115,7 +121,14 @@ impl Event {
 
 impl<'a> Transaction<'a> {
     pub(in crate::cluster) fn begin(now: Time, run: &'a mut Run, shared: &'a mut Shared) -> Self {
-        Self { now, run, shared, effects: Vec::new() }
+        let speculative_task =
+            run.state.workflow_task.as_ref().filter(|task| task.is_speculative()).map(|task| task.stamp);
+        Self { now, run, shared, effects: Vec::new(), speculative_task }
+    }
+
+    /// Nothing happens that a server stores, so a speculative workflow task stays what it is.
+    pub(in crate::cluster) fn keep_in_memory(&mut self) {
+        self.speculative_task = None;
     }
 
     /// Adds an event. Answers its id, or [`BUFFERED_EVENT_ID`] if it is of a type that is written behind
@@ -175,8 +188,10 @@ impl<'a> Transaction<'a> {
         let run = &mut *self.run;
         run.activities.keep_log();
         run.timers.keep_log();
+        run.children.keep_log();
         run.signals_out.keep_log();
         run.cancels_out.keep_log();
+        run.completed_updates.keep_log();
         Savepoint { state: run.state.clone(), history: run.history.mark(), effects: self.effects.len() }
     }
 
@@ -185,8 +200,10 @@ impl<'a> Transaction<'a> {
         let run = &mut *self.run;
         run.activities.drop_log();
         run.timers.drop_log();
+        run.children.drop_log();
         run.signals_out.drop_log();
         run.cancels_out.drop_log();
+        run.completed_updates.drop_log();
     }
 
     /// Takes back everything that happened since the savepoint.
@@ -196,8 +213,10 @@ impl<'a> Transaction<'a> {
         run.history.roll_back(savepoint.history);
         run.activities.roll_back();
         run.timers.roll_back();
+        run.children.roll_back();
         run.signals_out.roll_back();
         run.cancels_out.roll_back();
+        run.completed_updates.roll_back();
         self.effects.truncate(savepoint.effects);
     }
 
@@ -224,7 +243,13 @@ impl<'a> Transaction<'a> {
                         request.event_id = Some(event_id);
                     }
                 }
-                Some(attributes) => resolve_started_event_id(attributes, event_id, &mut started),
+                Some(attributes) => {
+                    resolve_started_event_id(attributes, event_id, &mut started);
+                    if let Attributes::ChildWorkflowExecutionStartedEventAttributes(child) = attributes {
+                        let initiated_event_id = child.initiated_event_id;
+                        self.resolve_started_child(initiated_event_id, event_id);
+                    }
+                }
                 None => {}
             }
             self.append(event);
@@ -236,6 +261,10 @@ impl<'a> Transaction<'a> {
         if self.run.state.has_started_workflow_task() && self.buffer_is_full() {
             self.force_fail_workflow_task();
         }
+        if let Some(stamp) = self.speculative_task {
+            self.make_speculative_task_normal(stamp);
+        }
+        self.abort_updates_of_closed_run();
         if !self.run.is_running() {
             // Nothing is written behind a close event.
             self.run.state.buffered.clear();

@@ -84,7 +84,9 @@ impl Cluster {
         .ok()?;
         let run = self.runs.get(run)?;
         let mut response = self.workflow_task_response(run, poller.sticky)?;
-        self.attach_queries(run.key, &mut response);
+        let run = run.key;
+        self.attach_queries(run, &mut response);
+        self.attach_updates(run, &mut response);
         Some(response.into())
     }
 

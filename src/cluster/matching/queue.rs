@@ -1,6 +1,6 @@
 //! One task queue: its backlog, its waiting pollers, and who polled lately.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use indexmap::IndexMap;
 
@@ -58,7 +58,7 @@ struct TaskQueue {
 /// All task queues of a cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Matching {
-    queues: HashMap<QueueName, TaskQueue>,
+    queues: IndexMap<QueueName, TaskQueue>,
     /// Counts the tasks that had to wait.
     sequence: u64,
 }

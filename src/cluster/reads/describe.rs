@@ -15,7 +15,7 @@ use crate::{
     clock::{self, Time},
     cluster::{
         Cluster, Error,
-        execution::{Run, activity},
+        execution::{Run, activity, describe_children},
         requests,
     },
 };
@@ -38,6 +38,7 @@ impl Cluster {
             execution_config: Some(config(run)),
             workflow_execution_info: Some(execution_info(run)),
             pending_activities: activity::describe(run, now),
+            pending_children: describe_children(run),
             pending_workflow_task: run.state.workflow_task.as_ref().map(|task| task.describe()),
             workflow_extended_info: Some(extended_info(run)),
             ..Default::default()
@@ -104,6 +105,6 @@ fn extended_info(run: &Run) -> WorkflowExecutionExtendedInfo {
     }
 }
 
-fn fields(fields: &BTreeMap<String, Payload>) -> std::collections::HashMap<String, Payload> {
+fn fields(fields: &BTreeMap<String, Payload>) -> crate::proto_map::ProtoMap<Payload> {
     fields.iter().map(|(key, payload)| (key.clone(), payload.clone())).collect()
 }

@@ -1,10 +1,14 @@
 //! Starting workflow executions.
 
+mod child;
 mod id_policies;
 mod signal_with_start;
+mod update_with_start;
 mod validation;
 
-pub(crate) use validation::{check_links, check_workflow_id, normalise_timeouts};
+pub(crate) use child::{Parent, merge_priorities};
+pub(crate) use update_with_start::answer_update_with_start;
+pub(crate) use validation::{check_links, check_priority, check_workflow_id, normalise_timeouts};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::{
@@ -38,6 +42,19 @@ use crate::clock::{self, Time};
 /// Why a run ends that has to make way for another one of the same workflow id.
 const TERMINATED_FOR_ANOTHER: &str = "TerminateIfRunning WorkflowIdReusePolicy";
 
+/// A start that has been validated, and whose workflow id is free.
+#[derive(Debug)]
+struct Start {
+    namespace: NamespaceKey,
+    request: StartWorkflowExecutionRequest,
+    /// Whose child it is.
+    parent: Option<Parent>,
+    /// The run that has to make way.
+    terminated: Option<RunKey>,
+    /// Whether the first workflow task is started at once.
+    is_eager: bool,
+}
+
 impl Cluster {
     /// StartWorkflowExecution: begins a run, or answers the one that the id policies prefer.
     pub(super) fn start_workflow_execution(
@@ -56,7 +73,8 @@ impl Cluster {
         let is_eager = request.request_eager_execution && first_backoff(now, &request).is_zero();
         let request_id = request.request_id.clone();
         let identity = request.identity.clone();
-        let key = self.begin(now, namespace, request, terminated, is_eager, |tx| {
+        let start = Start { namespace, request, parent: None, terminated, is_eager };
+        let key = self.begin(now, start, |tx| {
             if is_eager {
                 tx.schedule_workflow_task_of(WorkflowTaskKind::Normal, None);
                 tx.start_workflow_task(request_id, &identity);
@@ -71,16 +89,10 @@ impl Cluster {
         })
     }
 
-    /// Begins a run. If another one has to make way, it is terminated first.
-    fn begin(
-        &mut self,
-        now: Time,
-        namespace: NamespaceKey,
-        request: StartWorkflowExecutionRequest,
-        terminated: Option<RunKey>,
-        is_eager: bool,
-        first: impl FnOnce(&mut Transaction<'_>),
-    ) -> RunKey {
+    /// Begins a run, whose first transaction goes on with `first`. If another run has to make way, it is terminated
+    /// before.
+    fn begin(&mut self, now: Time, start: Start, first: impl FnOnce(&mut Transaction<'_>)) -> RunKey {
+        let Start { namespace, request, parent, terminated, is_eager } = start;
         let run_id = self.shared.run_ids.uuid();
         if let Some(old) = terminated {
             let details = payloads::json(&format!("terminated by new runID: {run_id}"));
@@ -98,7 +110,7 @@ impl Cluster {
             create_request_id: request.request_id.clone(),
             user_metadata: request.user_metadata.clone(),
             links: request.links.clone(),
-            started: started_attributes(now, &run_id, request, is_eager),
+            started: self.with_parent(started_attributes(now, &run_id, request, is_eager), parent),
             run_id,
         };
         let (run, effects) = begin_run(now, &mut self.shared, spec, first);
@@ -106,6 +118,23 @@ impl Cluster {
         self.add_run(run);
         self.apply(effects);
         key
+    }
+
+    fn with_parent(
+        &self,
+        started: WorkflowExecutionStartedEventAttributes,
+        parent: Option<Parent>,
+    ) -> WorkflowExecutionStartedEventAttributes {
+        let Some(parent) = parent else { return started };
+        let namespace = self.shared.namespaces.get(parent.namespace);
+        WorkflowExecutionStartedEventAttributes {
+            parent_workflow_namespace: namespace.map(|it| it.name.clone()).unwrap_or_default(),
+            parent_workflow_namespace_id: namespace.map(|it| it.id.clone()).unwrap_or_default(),
+            parent_workflow_execution: Some(parent.execution),
+            parent_initiated_event_id: parent.initiated_event_id,
+            root_workflow_execution: Some(parent.root),
+            ..started
+        }
     }
 
     /// The same start again.

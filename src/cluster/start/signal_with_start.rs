@@ -11,6 +11,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{
+    Start,
     id_policies::{IdPolicies, Resolution},
     validation,
 };
@@ -51,7 +52,9 @@ impl Cluster {
             }
             Resolution::Start { terminate } => {
                 let request_id = start.request_id.clone();
-                let run = self.begin(now, namespace, start, terminate, false, |tx| {
+                let start =
+                    Start { namespace, request: start, parent: None, terminated: terminate, is_eager: false };
+                let run = self.begin(now, start, |tx| {
                     tx.record_signal(signal);
                     tx.flush_buffered_events();
                     tx.schedule_first_workflow_task();

@@ -168,13 +168,16 @@ pub(crate) fn normalise_timeouts(request: &mut StartWorkflowExecutionRequest) ->
     Ok(())
 }
 
-fn check_priority(priority: Option<&Priority>) -> Result<(), Error> {
+pub(crate) fn check_priority(priority: Option<&Priority>) -> Result<(), Error> {
     let Some(priority) = priority else { return Ok(()) };
     if priority.priority_key < 0 {
         return Err(Error::invalid_argument("priority key can't be negative"));
     }
     if priority.fairness_key.len() > FAIRNESS_KEY_LENGTH {
         return Err(Error::invalid_argument("fairness key length exceeds limit"));
+    }
+    if priority.fairness_weight < 0.0 {
+        return Err(Error::invalid_argument("must be greater than zero"));
     }
     Ok(())
 }

@@ -2,7 +2,12 @@
 
 use proptest::prelude::*;
 use temporalio_common::protos::temporal::api::{
-    enums::v1::WorkflowIdConflictPolicy,
+    command::v1::{
+        RequestCancelExternalWorkflowExecutionCommandAttributes,
+        SignalExternalWorkflowExecutionCommandAttributes,
+    },
+    enums::v1::{ParentClosePolicy, WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
+    history::v1::history_event,
     workflowservice::v1::{RequestCancelWorkflowExecutionRequest, TerminateWorkflowExecutionRequest},
 };
 
@@ -17,9 +22,74 @@ enum Step {
     Terminate,
     Poll,
     PollSticky,
-    Complete { commands: usize, closes: bool, caches: bool, inline: bool },
+    Complete { commands: Vec<Made>, closes: bool, caches: bool, inline: bool },
     Fail,
     Wait(u64),
+}
+
+/// A command that a worker makes.
+#[derive(Debug, Clone)]
+enum Made {
+    Marker,
+    Child { workflow_id: &'static str, policy: ParentClosePolicy, reuse: WorkflowIdReusePolicy },
+    Signal { workflow_id: &'static str, child_only: bool },
+    Cancel { workflow_id: &'static str, child_only: bool },
+}
+
+/// The workflow that clients start, and the children of it and of each other.
+fn workflow_id() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["wf", "a", "b"])
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    use ParentClosePolicy::{Abandon, RequestCancel, Terminate};
+    use WorkflowIdReusePolicy::{AllowDuplicate, RejectDuplicate, TerminateIfRunning};
+    let policy = prop::sample::select(vec![Abandon, RequestCancel, Terminate]);
+    let reuse =
+        prop::sample::select(vec![AllowDuplicate, AllowDuplicate, RejectDuplicate, TerminateIfRunning]);
+    prop_oneof![
+        2 => Just(Made::Marker),
+        4 => (workflow_id(), policy, reuse)
+            .prop_map(|(workflow_id, policy, reuse)| Made::Child { workflow_id, policy, reuse }),
+        1 => (workflow_id(), any::<bool>())
+            .prop_map(|(workflow_id, child_only)| Made::Signal { workflow_id, child_only }),
+        1 => (workflow_id(), any::<bool>())
+            .prop_map(|(workflow_id, child_only)| Made::Cancel { workflow_id, child_only }),
+    ]
+}
+
+fn make(made: &Made) -> Command {
+    match *made {
+        Made::Marker => record_marker("m"),
+        Made::Child { workflow_id, policy, reuse } => {
+            let mut command = children::start_child(workflow_id, "tq", policy);
+            if let Some(Attributes::StartChildWorkflowExecutionCommandAttributes(child)) =
+                &mut command.attributes
+            {
+                child.workflow_id_reuse_policy = reuse as i32;
+            }
+            command
+        }
+        Made::Signal { workflow_id, child_only } => {
+            command(Attributes::SignalExternalWorkflowExecutionCommandAttributes(
+                SignalExternalWorkflowExecutionCommandAttributes {
+                    execution: Some(execution(workflow_id)),
+                    signal_name: "s".to_owned(),
+                    child_workflow_only: child_only,
+                    ..Default::default()
+                },
+            ))
+        }
+        Made::Cancel { workflow_id, child_only } => {
+            command(Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(
+                RequestCancelExternalWorkflowExecutionCommandAttributes {
+                    workflow_id: workflow_id.to_owned(),
+                    child_workflow_only: child_only,
+                    ..Default::default()
+                },
+            ))
+        }
+    }
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -31,7 +101,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Terminate),
         6 => Just(Step::Poll),
         3 => Just(Step::PollSticky),
-        6 => (0..3_usize, prop::bool::weighted(0.2), any::<bool>(), any::<bool>())
+        6 => (prop::collection::vec(made(), 0..3), prop::bool::weighted(0.2), any::<bool>(), any::<bool>())
             .prop_map(|(commands, closes, caches, inline)| Step::Complete { commands, closes, caches, inline }),
         3 => Just(Step::Fail),
         3 => (0..30_u64).prop_map(Step::Wait),
@@ -44,7 +114,7 @@ fn take(steps: &[Step]) -> Vec<Vec<HistoryEvent>> {
     let mut tasks: Vec<PollWorkflowTaskQueueResponse> = Vec::new();
     let mut waiting = Vec::new();
     for step in steps {
-        match *step {
+        match step.clone() {
             Step::Start => drop(server.call(start("wf"))),
             Step::Restart => drop(server.call(StartWorkflowExecutionRequest {
                 workflow_id_conflict_policy: WorkflowIdConflictPolicy::TerminateExisting as i32,
@@ -70,7 +140,7 @@ fn take(steps: &[Step]) -> Vec<Vec<HistoryEvent>> {
             Step::PollSticky => waiting.push(server.begin(poll(sticky_queue()))),
             Step::Complete { commands, closes, caches, inline } => {
                 if let Some(task) = tasks.pop() {
-                    let mut commands: Vec<_> = (0..commands).map(|_| record_marker("m")).collect();
+                    let mut commands: Vec<_> = commands.iter().map(make).collect();
                     commands.extend(closes.then(complete_workflow));
                     let mut request =
                         if caches { caching(&task, commands) } else { completion(&task, commands) };
@@ -135,13 +205,43 @@ fn check(history: &[HistoryEvent]) {
     assert!(ids.is_sorted());
 }
 
+/// Whether each child of a run went through its life in order.
+fn check_children(history: &[HistoryEvent]) {
+    use history_event::Attributes as A;
+    // The id of the ChildWorkflowExecutionStarted event of each child that is initiated; 0 before that.
+    let mut pending = std::collections::BTreeMap::new();
+    for event in history {
+        match &event.attributes {
+            Some(A::StartChildWorkflowExecutionInitiatedEventAttributes(_)) => {
+                pending.insert(event.event_id, 0);
+            }
+            Some(A::StartChildWorkflowExecutionFailedEventAttributes(failed)) => {
+                assert_eq!(pending.remove(&failed.initiated_event_id), Some(0));
+            }
+            Some(A::ChildWorkflowExecutionStartedEventAttributes(started)) => {
+                assert_eq!(pending.insert(started.initiated_event_id, event.event_id), Some(0));
+            }
+            Some(A::ChildWorkflowExecutionCompletedEventAttributes(closed)) => {
+                assert_eq!(pending.remove(&closed.initiated_event_id), Some(closed.started_event_id));
+            }
+            Some(A::ChildWorkflowExecutionTerminatedEventAttributes(closed)) => {
+                assert_eq!(pending.remove(&closed.initiated_event_id), Some(closed.started_event_id));
+            }
+            _ => {}
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn histories_are_sound_and_repeatable(steps in prop::collection::vec(step(), 1..60)) {
         let histories = take(&steps);
-        histories.iter().for_each(|history| check(history));
+        for history in &histories {
+            check(history);
+            check_children(history);
+        }
         prop_assert_eq!(histories, take(&steps));
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the cluster as a whole: a cluster and a clock, moved by hand.
 
+mod children;
 mod invariants;
 mod reading;
 mod running;
@@ -203,6 +204,16 @@ fn command(attributes: Attributes) -> Command {
         Attributes::RecordMarkerCommandAttributes(_) => CommandType::RecordMarker,
         Attributes::ContinueAsNewWorkflowExecutionCommandAttributes(_) => {
             CommandType::ContinueAsNewWorkflowExecution
+        }
+        Attributes::CancelWorkflowExecutionCommandAttributes(_) => CommandType::CancelWorkflowExecution,
+        Attributes::StartChildWorkflowExecutionCommandAttributes(_) => {
+            CommandType::StartChildWorkflowExecution
+        }
+        Attributes::SignalExternalWorkflowExecutionCommandAttributes(_) => {
+            CommandType::SignalExternalWorkflowExecution
+        }
+        Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(_) => {
+            CommandType::RequestCancelExternalWorkflowExecution
         }
         _ => CommandType::Unspecified,
     };

@@ -1,7 +1,6 @@
 //! The other ways in which a workflow ends: it completes, fails, or continues as new.
 
-use std::collections::HashMap;
-
+use crate::proto_map::ProtoMap;
 use temporalio_common::protos::{
     coresdk::workflow_commands::{
         CompleteWorkflowExecution, ContinueAsNewWorkflowExecution, FailWorkflowExecution, WorkflowCommand,
@@ -78,7 +77,7 @@ impl Machines {
         annotations.command(continue_as_new_cmd_to_api(next, inherit_build_id))
     }
 
-    fn current_search_attributes(&self) -> HashMap<String, Payload> {
+    fn current_search_attributes(&self) -> ProtoMap<Payload> {
         let at_start = self.start.as_ref().and_then(|start| start.search_attributes.clone());
         let mut current = at_start.map(|attributes| attributes.indexed_fields).unwrap_or_default();
         current.extend(self.upserted_search_attributes.clone());

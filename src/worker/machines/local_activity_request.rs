@@ -1,7 +1,8 @@
 //! What passes between the machines and the worker about local activities.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
+use crate::proto_map::ProtoMap;
 use temporalio_common::protos::{
     coresdk::{
         activity_result::{Cancellation, Failure as ActivityFailure, Success},
@@ -48,7 +49,7 @@ pub(crate) struct LocalActivity {
     /// over back-offs too.
     pub(crate) original_schedule_time: Time,
     /// Headers.
-    pub(crate) headers: HashMap<String, Payload>,
+    pub(crate) headers: ProtoMap<Payload>,
     /// Arguments.
     pub(crate) arguments: Vec<Payload>,
     /// Longest wait for a slot, at most schedule-to-close. Not retried.

@@ -64,8 +64,9 @@ mod update;
 mod upsert_search_attributes;
 mod workflow_task;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
+use crate::proto_map::ProtoMap;
 pub(crate) use error::{Error, EventRef, Mismatch, Nondeterminism};
 pub(crate) use local_activity_request::{
     LocalActivity, LocalActivityOutcome, LocalActivityRequest, LocalActivityResult,
@@ -123,7 +124,7 @@ pub(crate) struct Machines {
     start: Option<Start>,
     task_facts: TaskFacts,
     deployment_version: Option<WorkerDeploymentVersion>,
-    upserted_search_attributes: HashMap<String, Payload>,
+    upserted_search_attributes: ProtoMap<Payload>,
     patches: Patches,
 
     /// Where the task is, and what still has to be done in it.
@@ -180,7 +181,7 @@ impl Machines {
             start: None,
             task_facts: TaskFacts::default(),
             deployment_version: None,
-            upserted_search_attributes: HashMap::new(),
+            upserted_search_attributes: ProtoMap::new(),
             patches: Patches::new(),
             phase: Phase::NoTask,
             awaiting_task: false,
@@ -208,11 +209,6 @@ impl Machines {
     /// Whether the workflow issued its last command.
     pub(crate) fn is_finished(&self) -> bool {
         self.finished
-    }
-
-    /// Whether recorded history is being followed.
-    pub(crate) fn is_replaying(&self) -> bool {
-        self.replaying
     }
 
     /// How many local activities are waiting or running.

@@ -10,8 +10,9 @@
 //! | a deprecated marker    | skipped        | true             | fine              |
 //! | replaying, no marker   | nothing        | false, no marker | fine              |
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use crate::proto_map::ProtoMap;
 use temporalio_common::protos::{
     VERSION_SEARCH_ATTR_KEY,
     constants::PATCH_MARKER_NAME,
@@ -170,7 +171,7 @@ impl Machines {
             return Ok(());
         }
         value.metadata.insert("type".to_owned(), b"KeywordList".to_vec());
-        let indexed_fields = HashMap::from([(VERSION_SEARCH_ATTR_KEY.to_owned(), value)]);
+        let indexed_fields = ProtoMap::from([(VERSION_SEARCH_ATTR_KEY.to_owned(), value)]);
         let command = upsert_search_attributes(Some(SearchAttributes { indexed_fields }), false, annotations);
         self.issue(Machine::Recorded, command);
         Ok(())

@@ -1,11 +1,15 @@
 //! The polls for tasks: one for the task queue, one for the sticky queue, one for activities.
 //!
 //! A worker needs no more than one poll a queue here: it takes no virtual time to hand a task over and to
-//! poll again.
+//! poll again. It polls its task queue again before it works on a task from there, as a worker does that polls
+//! several times at once: a child that the task starts finds it waiting.
 
-use std::{future::pending, rc::Rc, sync::Arc};
+use std::{future::pending, rc::Rc, sync::Arc, task::Poll};
 
-use futures_util::future::{LocalBoxFuture, OptionFuture};
+use futures_util::{
+    future::{LocalBoxFuture, MaybeDone, OptionFuture, maybe_done},
+    poll,
+};
 use temporalio_common::protos::temporal::api::{
     enums::v1::TaskQueueKind,
     taskqueue::v1::{TaskQueue, TaskQueueMetadata},
@@ -29,7 +33,8 @@ pub(super) struct WorkflowTasks {
     slots: Arc<Semaphore>,
     sticky_queue: Option<String>,
     sticky: Option<LocalBoxFuture<'static, Polled<Delivery>>>,
-    normal: Option<LocalBoxFuture<'static, Polled<Delivery>>>,
+    /// The poll for the task queue, which keeps its task until somebody wants it.
+    normal: Option<MaybeDone<LocalBoxFuture<'static, Polled<Delivery>>>>,
 }
 
 impl WorkflowTasks {
@@ -61,20 +66,31 @@ impl WorkflowTasks {
             }));
         }
         if self.normal.is_none() {
-            self.normal = Some(self.poll(normal(&self.shared.worker.options.task_queue)));
+            self.poll_task_queue().await;
         }
         let polled = tokio::select! {
             biased;
             Some(polled) = OptionFuture::from(self.sticky.as_mut()) => {
                 self.sticky = None;
-                polled
+                Some(polled)
             }
-            Some(polled) = OptionFuture::from(self.normal.as_mut()) => {
-                self.normal = None;
+            Some(()) = OptionFuture::from(self.normal.as_mut()) => {
+                let polled = self.normal.as_mut().and_then(|poll| Pin::new(poll).take_output());
+                self.poll_task_queue().await;
                 polled
             }
         };
-        polled.map_err(|error| in_words(&self.shared, "workflow tasks", &error))
+        match polled {
+            Some(polled) => polled.map_err(|error| in_words(&self.shared, "workflow tasks", &error)),
+            None => Ok(None),
+        }
+    }
+
+    /// Sends a poll for the task queue, without waiting for its answer.
+    async fn poll_task_queue(&mut self) {
+        let mut poll = maybe_done(self.poll(normal(&self.shared.worker.options.task_queue)));
+        let _: Poll<()> = poll!(&mut poll);
+        self.normal = Some(poll);
     }
 
     fn poll(&self, task_queue: TaskQueue) -> LocalBoxFuture<'static, Polled<Delivery>> {

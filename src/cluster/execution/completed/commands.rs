@@ -7,7 +7,8 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{CommandFailure, Completion, camel_case};
 use crate::cluster::execution::{
-    Transaction, activity, attributes, close, continue_as_new, external, marker, timer,
+    Transaction, activity, attributes, child_workflow, close, continue_as_new, external, marker, timer,
+    update,
 };
 
 /// Carries out a command. Commands of a kind that is not served fail the workflow task, and say so.
@@ -81,6 +82,12 @@ pub(super) fn apply(
             attributes!(ModifyWorkflowPropertiesCommandAttributes),
             user_metadata,
         ),
+        CommandType::StartChildWorkflowExecution => child_workflow::start_child_workflow_execution(
+            tx,
+            completion,
+            attributes!(StartChildWorkflowExecutionCommandAttributes),
+            user_metadata,
+        ),
         CommandType::SignalExternalWorkflowExecution => external::signal_external_workflow_execution(
             tx,
             completion,
@@ -95,6 +102,9 @@ pub(super) fn apply(
                 user_metadata,
             )
         }
+        CommandType::ProtocolMessage => {
+            update::protocol_message(tx, completion, attributes!(ProtocolMessageCommandAttributes))
+        }
         kind => Err(CommandFailure::new(
             cause_of(kind),
             format!(
@@ -108,8 +118,6 @@ pub(super) fn apply(
 /// The cause under which a command fails that is not served.
 fn cause_of(kind: CommandType) -> Cause {
     match kind {
-        CommandType::StartChildWorkflowExecution => Cause::BadStartChildExecutionAttributes,
-        CommandType::ProtocolMessage => Cause::BadUpdateWorkflowExecutionMessage,
         CommandType::ScheduleNexusOperation => Cause::BadScheduleNexusOperationAttributes,
         CommandType::RequestCancelNexusOperation => Cause::BadRequestCancelNexusOperationAttributes,
         _ => Cause::FeatureDisabled,

@@ -56,6 +56,7 @@ impl CommandFailure {
             Self::Terminate { cause, message } => (cause, message, true),
             Self::RefuseCall(error) => return error,
         };
+        tx.abort_sent_updates();
         let name = camel_case(cause.as_str_name(), "WORKFLOW_TASK_FAILED_CAUSE_");
         let message = if message.is_empty() { name } else { format!("{name}: {message}") };
         let error = Error::invalid_argument(message.clone());

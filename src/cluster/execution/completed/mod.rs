@@ -9,6 +9,8 @@ mod reset_points;
 
 pub(crate) use failure::CommandFailure;
 
+use std::collections::BTreeSet;
+
 use temporalio_common::protos::temporal::api::{
     command::v1::Command,
     common::v1::WorkerVersionStamp,
@@ -19,6 +21,7 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{
     FollowUp, Run, RunKey, Transaction,
+    update::{self, Messages},
     workflow_task::{Sticky, WorkflowTaskKind},
 };
 use crate::{
@@ -40,8 +43,12 @@ pub(crate) struct Completion {
     pub(crate) has_buffered_events: bool,
     /// Whether a command had a result that the workflow has to see at once.
     pub(crate) needs_workflow_task: bool,
+    /// The workflow ids of the children that it initiated.
+    pub(crate) initiated_children: BTreeSet<String>,
     /// The activities that are to be started in the answer, by the id of their scheduled event.
     pub(crate) eager_activities: Vec<i64>,
+    /// What the worker says to updates, as far as no command has put it into its place yet.
+    pub(crate) messages: Messages,
 }
 
 /// What is left to do for a completion that is committed.
@@ -50,6 +57,8 @@ struct Outcome {
     completion: Completion,
     /// Whether the answer carries the next workflow task.
     inline: bool,
+    /// The WorkflowTaskStarted event that the worker goes back to, because the workflow task has left no trace; 0 otherwise.
+    reset_history_event_id: i64,
 }
 
 impl Cluster {
@@ -65,9 +74,6 @@ impl Cluster {
                 "deployment options must be set when versioning behavior is specified",
             ));
         }
-        if !request.messages.is_empty() {
-            return Err(Error::unimplemented("RespondWorkflowTaskCompleted with messages (updates)"));
-        }
         if request.intermediate_page {
             return Err(Error::unimplemented("RespondWorkflowTaskCompleted in pages"));
         }
@@ -81,6 +87,7 @@ impl Cluster {
         let outcome = outcome?;
         let mut response = RespondWorkflowTaskCompletedResponse {
             activity_tasks: self.eager_activity_tasks(now, run, &outcome.completion),
+            reset_history_event_id: outcome.reset_history_event_id,
             ..Default::default()
         };
         if outcome.inline
@@ -88,6 +95,7 @@ impl Cluster {
             && let Some(mut task) = self.workflow_task_response(found, true)
         {
             self.attach_queries(run, &mut task);
+            self.attach_updates(run, &mut task);
             response.workflow_task = Some(task);
         }
         Ok(response)
@@ -150,7 +158,8 @@ fn complete(
     let task = tx.run.state.workflow_task.as_ref().ok_or_else(Error::workflow_task_not_found)?;
     let attempt = task.attempt;
     let original_scheduled_time = task.original_scheduled_time;
-    let heartbeats = request.force_create_new_workflow_task && request.commands.is_empty();
+    let heartbeats =
+        request.force_create_new_workflow_task && request.commands.is_empty() && request.messages.is_empty();
     if heartbeats && tx.now > original_scheduled_time + limits::WORKFLOW_TASK_HEARTBEATS {
         tx.time_out_started_workflow_task();
         return Err(Error::not_found("workflow task heartbeat timeout"));
@@ -159,33 +168,43 @@ fn complete(
     let savepoint = tx.savepoint();
     tx.run.state.sticky = sticky(&request);
     let has_buffered_events = !tx.run.state.buffered.is_empty();
-    let completed_event_id = tx
-        .complete_workflow_task(completed_attributes(&mut request))
-        .ok_or_else(Error::workflow_task_not_found)?;
-    tx.track_worker(&request, completed_event_id);
+    let (completed_event_id, reset_history_event_id) = if tx.can_discard_workflow_task(&request) {
+        (0, tx.discard_workflow_task())
+    } else {
+        let completed_event_id = tx
+            .complete_workflow_task(completed_attributes(&mut request))
+            .ok_or_else(Error::workflow_task_not_found)?;
+        tx.track_worker(&request, completed_event_id);
+        (completed_event_id, 0)
+    };
     let mut completion = Completion {
         completed_event_id,
         identity: std::mem::take(&mut request.identity),
         has_buffered_events,
+        messages: Messages::new(std::mem::take(&mut request.messages)),
         ..Default::default()
     };
-    for command in std::mem::take(&mut request.commands) {
-        if !tx.run.is_running() {
-            break;
-        }
-        if let Err(refused) = commands::apply(tx, &mut completion, command) {
-            tx.roll_back(savepoint);
-            return Err(refused.fail_workflow_task(tx, attempt, completion.identity));
-        }
+    if let Err(refused) = carry_out(tx, &mut completion, std::mem::take(&mut request.commands)) {
+        tx.roll_back(savepoint);
+        return Err(refused.fail_workflow_task(tx, attempt, completion.identity));
     }
     tx.release(savepoint);
+    if tx.run.is_running() && !heartbeats {
+        tx.reject_unanswered_updates();
+    }
 
     let needs_workflow_task = request.force_create_new_workflow_task
         || completion.needs_workflow_task
         || !tx.run.state.buffered.is_empty();
+    let has_updates = tx.run.state.updates.wait_for_workflow_task();
     let mut inline = false;
-    if needs_workflow_task && tx.run.is_running() {
-        tx.schedule_workflow_task_of(WorkflowTaskKind::Normal, heartbeats.then_some(original_scheduled_time));
+    if (needs_workflow_task || has_updates) && tx.run.is_running() {
+        let kind = if needs_workflow_task || !request.return_new_workflow_task {
+            WorkflowTaskKind::Normal
+        } else {
+            WorkflowTaskKind::Speculative
+        };
+        tx.schedule_workflow_task_of(kind, heartbeats.then_some(original_scheduled_time));
         inline = request.return_new_workflow_task;
         if inline {
             tx.start_workflow_task(INLINE_REQUEST_ID.to_owned(), &completion.identity);
@@ -193,7 +212,22 @@ fn complete(
             tx.dispatch_workflow_task();
         }
     }
-    Ok(Outcome { completion, inline })
+    Ok(Outcome { completion, inline, reset_history_event_id })
+}
+
+/// Carries out the commands, and then the messages that none of them refers to.
+fn carry_out(
+    tx: &mut Transaction<'_>,
+    completion: &mut Completion,
+    commands: Vec<Command>,
+) -> Result<(), CommandFailure> {
+    for command in commands {
+        if !tx.run.is_running() {
+            break;
+        }
+        commands::apply(tx, completion, command)?;
+    }
+    update::handle_remaining_messages(tx, completion)
 }
 
 /// The queue where the worker wants the run's next workflow tasks; without one it does not cache the run.

@@ -43,7 +43,15 @@ pub(crate) fn request_cancel_external_workflow_execution(
         )
     })?;
     let namespace = tx.target_namespace(&command.namespace)?;
+    tx.check_same_namespace(namespace, CAUSE)?;
     check(&command)?;
+    if completion.initiated_children.contains(&command.workflow_id) {
+        let Command { namespace, workflow_id, run_id, .. } = &command;
+        return Err(refuse(format!(
+            "Start and RequestCancel for child workflow is not allowed in same workflow task. \
+             WorkflowId={workflow_id} RunId={run_id} Namespace={namespace}"
+        )));
+    }
     check_pending(
         tx.run.cancels_out.len(),
         Cause::PendingRequestCancelLimitExceeded,
@@ -82,7 +90,8 @@ fn check(command: &Command) -> Result<(), CommandFailure> {
     }
     if workflow_id.len() > limits::ID_LENGTH {
         return Err(refuse(format!(
-            "WorkflowId on {NAME} exceeds length limit. WorkflowId={workflow_id} Length={} Limit={}",
+            "WorkflowId on {NAME} exceeds length limit. WorkflowId={workflow_id} Length={} Limit={} \
+             RunId={run_id} Namespace={namespace}",
             workflow_id.len(),
             limits::ID_LENGTH
         )));

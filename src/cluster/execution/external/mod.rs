@@ -31,15 +31,28 @@ impl Transaction<'_> {
     /// # Errors
     ///
     /// The whole call is refused if there is no such namespace.
-    fn target_namespace(&self, name: &str) -> Result<NamespaceKey, CommandFailure> {
+    pub(super) fn target_namespace(&self, name: &str) -> Result<NamespaceKey, CommandFailure> {
         if name.is_empty() {
             return Ok(self.run.namespace);
         }
         self.shared.namespaces.find(name).map_err(CommandFailure::RefuseCall)
     }
 
+    /// Refuses a command for another namespace than the run's own.
+    pub(super) fn check_same_namespace(
+        &self,
+        namespace: NamespaceKey,
+        cause: Cause,
+    ) -> Result<(), CommandFailure> {
+        if namespace == self.run.namespace {
+            Ok(())
+        } else {
+            Err(CommandFailure::new(cause, "cross namespace commands are not allowed"))
+        }
+    }
+
     /// The id of a namespace, for events.
-    fn namespace_id(&self, namespace: NamespaceKey) -> String {
+    pub(super) fn namespace_id(&self, namespace: NamespaceKey) -> String {
         self.shared.namespaces.get(namespace).map(|namespace| namespace.id.clone()).unwrap_or_default()
     }
 }
@@ -49,16 +62,14 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// NOT_FOUND if there is none, if it is the sender itself, or if it is no child and has to be one.
+    /// NOT_FOUND if there is none, if it is the sender itself, or if it is open, no child, and has to be one.
     fn find_target(&self, sender: &Run, target: &Target) -> Result<RunKey, Error> {
         let execution = &target.execution;
         if target.namespace == sender.namespace && execution.workflow_id == sender.workflow_id {
             return Err(Error::not_found("workflow execution not found"));
         }
         let found = self.runs.find(target.namespace, &execution.workflow_id, &execution.run_id)?;
-        let is_child = found.namespace == sender.namespace
-            && found.started().parent_workflow_execution.as_ref() == Some(&sender.execution());
-        if target.child_workflow_only && !is_child {
+        if target.child_workflow_only && found.is_running() && !found.is_child_of(sender) {
             return Err(Error::not_found("workflow parent does not match"));
         }
         Ok(found.key)
@@ -66,7 +77,7 @@ impl Cluster {
 }
 
 /// Refuses one more of what a run may have pending only so often.
-fn check_pending(count: usize, cause: Cause, what: &str) -> Result<(), CommandFailure> {
+pub(super) fn check_pending(count: usize, cause: Cause, what: &str) -> Result<(), CommandFailure> {
     if count < limits::PENDING {
         return Ok(());
     }

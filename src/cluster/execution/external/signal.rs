@@ -46,12 +46,23 @@ pub(crate) fn signal_external_workflow_execution(
         )
     })?;
     let namespace = tx.target_namespace(&command.namespace)?;
-    let execution = check(&command)?.clone();
+    let execution = command
+        .execution
+        .clone()
+        .ok_or_else(|| refuse("Execution is not set on SignalExternalWorkflowExecutionCommand."))?;
+    tx.check_same_namespace(namespace, CAUSE)?;
+    check(&command, &execution)?;
     check_pending(
         tx.run.signals_out.len(),
         Cause::PendingSignalsLimitExceeded,
         "signals to external workflows",
     )?;
+    if command.input.as_ref().is_some_and(|input| input.encoded_len() > limits::BLOB_SIZE) {
+        return Err(CommandFailure::terminate(
+            CAUSE,
+            "SignalExternalWorkflowExecutionCommandAttributes.Input exceeds size limit.",
+        ));
+    }
     let event = SignalExternalWorkflowExecutionInitiatedEventAttributes {
         workflow_task_completed_event_id: completion.completed_event_id,
         namespace: command.namespace,
@@ -76,15 +87,21 @@ fn refuse(message: impl Into<String>) -> CommandFailure {
     CommandFailure::new(CAUSE, message)
 }
 
-fn check(command: &Command) -> Result<&WorkflowExecution, CommandFailure> {
+fn check(command: &Command, execution: &WorkflowExecution) -> Result<(), CommandFailure> {
     const NAME: &str = "SignalExternalWorkflowExecutionCommand";
     let Command { namespace, signal_name, .. } = command;
-    let execution =
-        command.execution.as_ref().ok_or_else(|| refuse(format!("Execution is not set on {NAME}.")))?;
     let WorkflowExecution { workflow_id, run_id } = execution;
     if workflow_id.is_empty() {
         return Err(refuse(format!(
             "WorkflowId is not set on {NAME}. Namespace={namespace} RunId={run_id} SignalName={signal_name}"
+        )));
+    }
+    if workflow_id.len() > limits::ID_LENGTH {
+        return Err(refuse(format!(
+            "WorkflowId on {NAME} exceeds length limit. WorkflowId={workflow_id} Length={} Limit={} \
+             Namespace={namespace} RunId={run_id} SignalName={signal_name}",
+            workflow_id.len(),
+            limits::ID_LENGTH
         )));
     }
     if !is_run_id(run_id) {
@@ -98,22 +115,7 @@ fn check(command: &Command) -> Result<&WorkflowExecution, CommandFailure> {
             "SignalName is not set on {NAME}. WorkflowId={workflow_id} Namespace={namespace} RunId={run_id}"
         )));
     }
-    for (field, text) in [("WorkflowId", workflow_id), ("SignalName", signal_name)] {
-        if text.len() > limits::ID_LENGTH {
-            return Err(refuse(format!(
-                "{field} on {NAME} exceeds length limit. {field}={text} Length={} Limit={}",
-                text.len(),
-                limits::ID_LENGTH
-            )));
-        }
-    }
-    if command.input.as_ref().is_some_and(|input| input.encoded_len() > limits::BLOB_SIZE) {
-        return Err(CommandFailure::terminate(
-            CAUSE,
-            "SignalExternalWorkflowExecutionCommandAttributes.Input exceeds size limit.",
-        ));
-    }
-    Ok(execution)
+    Ok(())
 }
 
 impl Cluster {

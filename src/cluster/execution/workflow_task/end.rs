@@ -54,6 +54,8 @@ impl Transaction<'_> {
         let cause = failure.cause;
         if task.attempt == 1 {
             if task.kind == WorkflowTaskKind::Speculative {
+                // The server does not remember who has started the task.
+                task.identity.clone_from(&failure.identity);
                 self.write_virtual_events(&mut task);
             }
             self.add(Attributes::WorkflowTaskFailedEventAttributes(WorkflowTaskFailedEventAttributes {
@@ -91,13 +93,14 @@ impl Transaction<'_> {
     }
 
     /// Before the server itself closes the run: ends a started workflow task and writes what was held back.
-    /// A task that is only scheduled stays as it is.
+    /// A task that is only scheduled stays as it is, unless it is a speculative one that nobody needs any more.
     pub(crate) fn end_workflow_task_before_close(&mut self) {
         if self.run.state.has_started_workflow_task() {
             self.fail_workflow_task(WorkflowTaskFailure::by_the_server(
                 WorkflowTaskFailedCause::ForceCloseCommand,
             ));
         }
+        self.run.state.workflow_task.take_if(|task| task.is_speculative());
         self.flush_buffered_events();
     }
 
@@ -105,6 +108,7 @@ impl Transaction<'_> {
     /// no attempt: it may have been the worker's cache that was wrong.
     pub(super) fn next_attempt(&mut self, task: &WorkflowTask) {
         let state = &mut self.run.state;
+        state.updates.resend();
         if state.sticky.take().is_some() {
             state.workflow_task_attempt = 1;
         } else {

@@ -8,6 +8,7 @@
 mod end;
 mod problems;
 mod schedule;
+mod speculative;
 mod start;
 mod timeout;
 
@@ -64,12 +65,19 @@ pub(crate) struct WorkflowTask {
     pub(crate) history_size: i64,
     /// Whether the worker was told that the history has become long.
     pub(crate) suggest_continue_as_new: bool,
+    /// Whether that is also because of the run's many updates.
+    pub(crate) has_many_updates: bool,
 }
 
 impl WorkflowTask {
     /// Whether a worker has it.
     pub(crate) fn is_started(&self) -> bool {
         self.started_event_id != 0
+    }
+
+    /// Whether it is there for the sake of an update only.
+    pub(crate) fn is_speculative(&self) -> bool {
+        self.kind == WorkflowTaskKind::Speculative
     }
 
     /// Whether its events are not in the history.

@@ -74,6 +74,7 @@ impl Transaction<'_> {
             identity: String::new(),
             history_size: 0,
             suggest_continue_as_new: false,
+            has_many_updates: false,
         };
         if !task.is_virtual() {
             task.scheduled_event_id = self.write_workflow_task_scheduled(&task, self.now);

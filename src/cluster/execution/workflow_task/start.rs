@@ -19,6 +19,10 @@ impl Transaction<'_> {
     /// Starts the scheduled workflow task for a worker. Without a scheduled one nothing happens.
     pub(crate) fn start_workflow_task(&mut self, request_id: String, identity: &str) {
         let Some(mut task) = self.run.state.workflow_task.take_if(|task| !task.is_started()) else { return };
+        // A speculative task that starts is still nothing that a server stores.
+        if task.is_speculative() {
+            self.keep_in_memory();
+        }
         if task.is_virtual() && task.scheduled_event_id != self.run.history.next_event_id() {
             // The history has grown since, so this is no mere repetition.
             task.attempt = 1;
@@ -33,7 +37,8 @@ impl Transaction<'_> {
         task.identity = identity.to_owned();
         task.started_time = Some(self.now);
         task.history_size = history.size() as i64;
-        task.suggest_continue_as_new = long || large;
+        task.suggest_continue_as_new = long || large || self.run.has_many_updates();
+        task.has_many_updates = self.run.has_many_updates();
         task.started_event_id = if task.is_virtual() {
             task.scheduled_event_id + STARTED_AFTER_SCHEDULED
         } else {
@@ -62,6 +67,9 @@ fn started_attributes(task: &WorkflowTask) -> WorkflowTaskStartedEventAttributes
         if task.scheduled_event_id + STARTED_AFTER_SCHEDULED >= limits::HISTORY_COUNT_SUGGEST_CONTINUE_AS_NEW
         {
             reasons.push(SuggestContinueAsNewReason::TooManyHistoryEvents as i32);
+        }
+        if task.has_many_updates {
+            reasons.push(SuggestContinueAsNewReason::TooManyUpdates as i32);
         }
     }
     WorkflowTaskStartedEventAttributes {

@@ -209,7 +209,7 @@ fn markers_are_the_recorded_ones() {
         .expect("part of the corpus");
     let positions: BTreeMap<u32, Option<u64>> = events
         .iter()
-        .filter_map(|event| LocalActivityMarker::read(event))
+        .filter_map(LocalActivityMarker::read)
         .map(|marker| (marker.data.seq, marker.data.activation_index))
         .collect();
     assert_eq!(positions, [(1, Some(1)), (2, Some(1)), (3, Some(1)), (4, Some(2))].into());

@@ -167,7 +167,8 @@ fn cancelled_while_it_runs() {
     ] {
         let mut run = begun();
         run.respond([schedule_with(1, cancellation_type), schedule(2)]);
-        (started(&mut run), started(&mut run));
+        started(&mut run);
+        started(&mut run);
         run.machines.handle_local_activity_result(completed(2)).expect("it runs");
         assert_eq!(run.jobs(), ["ResolveActivity(2, Completed)"]);
         run.respond([cancel(1)]);
@@ -192,7 +193,8 @@ fn nothing_outlives_the_workflow() {
 
     let mut run = begun();
     run.respond([schedule(1), schedule(2)]);
-    (started(&mut run), started(&mut run));
+    started(&mut run);
+    started(&mut run);
     run.machines.handle_local_activity_result(completed(1)).expect("it runs");
     run.activation();
     run.respond([complete_workflow()]);

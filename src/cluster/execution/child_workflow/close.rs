@@ -1,0 +1,173 @@
+//! A child closes, and its parent hears of it.
+
+use temporalio_common::protos::temporal::api::{
+    common::v1::WorkflowExecution,
+    history::v1::{
+        ChildWorkflowExecutionCanceledEventAttributes, ChildWorkflowExecutionCompletedEventAttributes,
+        ChildWorkflowExecutionFailedEventAttributes, ChildWorkflowExecutionTerminatedEventAttributes,
+        ChildWorkflowExecutionTimedOutEventAttributes,
+        StartChildWorkflowExecutionInitiatedEventAttributes as Initiated, history_event::Attributes,
+    },
+};
+
+use crate::{
+    clock::Time,
+    cluster::{
+        Cluster,
+        execution::{Run, RunKey, Transaction},
+    },
+};
+
+/// Who terminates a run in order to begin it again somewhere in the middle. Its parent goes on to wait.
+const RESETTER: &str = "history-resetter";
+
+/// The end of a child, as its parent is told.
+#[derive(Debug, Clone)]
+struct ClosedChild {
+    /// The run that closed: the last one of its chain.
+    execution: WorkflowExecution,
+    first_run_id: String,
+    initiated_event_id: i64,
+    /// The attributes of its close event.
+    close: Attributes,
+}
+
+impl Cluster {
+    /// Does what has to be done elsewhere when a run has closed.
+    pub(in crate::cluster) fn follow_close(&mut self, now: Time, run: RunKey) {
+        self.tell_parent(now, run);
+        self.apply_parent_close_policies(now, run);
+    }
+
+    /// Tells the parent of a closed run about it. The parent is a certain run: if that has closed, nobody is told.
+    fn tell_parent(&mut self, now: Time, run: RunKey) {
+        let Some(run) = self.runs.get(run) else { return };
+        let Some(parent) = &run.started().parent_workflow_execution else { return };
+        let Some(closed) = closed_child(run) else { return };
+        let Ok(parent) = self.runs.find(run.namespace, &parent.workflow_id, &parent.run_id) else { return };
+        let parent = parent.key;
+        self.change(now, parent, |tx| tx.record_child_closed(closed));
+    }
+}
+
+/// What the parent of a run is told of its end; `None` if that is not the end of the child.
+fn closed_child(run: &Run) -> Option<ClosedChild> {
+    let close = run.history.last()?.attributes.clone()?;
+    let is_end = match &close {
+        Attributes::WorkflowExecutionCompletedEventAttributes(event) => event.new_execution_run_id.is_empty(),
+        Attributes::WorkflowExecutionFailedEventAttributes(event) => event.new_execution_run_id.is_empty(),
+        Attributes::WorkflowExecutionTimedOutEventAttributes(event) => event.new_execution_run_id.is_empty(),
+        Attributes::WorkflowExecutionTerminatedEventAttributes(event) => event.identity != RESETTER,
+        Attributes::WorkflowExecutionCanceledEventAttributes(_) => true,
+        _ => false,
+    };
+    is_end.then(|| ClosedChild {
+        execution: run.execution(),
+        first_run_id: run.info.first_execution_run_id.clone(),
+        initiated_event_id: run.started().parent_initiated_event_id,
+        close,
+    })
+}
+
+impl Transaction<'_> {
+    /// Tells the run that a child has closed, if it waits for that child.
+    fn record_child_closed(&mut self, closed: ClosedChild) {
+        let initiated_event_id = closed.initiated_event_id;
+        if !self.run.is_running() {
+            return;
+        }
+        let Some(child) = self.run.children.get(&initiated_event_id) else { return };
+        let Some(initiated) = self.run.initiated_child(initiated_event_id).cloned() else { return };
+        if initiated.workflow_id != closed.execution.workflow_id {
+            return;
+        }
+        if child.started.is_none() {
+            self.record_child_started(initiated_event_id, &initiated, closed.first_run_id.clone());
+        }
+        let child = self.run.children.get(&initiated_event_id);
+        let Some(started) = child.and_then(|child| child.started.clone()) else { return };
+        if started.run_id != closed.first_run_id {
+            return;
+        }
+        self.run.children.remove(&initiated_event_id);
+        if let Some(event) = event(closed, initiated, started.event_id) {
+            self.add(event);
+            self.need_workflow_task();
+        }
+    }
+}
+
+/// The event of the parent for the close event of its child.
+fn event(closed: ClosedChild, initiated: Initiated, started_event_id: i64) -> Option<Attributes> {
+    let ClosedChild { execution, initiated_event_id, close, .. } = closed;
+    let Initiated { namespace, namespace_id, workflow_type, .. } = initiated;
+    let workflow_execution = Some(execution);
+    Some(match close {
+        Attributes::WorkflowExecutionCompletedEventAttributes(close) => {
+            Attributes::ChildWorkflowExecutionCompletedEventAttributes(
+                ChildWorkflowExecutionCompletedEventAttributes {
+                    result: close.result,
+                    namespace,
+                    namespace_id,
+                    workflow_execution,
+                    workflow_type,
+                    initiated_event_id,
+                    started_event_id,
+                },
+            )
+        }
+        Attributes::WorkflowExecutionFailedEventAttributes(close) => {
+            Attributes::ChildWorkflowExecutionFailedEventAttributes(
+                ChildWorkflowExecutionFailedEventAttributes {
+                    failure: close.failure,
+                    namespace,
+                    namespace_id,
+                    workflow_execution,
+                    workflow_type,
+                    initiated_event_id,
+                    started_event_id,
+                    retry_state: close.retry_state,
+                },
+            )
+        }
+        Attributes::WorkflowExecutionCanceledEventAttributes(close) => {
+            Attributes::ChildWorkflowExecutionCanceledEventAttributes(
+                ChildWorkflowExecutionCanceledEventAttributes {
+                    details: close.details,
+                    namespace,
+                    namespace_id,
+                    workflow_execution,
+                    workflow_type,
+                    initiated_event_id,
+                    started_event_id,
+                },
+            )
+        }
+        Attributes::WorkflowExecutionTimedOutEventAttributes(close) => {
+            Attributes::ChildWorkflowExecutionTimedOutEventAttributes(
+                ChildWorkflowExecutionTimedOutEventAttributes {
+                    namespace,
+                    namespace_id,
+                    workflow_execution,
+                    workflow_type,
+                    initiated_event_id,
+                    started_event_id,
+                    retry_state: close.retry_state,
+                },
+            )
+        }
+        Attributes::WorkflowExecutionTerminatedEventAttributes(_) => {
+            Attributes::ChildWorkflowExecutionTerminatedEventAttributes(
+                ChildWorkflowExecutionTerminatedEventAttributes {
+                    namespace,
+                    namespace_id,
+                    workflow_execution,
+                    workflow_type,
+                    initiated_event_id,
+                    started_event_id,
+                },
+            )
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,167 @@
+//! A child begins, and its parent hears of it.
+
+use temporalio_common::protos::temporal::api::{
+    common::v1::WorkflowExecution,
+    enums::v1::StartChildWorkflowExecutionFailedCause as FailedCause,
+    history::v1::{
+        ChildWorkflowExecutionStartedEventAttributes,
+        StartChildWorkflowExecutionFailedEventAttributes as Failed,
+        StartChildWorkflowExecutionInitiatedEventAttributes as Initiated, history_event::Attributes,
+    },
+    sdk::v1::UserMetadata,
+    workflowservice::v1::StartWorkflowExecutionRequest,
+};
+
+use super::pending::StartedChild;
+use crate::{
+    clock::Time,
+    cluster::{
+        Cluster,
+        execution::{Run, RunKey, Transaction},
+        start::{Parent, merge_priorities},
+    },
+};
+
+impl Cluster {
+    /// Begins the child that a run has initiated, unless the run has closed meanwhile: then no policy makes up for it.
+    pub(in crate::cluster) fn start_initiated_child(
+        &mut self,
+        now: Time,
+        parent: RunKey,
+        initiated_event_id: i64,
+    ) {
+        let Some(run) = self.runs.get(parent).filter(|run| run.is_running()) else { return };
+        if run.children.get(&initiated_event_id).is_none_or(|child| child.started.is_some()) {
+            return;
+        }
+        let Some(initiated) = run.initiated_child(initiated_event_id).cloned() else { return };
+        let metadata = run.history.get(initiated_event_id).and_then(|event| event.user_metadata.clone());
+        let request = start_request(run, initiated_event_id, initiated.clone(), metadata);
+        let origin = Parent {
+            namespace: run.namespace,
+            execution: run.execution(),
+            initiated_event_id,
+            root: run.started().root_workflow_execution.clone().unwrap_or_else(|| run.execution()),
+        };
+        match self.start_child(now, request, origin) {
+            Ok(child) => {
+                let run_id = self.runs.get(child).map(|run| run.run_id.clone()).unwrap_or_default();
+                self.change(now, parent, |tx| {
+                    tx.record_child_started(initiated_event_id, &initiated, run_id)
+                });
+                // Only when the parent knows of the child may it do anything.
+                self.change(now, child, |tx| {
+                    if tx.run.is_running() && tx.run.state.waits_for_first_workflow_task() {
+                        tx.schedule_first_workflow_task();
+                    }
+                });
+            }
+            // Everything else that could be wrong has been looked at before the child was initiated.
+            Err(_) => self.change(now, parent, |tx| {
+                tx.record_child_failed_to_start(
+                    initiated_event_id,
+                    initiated,
+                    FailedCause::WorkflowAlreadyExists,
+                );
+            }),
+        }
+    }
+}
+
+/// The start of a child as if a client had asked for it. Its request id is made of what there can be but once.
+fn start_request(
+    parent: &Run,
+    initiated_event_id: i64,
+    initiated: Initiated,
+    user_metadata: Option<UserMetadata>,
+) -> StartWorkflowExecutionRequest {
+    StartWorkflowExecutionRequest {
+        namespace: initiated.namespace,
+        workflow_id: initiated.workflow_id,
+        workflow_type: initiated.workflow_type,
+        task_queue: initiated.task_queue,
+        input: initiated.input,
+        workflow_execution_timeout: initiated.workflow_execution_timeout,
+        workflow_run_timeout: initiated.workflow_run_timeout,
+        workflow_task_timeout: initiated.workflow_task_timeout,
+        // The last part is the version of a namespace that is on several clusters.
+        request_id: format!("{}:{initiated_event_id}:0", parent.run_id),
+        workflow_id_reuse_policy: initiated.workflow_id_reuse_policy,
+        retry_policy: initiated.retry_policy,
+        cron_schedule: initiated.cron_schedule,
+        memo: initiated.memo,
+        search_attributes: initiated.search_attributes,
+        header: initiated.header,
+        user_metadata,
+        priority: merge_priorities(parent.started().priority.clone(), initiated.priority),
+        ..Default::default()
+    }
+}
+
+impl Transaction<'_> {
+    /// Tells the run that its child has started with a first run. A closed run is told nothing.
+    pub(super) fn record_child_started(
+        &mut self,
+        initiated_event_id: i64,
+        initiated: &Initiated,
+        run_id: String,
+    ) {
+        if !self.run.is_running() || !self.run.children.contains(&initiated_event_id) {
+            return;
+        }
+        let event_id = self.add(Attributes::ChildWorkflowExecutionStartedEventAttributes(
+            ChildWorkflowExecutionStartedEventAttributes {
+                namespace: initiated.namespace.clone(),
+                namespace_id: initiated.namespace_id.clone(),
+                initiated_event_id,
+                workflow_execution: Some(WorkflowExecution {
+                    workflow_id: initiated.workflow_id.clone(),
+                    run_id: run_id.clone(),
+                }),
+                workflow_type: initiated.workflow_type.clone(),
+                header: initiated.header.clone(),
+            },
+        ));
+        if let Some(child) = self.run.children.get_mut(&initiated_event_id) {
+            child.started = Some(StartedChild { event_id, run_id });
+        }
+        self.need_workflow_task();
+    }
+
+    /// Tells the run that its child could not start.
+    fn record_child_failed_to_start(
+        &mut self,
+        initiated_event_id: i64,
+        initiated: Initiated,
+        cause: FailedCause,
+    ) {
+        if !self.run.is_running() || self.run.children.remove(&initiated_event_id).is_none() {
+            return;
+        }
+        self.add(Attributes::StartChildWorkflowExecutionFailedEventAttributes(Failed {
+            namespace: initiated.namespace,
+            namespace_id: initiated.namespace_id,
+            workflow_id: initiated.workflow_id,
+            workflow_type: initiated.workflow_type,
+            cause: cause as i32,
+            control: initiated.control,
+            initiated_event_id,
+            // The command that initiated it is another one's business.
+            workflow_task_completed_event_id: 0,
+        }));
+        self.need_workflow_task();
+    }
+
+    /// The ChildWorkflowExecutionStarted event that was held back has got its id.
+    pub(in crate::cluster::execution) fn resolve_started_child(
+        &mut self,
+        initiated_event_id: i64,
+        event_id: i64,
+    ) {
+        if let Some(started) =
+            self.run.children.get_mut(&initiated_event_id).and_then(|child| child.started.as_mut())
+        {
+            started.event_id = event_id;
+        }
+    }
+}
