@@ -25,8 +25,6 @@ struct Expected {
     strict_event: Option<i64>,
     kind: String,
     stable: bool,
-    #[serde(default)]
-    arguable: bool,
     why: String,
 }
 
@@ -88,8 +86,8 @@ fn disagreements(expected: &Expected, verdict: &Verdict) -> Vec<String> {
     };
     let structural = verdict.first_structural_difference().map(|it| it.event_id);
     let strict = verdict.differences.first().map(|it| it.event_id);
-    // Code that is random differs in most replays, somewhere; what is arguable may also count as agreement.
-    let tolerated = !expected.stable || expected.arguable;
+    // Code that is random differs in most replays, somewhere.
+    let tolerated = !expected.stable;
     let mut found = Vec::new();
     let mut check = |what: &str, expected: &dyn std::fmt::Debug, actual: &dyn std::fmt::Debug| {
         let (expected, actual) = (format!("{expected:?}"), format!("{actual:?}"));
