@@ -51,7 +51,6 @@ pub(super) fn messages(task: &PollWorkflowTaskQueueResponse, how: Answered) -> V
         body: Some(prost_types::Any {
             type_url: format!("type.googleapis.com/temporal.api.update.v1.{kind}"),
             value,
-            ..Default::default()
         }),
         sequencing_id: None,
     };

@@ -41,7 +41,6 @@ fn message(update_id: &str, kind: &str, body: &impl prost::Message) -> Message {
         body: Some(prost_types::Any {
             type_url: format!("type.googleapis.com/temporal.api.update.v1.{kind}"),
             value: body.encode_to_vec(),
-            ..Default::default()
         }),
         sequencing_id: None,
     }
