@@ -44,6 +44,7 @@
 //! * [`Worker`] has the workflows and activities, with the official worker's options and defaults.
 //! * [`Mock`] stands in for an activity; [`Outcome`] is what one call of it comes to.
 //! * [`history`] reads, writes and shows event histories, also those of a real cluster.
+//! * [`replay`] replays histories of a real cluster against the workflow code of today.
 //! * [`Failure`] is the report of a simulation that failed, [`Cause`] the reason.
 //! * [`check_determinism`] proves that the seed decides everything in a test.
 //! * [`hold_clock`] is for activities that do real I/O.
@@ -71,8 +72,10 @@ pub mod history;
 mod mock;
 mod proto_json;
 mod proto_map;
+pub mod replay;
 mod rng;
 mod rpc;
+mod rules;
 mod sdk;
 mod service;
 mod simulation;
@@ -97,6 +100,8 @@ mod book {
     struct Mocks;
     #[doc = include_str!("../book/src/histories.md")]
     struct Histories;
+    #[doc = include_str!("../book/src/replay.md")]
+    struct Replay;
     #[doc = include_str!("../book/src/failures.md")]
     struct Failures;
     #[doc = include_str!("../book/src/determinism.md")]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Longest id, name or identity, in bytes.
-pub(crate) const ID_LENGTH: usize = 1000;
+pub(crate) use crate::rules::names::ID_LENGTH;
+
 /// Largest payload field of a request or command, in bytes.
 pub(crate) const BLOB_SIZE: usize = 2 * 1024 * 1024;
 /// Largest memo, in bytes.
@@ -59,10 +59,6 @@ pub(crate) const PENDING: usize = 2000;
 /// From this many pending children on, a workflow of the server's own ends them when their parent closes.
 pub(crate) const CHILDREN_CLOSED_AT_ONCE: usize = 10;
 
-/// The workflow task timeout of a run that asked for none.
-pub(crate) const WORKFLOW_TASK_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest workflow task timeout.
-pub(crate) const WORKFLOW_TASK_TIMEOUT_MAXIMUM: Duration = Duration::from_secs(120);
 /// How long one workflow task can be kept alive by heartbeats.
 pub(crate) const WORKFLOW_TASK_HEARTBEATS: Duration = Duration::from_secs(30 * 60);
 /// A workflow task that fails more often than this gets more time for each further attempt.

@@ -21,7 +21,6 @@ mod calls;
 mod cron;
 mod dispatch;
 mod duration_text;
-mod durations;
 mod error;
 mod execution;
 mod failure;
@@ -34,7 +33,6 @@ mod namespaces;
 mod payloads;
 mod reads;
 mod requests;
-mod retry;
 mod schedules;
 mod search_attributes;
 mod start;
@@ -68,6 +66,7 @@ use crate::{
     clock::Time,
     rng::{Seed, Stream},
     rpc::{Request, Response},
+    rules::{durations, retry},
 };
 
 /// Names one call between its request and its answer. The caller chooses it and must not reuse it.

@@ -3,6 +3,7 @@
 use temporalio_common::protos::temporal::api::{common::v1::WorkflowExecution, taskqueue::v1::TaskQueue};
 
 use super::{error::Error, limits};
+use crate::rules::names;
 
 pub(crate) use super::start::check_links;
 
@@ -17,15 +18,7 @@ pub(crate) fn check_length(text: &str, message: &str) -> Result<(), Error> {
 ///
 /// INVALID_ARGUMENT if it is absent, has no name, or a name that is too long or reserved.
 pub(crate) fn task_queue(task_queue: Option<&TaskQueue>) -> Result<&TaskQueue, Error> {
-    let queue = task_queue.ok_or_else(|| Error::invalid_argument("taskQueue is not set"))?;
-    if queue.name.is_empty() {
-        return Err(Error::invalid_argument("missing task queue name"));
-    }
-    check_length(&queue.name, "taskQueue length exceeds limit")?;
-    if queue.name.starts_with("/_sys/") {
-        return Err(Error::invalid_argument("task queue name cannot start with reserved prefix /_sys/"));
-    }
-    Ok(queue)
+    names::check_task_queue(task_queue).map_err(Error::invalid_argument)
 }
 
 /// The execution that a request names.

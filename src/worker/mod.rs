@@ -7,7 +7,7 @@
 //! runs the activities.
 
 mod activities;
-mod codec;
+pub(crate) mod codec;
 mod events;
 pub(crate) mod machines;
 mod options;
@@ -34,10 +34,7 @@ pub(crate) use progress::Progress;
 pub(crate) use runner::{Environment, Runner};
 pub(crate) use workflows::Workflows;
 
-use crate::{
-    mock::{Expectation, Mock},
-    sdk::WorkflowFactory,
-};
+use crate::mock::{Expectation, Mock};
 use activities::{Activities, HeartbeatDetails, RegisteredActivity, sealed::Sealed};
 use options::Options;
 
@@ -100,12 +97,13 @@ impl Worker {
     /// If a workflow of the same type is registered already.
     #[track_caller]
     #[must_use]
-    pub fn workflow<W>(self) -> Self
+    pub fn workflow<W>(mut self) -> Self
     where
         W: WorkflowImplementation,
         <W::Run as WorkflowDefinition>::Input: Send,
     {
-        self.with_workflow(WorkflowFactory::of::<W>())
+        self.workflows.register::<W>(&self.name());
+        self
     }
 
     /// Registers a workflow whose instances `make` supplies, for workflows that carry something which cannot
@@ -115,32 +113,19 @@ impl Worker {
     /// If a workflow of the same type is registered already, or if the workflow has an `#[init]` method.
     #[track_caller]
     #[must_use]
-    pub fn workflow_with_factory<W, F>(self, make: F) -> Self
+    pub fn workflow_with_factory<W, F>(mut self, make: F) -> Self
     where
         W: WorkflowImplementation,
         <W::Run as WorkflowDefinition>::Input: Send,
         F: Fn() -> W + Send + Sync + 'static,
     {
-        match WorkflowFactory::with::<W, F>(make) {
-            Some(factory) => self.with_workflow(factory),
-            None => panic!(
-                "workflow type {} has an #[init] method, so it cannot be registered with a factory: either \
-                 of them makes its instances",
-                W::definition().workflow_type
-            ),
-        }
+        self.workflows.register_with_factory(make, &self.name());
+        self
     }
 
-    #[track_caller]
-    fn with_workflow(mut self, workflow: WorkflowFactory) -> Self {
-        if let Err(workflow) = self.workflows.insert(workflow) {
-            panic!(
-                "workflow type {} is registered twice on the worker of task queue {}",
-                workflow.workflow_type(),
-                self.options.task_queue
-            );
-        }
-        self
+    /// How messages call it.
+    fn name(&self) -> String {
+        format!("the worker of task queue {}", self.options.task_queue)
     }
 
     /// Registers one activity by its marker, implemented by `implementer`: a value or an `Arc` of it. Several
@@ -352,10 +337,28 @@ impl Worker {
         registered.then_some((self.options.task_queue.as_str(), &self.options.data_converter))
     }
 
+    /// What is needed to run its workflows without a server.
+    pub(crate) fn workflow_parts(&self) -> WorkflowParts<'_> {
+        let Options { data_converter, has_own_data_converter, workflow_interceptors, .. } = &self.options;
+        WorkflowParts {
+            workflows: &self.workflows,
+            data_converter: has_own_data_converter.then_some(data_converter),
+            interceptors: workflow_interceptors,
+        }
+    }
+
     /// What its mocks expected and did not get.
     pub(crate) fn unmet_expectations(&self) -> Vec<String> {
         self.expectations.iter().filter_map(|expectation| expectation.unmet()).collect()
     }
+}
+
+/// What a worker runs workflows with.
+pub(crate) struct WorkflowParts<'a> {
+    pub(crate) workflows: &'a Workflows,
+    /// The data converter, if one was set.
+    pub(crate) data_converter: Option<&'a DataConverter>,
+    pub(crate) interceptors: &'a [WorkflowInterceptorConstructor],
 }
 
 impl std::fmt::Debug for Worker {

@@ -1,8 +1,9 @@
 //! The workflows of a worker, by type.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
 
-use temporalio_common::protos::temporal::api::enums::v1::WorkflowTaskFailedCause;
+use temporalio_common::{WorkflowDefinition, protos::temporal::api::enums::v1::WorkflowTaskFailedCause};
+use temporalio_workflow::workflows::WorkflowImplementation;
 
 use crate::sdk::{TaskFailure, WorkflowFactory};
 
@@ -11,13 +12,47 @@ use crate::sdk::{TaskFailure, WorkflowFactory};
 pub(crate) struct Workflows(BTreeMap<String, WorkflowFactory>);
 
 impl Workflows {
-    /// Adds a workflow; gives it back if its type is taken.
-    pub(crate) fn insert(&mut self, workflow: WorkflowFactory) -> Result<(), WorkflowFactory> {
-        if self.0.contains_key(workflow.workflow_type()) {
-            return Err(workflow);
+    /// Adds a workflow that makes itself. `owner` is what it is registered on, for the message of the panic.
+    ///
+    /// # Panics
+    /// If a workflow of the same type is registered already.
+    #[track_caller]
+    pub(crate) fn register<W>(&mut self, owner: &dyn Display)
+    where
+        W: WorkflowImplementation,
+        <W::Run as WorkflowDefinition>::Input: Send,
+    {
+        self.insert(WorkflowFactory::of::<W>(), owner);
+    }
+
+    /// Adds a workflow whose instances `make` supplies.
+    ///
+    /// # Panics
+    /// If a workflow of the same type is registered already, or if the workflow has an `#[init]` method.
+    #[track_caller]
+    pub(crate) fn register_with_factory<W, F>(&mut self, make: F, owner: &dyn Display)
+    where
+        W: WorkflowImplementation,
+        <W::Run as WorkflowDefinition>::Input: Send,
+        F: Fn() -> W + Send + Sync + 'static,
+    {
+        match WorkflowFactory::with::<W, F>(make) {
+            Some(factory) => self.insert(factory, owner),
+            None => panic!(
+                "workflow type {} has an #[init] method, so it cannot be registered with a factory: either \
+                 of them makes its instances",
+                W::definition().workflow_type
+            ),
         }
-        self.0.insert(workflow.workflow_type().to_owned(), workflow);
-        Ok(())
+    }
+
+    #[track_caller]
+    fn insert(&mut self, workflow: WorkflowFactory, owner: &dyn Display) {
+        let workflow_type = workflow.workflow_type().to_owned();
+        assert!(
+            self.0.insert(workflow_type.clone(), workflow).is_none(),
+            "workflow type {workflow_type} is registered twice on {owner}"
+        );
     }
 
     /// The workflow of a type.

@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     clock,
-    cluster::{durations, limits, payloads, requests, retry, start},
+    cluster::{durations, limits, payloads, requests, retry},
+    rules::workflow_timeouts,
 };
 
 const CAUSE: Cause = Cause::BadContinueAsNewAttributes;
@@ -160,10 +161,11 @@ fn complete(command: &mut Command, run: &Run) -> Result<TaskQueue, CommandFailur
     };
     let execution_timeout = clock::duration(run.started().workflow_execution_timeout.as_ref());
     let run_timeout = or(command.workflow_run_timeout.as_ref(), run.info.run_timeout);
-    let run_timeout = start::run_timeout(run_timeout, execution_timeout);
+    let run_timeout = workflow_timeouts::run_timeout(run_timeout, execution_timeout);
     let task_timeout = or(command.workflow_task_timeout.as_ref(), run.info.workflow_task_timeout);
     command.workflow_run_timeout = Some(clock::to_proto(run_timeout));
-    command.workflow_task_timeout = Some(clock::to_proto(start::task_timeout(task_timeout, run_timeout)));
+    command.workflow_task_timeout =
+        Some(clock::to_proto(workflow_timeouts::task_timeout(task_timeout, run_timeout)));
     if let Some(policy) = &mut command.retry_policy {
         retry::fill_defaults(policy);
         retry::validate(policy).map_err(|message| {

@@ -8,9 +8,7 @@ mod validation;
 
 pub(crate) use child::{Parent, merge_priorities};
 pub(crate) use update_with_start::answer_update_with_start;
-pub(crate) use validation::{
-    check_links, check_priority, check_workflow_id, normalise_timeouts, run_timeout, task_timeout,
-};
+pub(crate) use validation::{check_links, check_priority, check_workflow_id, normalise_timeouts};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::{

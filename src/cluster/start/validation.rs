@@ -1,7 +1,5 @@
 //! What makes a start invalid, and what is filled in before it is carried out.
 
-use std::time::Duration;
-
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
     common::v1::{Link, Priority},
@@ -15,6 +13,7 @@ use crate::{
     cluster::{
         Cluster, cron, durations, error::Error, limits, namespaces::NamespaceKey, payloads, requests, retry,
     },
+    rules::workflow_timeouts::{run_timeout, task_timeout},
 };
 
 /// Longest fairness key, in bytes.
@@ -167,22 +166,6 @@ pub(crate) fn normalise_timeouts(request: &mut StartWorkflowExecutionRequest) ->
     }
     request.workflow_task_timeout = Some(clock::to_proto(task));
     Ok(())
-}
-
-/// A run's timeout, which is at most its chain's. Zero is none, of both.
-pub(crate) fn run_timeout(run: Duration, execution: Duration) -> Duration {
-    match (run.is_zero(), execution.is_zero()) {
-        (_, true) => run,
-        (true, false) => execution,
-        (false, false) => run.min(execution),
-    }
-}
-
-/// The timeout of a run's workflow tasks, which is at most the run's.
-pub(crate) fn task_timeout(task: Duration, run: Duration) -> Duration {
-    let task = if task.is_zero() { limits::WORKFLOW_TASK_TIMEOUT } else { task };
-    let task = task.min(limits::WORKFLOW_TASK_TIMEOUT_MAXIMUM);
-    if run.is_zero() { task } else { task.min(run) }
 }
 
 pub(crate) fn check_priority(priority: Option<&Priority>) -> Result<(), Error> {

@@ -150,6 +150,15 @@ impl fmt::Display for Timeline<'_> {
     }
 }
 
+impl History {
+    /// An event of this history, or one that might have been, in one line: its type and what matters about it.
+    pub(crate) fn describe(&self, event: &HistoryEvent) -> String {
+        let options = Options { full: false, payload_limit: PAYLOAD_LIMIT, dates: false };
+        let text = describe(self, event, options);
+        format!("{} {text}", text::event_type(event)).trim_end().to_owned()
+    }
+}
+
 fn time(event: &HistoryEvent) -> Option<Time> {
     event.event_time.as_ref().map(Time::from_proto)
 }

@@ -1,7 +1,10 @@
 //! The workflow's commands: queued to be sent, or to be matched with the events that recorded them.
 
 use temporalio_common::protos::temporal::api::{
-    command::v1::Command, enums::v1::EventType, history::v1::HistoryEvent,
+    command::v1::{Command, command::Attributes},
+    enums::v1::EventType,
+    history::v1::HistoryEvent,
+    protocol::v1::Message,
 };
 
 use super::{
@@ -61,6 +64,10 @@ impl Machines {
     pub(super) fn collect(&mut self, machine: MachineId) {
         self.issued.extend(self.out.commands.drain(..).map(|command| Queued { command, machine }));
         if self.replaying {
+            if self.options.observe {
+                let messages = self.out.messages.drain(..).map(|message| (message.id.clone(), message));
+                self.observed_messages.extend(messages);
+            }
             self.out.messages.clear();
         } else {
             self.messages.append(&mut self.out.messages);
@@ -153,7 +160,18 @@ impl Machines {
         if self.options.observe {
             let completed_event_id = self.commands_of.unwrap_or_default();
             let event = event.clone();
-            self.observations.push(Observation::Matched { completed_event_id, event, command });
+            let message = command.as_ref().and_then(|command| self.message_of(command)).map(Box::new);
+            self.observations.push(Observation::Matched { completed_event_id, event, command, message });
+        }
+    }
+
+    /// The message that a command puts in its place among the other commands.
+    fn message_of(&mut self, command: &Command) -> Option<Message> {
+        match &command.attributes {
+            Some(Attributes::ProtocolMessageCommandAttributes(place)) => {
+                self.observed_messages.remove(&place.message_id)
+            }
+            _ => None,
         }
     }
 

@@ -76,7 +76,7 @@ pub(crate) use observation::Observation;
 pub(crate) use task::{Options, RunInfo, Step, Task, TaskCompletion};
 use temporalio_common::protos::{
     coresdk::common::WorkerDeploymentVersion,
-    temporal::api::{common::v1::Payload, protocol::v1::Message},
+    temporal::api::{command::v1::Command, common::v1::Payload, protocol::v1::Message},
 };
 
 use self::{
@@ -158,6 +158,8 @@ pub(crate) struct Machines {
     /// The WorkflowTaskCompleted event whose commands' events are being applied.
     commands_of: Option<i64>,
     observations: Vec<Observation>,
+    /// Messages that history has recorded, by their ids, until their commands are matched.
+    observed_messages: BTreeMap<String, Message>,
 }
 
 impl Machines {
@@ -200,6 +202,7 @@ impl Machines {
             messages: Vec::new(),
             commands_of: None,
             observations: Vec::new(),
+            observed_messages: BTreeMap::new(),
         }
     }
 
@@ -211,6 +214,11 @@ impl Machines {
     /// How many local activities are waiting or running.
     pub(crate) fn outstanding_local_activities(&self) -> usize {
         self.local.outstanding()
+    }
+
+    /// The commands of the code that no event has recorded yet, in order.
+    pub(crate) fn unrecorded_commands(&self) -> impl Iterator<Item = &Command> {
+        self.queue.iter().map(|queued| &queued.command)
     }
 
     /// What happened at each event since the last call, if [`Options::observe`] is set.

@@ -1,7 +1,9 @@
 //! What happened at each recorded event while a workflow was replayed: the raw material of a comparison that
 //! is stricter than the machines' own.
 
-use temporalio_common::protos::temporal::api::{command::v1::Command, history::v1::HistoryEvent};
+use temporalio_common::protos::temporal::api::{
+    command::v1::Command, history::v1::HistoryEvent, protocol::v1::Message,
+};
 
 /// One thing that happened while the events of a completed workflow task were matched with the commands that
 /// the code issued in it. Observations come in the order of the events.
@@ -16,6 +18,8 @@ pub(crate) enum Observation {
         /// What the code did. `None` for the marker of a local activity, for which no command is built
         /// during replay.
         command: Option<Command>,
+        /// What the command only refers to: the acceptance of an update, or its outcome.
+        message: Option<Box<Message>>,
     },
     /// The marker of a deprecated patch that the code no longer asks for, which is allowed, or the search
     /// attributes that were upserted with it.

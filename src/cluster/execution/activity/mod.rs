@@ -7,7 +7,7 @@
 //! | file | what it answers |
 //! |---|---|
 //! | `schedule`, `cancel` | what the commands ScheduleActivityTask and RequestCancelActivityTask do |
-//! | `options` | which activities are refused; which timeouts and retry policy one really has |
+//! | [`options`] | which activities are refused; which timeouts and retry policy one really has |
 //! | `poll`, `start` | how an attempt gets from its task queue to a worker, and what the worker is told |
 //! | `heartbeat`, `close` | what a heartbeat, a result, a failure and a cancellation lead to |
 //! | `deadline` | which of the four timeouts is armed, and until when |
@@ -23,7 +23,6 @@ mod deadline;
 mod describe;
 mod heartbeat;
 mod operate;
-mod options;
 mod pause;
 mod pending;
 mod poll;
@@ -39,6 +38,8 @@ pub(crate) use cancel::request_cancel_activity_task;
 pub(crate) use describe::describe;
 pub(crate) use pending::Activities;
 pub(crate) use schedule::schedule_activity_task;
+
+use crate::rules::activity_options as options;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use crate::{
         execution::{Transaction, completed::CommandFailure},
         limits, requests, retry, start,
     },
+    rules::workflow_timeouts,
 };
 
 const CAUSE: Cause = Cause::BadStartChildExecutionAttributes;
@@ -155,8 +156,9 @@ fn complete_task_queue(
 /// Caps the run timeout and the workflow task timeout. The execution timeout stays as it is.
 fn complete_timeouts(command: &mut Command) {
     let execution = clock::duration(command.workflow_execution_timeout.as_ref());
-    let run = start::run_timeout(clock::duration(command.workflow_run_timeout.as_ref()), execution);
-    let task = start::task_timeout(clock::duration(command.workflow_task_timeout.as_ref()), run);
+    let run =
+        workflow_timeouts::run_timeout(clock::duration(command.workflow_run_timeout.as_ref()), execution);
+    let task = workflow_timeouts::task_timeout(clock::duration(command.workflow_task_timeout.as_ref()), run);
     command.workflow_run_timeout = Some(clock::to_proto(run));
     command.workflow_task_timeout = Some(clock::to_proto(task));
 }

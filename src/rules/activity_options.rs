@@ -6,8 +6,9 @@ use temporalio_common::protos::temporal::api::{
     history::v1::ActivityTaskScheduledEventAttributes, taskqueue::v1::TaskQueue,
 };
 
-use crate::cluster::{
-    durations, limits, requests,
+use super::{
+    durations,
+    names::{self, ID_LENGTH},
     retry::{self, InvalidRetryPolicy},
 };
 
@@ -19,7 +20,7 @@ const MAXIMUM_FAIRNESS_KEY_LENGTH: usize = 64;
 pub(crate) enum InvalidActivity {
     /// The task queue is absent (there is no default), or its name is missing, too long or one of the server's.
     #[error("{0}")]
-    TaskQueue(String),
+    TaskQueue(&'static str),
     /// There is no activity id.
     #[error("activityId is not set")]
     NoActivityId,
@@ -30,7 +31,7 @@ pub(crate) enum InvalidActivity {
     #[error(transparent)]
     RetryPolicy(#[from] InvalidRetryPolicy),
     /// Id or type has more than 1000 bytes.
-    #[error("{field} exceeds length limit. Length={length} Limit={}", limits::ID_LENGTH)]
+    #[error("{field} exceeds length limit. Length={length} Limit={}", ID_LENGTH)]
     TooLong {
         /// `activityId` or `activityType`.
         field: &'static str,
@@ -88,7 +89,7 @@ pub(crate) fn normalize(
     retry::fill_defaults(policy);
     retry::validate(policy)?;
     for (field, value) in [("activityId", activity_id), ("activityType", activity_type)] {
-        if value.len() > limits::ID_LENGTH {
+        if value.len() > ID_LENGTH {
             return Err(InvalidActivity::TooLong { field, length: value.len() });
         }
     }
@@ -97,7 +98,7 @@ pub(crate) fn normalize(
 }
 
 /// The options with which an activity was scheduled.
-pub(super) fn of_event(scheduled: &ActivityTaskScheduledEventAttributes) -> ActivityOptions {
+pub(crate) fn of_event(scheduled: &ActivityTaskScheduledEventAttributes) -> ActivityOptions {
     ActivityOptions {
         task_queue: scheduled.task_queue.clone(),
         schedule_to_close_timeout: scheduled.schedule_to_close_timeout,
@@ -111,7 +112,7 @@ pub(super) fn of_event(scheduled: &ActivityTaskScheduledEventAttributes) -> Acti
 }
 
 fn normalize_task_queue(task_queue: Option<&mut TaskQueue>) -> Result<(), InvalidActivity> {
-    requests::task_queue(task_queue.as_deref()).map_err(|error| InvalidActivity::TaskQueue(error.message))?;
+    names::check_task_queue(task_queue.as_deref()).map_err(InvalidActivity::TaskQueue)?;
     if let Some(task_queue) = task_queue
         && task_queue.kind() == TaskQueueKind::Unspecified
     {
@@ -121,7 +122,7 @@ fn normalize_task_queue(task_queue: Option<&mut TaskQueue>) -> Result<(), Invali
 }
 
 /// Checks a priority; the error is the server's message.
-pub(super) fn validate_priority(priority: Option<&Priority>) -> Result<(), &'static str> {
+pub(crate) fn validate_priority(priority: Option<&Priority>) -> Result<(), &'static str> {
     let Some(priority) = priority else { return Ok(()) };
     if priority.priority_key < 0 {
         return Err("priority key can't be negative");

@@ -13,7 +13,8 @@ use temporalio_common::protos::temporal::api::{
     failure::v1::{Failure, failure::FailureInfo},
 };
 
-use crate::{clock::Time, cluster::durations};
+use super::durations;
+use crate::clock::Time;
 
 /// The initial interval of a policy that sets none.
 const DEFAULT_INITIAL_INTERVAL: prost_types::Duration = prost_types::Duration { seconds: 1, nanos: 0 };

@@ -1,0 +1,349 @@
+//! Replaying recorded histories against the workflow code of today.
+//!
+//! Export histories from a cluster (`temporal workflow show --output json`), put them in a folder, and let every
+//! build say whether the code still does what they recorded:
+//!
+//! ```
+//! use temporal_sim::replay::Replayer;
+//! # use temporalio_macros::{workflow, workflow_methods};
+//! # use temporalio_sdk::{WorkflowContext, WorkflowResult};
+//! # #[workflow] #[derive(Default)] struct MoneyTransfer;
+//! # #[workflow_methods] impl MoneyTransfer {
+//! #     #[run] async fn run(_ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> { Ok(()) }
+//! # }
+//! # #[workflow] #[derive(Default)] struct OrderFulfilment;
+//! # #[workflow_methods] impl OrderFulfilment {
+//! #     #[run] async fn run(_ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> { Ok(()) }
+//! # }
+//!
+//! let replayer = Replayer::new().workflow::<MoneyTransfer>().workflow::<OrderFulfilment>();
+//! let report = replayer.replay_folder("histories/production");
+//! # assert!(!report.is_compatible());
+//! # let report = replayer.replay_files::<[&str; 0], _>([]);
+//! # assert!(!report.is_compatible());
+//! # if report.is_compatible() {
+//! report.assert_compatible();
+//! # }
+//! ```
+//!
+//! # Two questions
+//!
+//! A [`Verdict`] answers two questions about a history:
+//!
+//! * **Would a worker go on with this run?** [`Verdict::production`]. The state machines are those of the worker, with
+//!   the rules of the official one.
+//! * **Does the code do what history recorded?** [`Verdict::differences`]. Each command of the code is compared with
+//!   its event, field by field: inputs, timeouts, retry policies, results. A worker does not look at these, nor
+//!   does it notice a command that comes too early. Where the server fills in what a command leaves out, so does
+//!   the comparison. [`Replayer::allow`] says which differences are meant.
+//!
+//! And it is asked twice, in two replays ([`Replayer::replays`]): code that reads the machine's clock or goes through a `HashMap` does not do
+//! the same thing both times ([`Verdict::instability`]).
+//!
+//! Whatever is in a file, and whatever the code does with it, each history gets one verdict: files that are no
+//! histories, unknown workflow types, code that panics, blocks its thread or never yields.
+
+mod advice;
+mod difference;
+mod divergence;
+mod drive;
+mod fields;
+mod files;
+mod findings;
+mod prediction;
+mod report;
+mod stability;
+mod verdict;
+mod watchdog;
+
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+
+use temporalio_common::{WorkflowDefinition, data_converters::DataConverter};
+use temporalio_workflow::{
+    workflow_interceptors::WorkflowInterceptorConstructor, workflows::WorkflowImplementation,
+};
+
+pub use difference::Difference;
+pub use divergence::{Divergence, FieldDifference};
+pub use report::Report;
+pub use stability::Instability;
+pub use verdict::{Production, Verdict};
+
+use self::{
+    drive::{End, Replayed, Setup},
+    fields::Reading,
+    watchdog::{Progress, Stopped},
+};
+use crate::{
+    history::{History, LoadError},
+    sdk::WorkflowSettings,
+    worker::{Worker, WorkflowParts, Workflows, codec::Codec},
+};
+
+/// How long the code may hold the thread unless [`Replayer::blocked_after`] says otherwise.
+const BLOCKED_AFTER: Duration = Duration::from_secs(5);
+
+/// How many agreed commands a verdict repeats before the first difference.
+const LAST_AGREED: usize = 3;
+
+/// What replays histories: the workflows that may be in them, and what to make of differences.
+#[derive(Clone)]
+pub struct Replayer {
+    workflows: Workflows,
+    namespace: Option<String>,
+    data_converter: Option<DataConverter>,
+    interceptors: Vec<WorkflowInterceptorConstructor>,
+    allowed: BTreeSet<Difference>,
+    replays: usize,
+    blocked_after: Duration,
+}
+
+impl Default for Replayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Replayer {
+    /// A replayer without any workflow yet.
+    pub fn new() -> Self {
+        Self {
+            workflows: Workflows::default(),
+            namespace: None,
+            data_converter: None,
+            interceptors: Vec::new(),
+            allowed: BTreeSet::new(),
+            replays: 2,
+            blocked_after: BLOCKED_AFTER,
+        }
+    }
+
+    /// A replayer that runs workflows as this worker does: with what is registered on it, its data converter and
+    /// its interceptors.
+    pub fn of_worker(worker: &Worker) -> Self {
+        let WorkflowParts { workflows, data_converter, interceptors } = worker.workflow_parts();
+        Self {
+            workflows: workflows.clone(),
+            data_converter: data_converter.cloned(),
+            interceptors: interceptors.to_vec(),
+            ..Self::new()
+        }
+    }
+
+    /// Registers a workflow.
+    ///
+    /// # Panics
+    /// If a workflow of the same type is registered already.
+    #[track_caller]
+    #[must_use]
+    pub fn workflow<W>(mut self) -> Self
+    where
+        W: WorkflowImplementation,
+        <W::Run as WorkflowDefinition>::Input: Send,
+    {
+        self.workflows.register::<W>(&"the replayer");
+        self
+    }
+
+    /// Registers a workflow whose instances `make` supplies, for workflows that carry something which cannot
+    /// be serialised. What it carries must not make the workflow behave differently when it is replayed.
+    ///
+    /// # Panics
+    /// If a workflow of the same type is registered already, or if the workflow has an `#[init]` method.
+    #[track_caller]
+    #[must_use]
+    pub fn workflow_with_factory<W, F>(mut self, make: F) -> Self
+    where
+        W: WorkflowImplementation,
+        <W::Run as WorkflowDefinition>::Input: Send,
+        F: Fn() -> W + Send + Sync + 'static,
+    {
+        self.workflows.register_with_factory(make, &"the replayer");
+        self
+    }
+
+    /// Converts values, errors and, with its codec, payloads: the one that the histories were recorded with.
+    /// Default: the SDK's.
+    #[must_use]
+    pub fn data_converter(mut self, data_converter: DataConverter) -> Self {
+        self.data_converter = Some(data_converter);
+        self
+    }
+
+    /// Adds an interceptor to every workflow execution; the first one added is the outermost.
+    #[must_use]
+    pub fn workflow_interceptor(mut self, constructor: WorkflowInterceptorConstructor) -> Self {
+        self.interceptors.push(constructor);
+        self
+    }
+
+    /// The namespace that the histories come from, which they do not say themselves. Default: the workflows are
+    /// told `default`, and the namespaces of children and of other workflows are not compared.
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Says that differences of this kind are meant. They do not make a verdict incompatible, and are listed in
+    /// [`Verdict::allowed`].
+    #[must_use]
+    pub fn allow(mut self, difference: Difference) -> Self {
+        self.allowed.insert(difference);
+        self
+    }
+
+    /// How often each history is replayed, to see whether the code always does the same. More replays find more:
+    /// two entries of a `HashMap` come in the same order every other time. Default 2; at least 1.
+    #[must_use]
+    pub fn replays(mut self, replays: usize) -> Self {
+        self.replays = replays.max(1);
+        self
+    }
+
+    /// How long, in real time, workflow code may hold its thread before it counts as blocked. Default 5 s. Its
+    /// thread runs on until the process ends, because nothing can stop it.
+    #[must_use]
+    pub fn blocked_after(mut self, limit: Duration) -> Self {
+        self.blocked_after = limit;
+        self
+    }
+
+    /// Replays one history.
+    pub fn replay(&self, history: &History) -> Verdict {
+        let verdict = Verdict {
+            source: None,
+            workflow_type: history.workflow_type().to_owned(),
+            workflow_id: history.workflow_id().to_owned(),
+            run_id: history.run_id().to_owned(),
+            events: history.events().len(),
+            production: Production::Compatible,
+            differences: Vec::new(),
+            allowed: Vec::new(),
+            instability: None,
+            last_agreed: Vec::new(),
+            advice: Vec::new(),
+        };
+        let Ok(factory) = self.workflows.get(history.workflow_type(), history.task_queue()) else {
+            let registered = self.workflows.types().map(str::to_owned).collect();
+            let production = Production::UnregisteredWorkflow { registered };
+            let advice = advice::of(history, &production, &[], None);
+            return Verdict { production, advice, ..verdict };
+        };
+        let setup = Setup {
+            factory: factory.clone(),
+            settings: self.settings(history),
+            codec: Codec::new(self.data_converter.clone().unwrap_or_default(), self.data_converter.is_some()),
+        };
+        let history = Arc::new(history.clone());
+        let first = self.replay_once(&history, &setup);
+        let instability = match first.end {
+            End::Blocked { .. } | End::Broken { .. } => None,
+            _ => (1..self.replays)
+                .find_map(|_| stability::compare(&history, &first, &self.replay_once(&history, &setup))),
+        };
+        let (production, found) = match self.divergences(&history, &first) {
+            Ok(found) => (findings::production(&history, &first), found),
+            Err(Stopped::Panicked(reason)) => (Production::Failed { reason }, Vec::new()),
+            Err(Stopped::Blocked) => {
+                let reason = "the payload codec does not give the thread back".to_owned();
+                (Production::Failed { reason }, Vec::new())
+            }
+        };
+        let (allowed, differences): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|it| self.allowed.contains(&it.difference));
+        let advice = advice::of(&history, &production, &differences, instability.as_ref());
+        let mut verdict = Verdict { production, differences, allowed, instability, advice, ..verdict };
+        verdict.last_agreed = last_agreed(&history, &verdict);
+        verdict
+    }
+
+    /// Replays the history in a file: JSON or protobuf, either also with gzip.
+    pub fn replay_file(&self, path: impl AsRef<Path>) -> Verdict {
+        let path = path.as_ref();
+        match History::load(path) {
+            Ok(history) => Verdict { source: Some(path.to_owned()), ..self.replay(&history) },
+            // The verdict names the file itself.
+            Err(LoadError::File { source, .. }) => Verdict::unreadable(path.to_owned(), source.to_string()),
+            Err(error) => Verdict::unreadable(path.to_owned(), error.to_string()),
+        }
+    }
+
+    /// Replays the histories in these files.
+    pub fn replay_files<I, P>(&self, paths: I) -> Report
+    where
+        I: IntoIterator<Item = P>,
+        P: AsRef<Path>,
+    {
+        Report::new(paths.into_iter().map(|path| self.replay_file(path)).collect())
+    }
+
+    /// Replays all histories in a folder and the folders below it: the files whose names end in `.json`, `.pb`,
+    /// `.bin`, `.binpb` or `.proto`, also with `.gz` behind it. A folder that cannot be read is a verdict too.
+    pub fn replay_folder(&self, folder: impl AsRef<Path>) -> Report {
+        match files::histories_below(folder.as_ref()) {
+            Ok(paths) => self.replay_files(paths),
+            Err((folder, error)) => {
+                let reason = format!("cannot read {}: {error}", folder.display());
+                Report::new(vec![Verdict::unreadable(folder, reason)])
+            }
+        }
+    }
+
+    fn settings(&self, history: &History) -> WorkflowSettings {
+        WorkflowSettings {
+            namespace: self.namespace.clone().unwrap_or_else(|| "default".to_owned()),
+            task_queue: history.task_queue().to_owned(),
+            data_converter: self.data_converter.clone().unwrap_or_default(),
+            interceptors: self.interceptors.clone(),
+            detect_nondeterministic_futures: true,
+            foreign_wakes: None,
+        }
+    }
+
+    fn replay_once(&self, history: &Arc<History>, setup: &Setup) -> Replayed {
+        let progress = Arc::new(Progress::default());
+        let (history, setup) = (history.clone(), setup.clone());
+        let replayed = watchdog::watch(self.blocked_after, &progress, |progress| async move {
+            drive::drive(&history, &setup, &progress).await
+        });
+        let end = match replayed {
+            Ok(replayed) => return replayed,
+            Err(Stopped::Blocked) => {
+                let started_event_id = progress.started_event_id();
+                End::Blocked { started_event_id, limit: self.blocked_after }
+            }
+            Err(Stopped::Panicked(reason)) => End::Broken { reason },
+        };
+        Replayed { observations: progress.observations(), end, woken_from_outside: false }
+    }
+
+    /// On a thread of its own too, because a codec is code of the user.
+    fn divergences(&self, history: &Arc<History>, replayed: &Replayed) -> Result<Vec<Divergence>, Stopped> {
+        let reading = Reading { namespaces: self.namespace.is_some(), codec: self.data_converter.clone() };
+        let (history, replayed) = (history.clone(), replayed.clone());
+        watchdog::watch(self.blocked_after, &Arc::default(), |progress| async move {
+            findings::divergences(&history, &replayed, &reading, &progress).await
+        })
+    }
+}
+
+impl std::fmt::Debug for Replayer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Replayer")
+            .field("workflows", &self.workflows.types().collect::<Vec<_>>())
+            .field("allowed", &self.allowed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The last commands that were the same before things went wrong.
+fn last_agreed(history: &History, verdict: &Verdict) -> Vec<String> {
+    let Some(event_id) = verdict.event_id() else { return Vec::new() };
+    let before = history.events().iter().rev().filter(|it| it.event_id < event_id && it.is_command_event());
+    let mut lines: Vec<_> =
+        before.take(LAST_AGREED).map(|it| format!("{} {}", it.event_id, history.describe(it))).collect();
+    lines.reverse();
+    lines
+}

@@ -1,0 +1,10 @@
+//! The server's rules that need no server: what it makes of the options in a command.
+//!
+//! Pure functions of their arguments. The cluster applies them to what it records; [`crate::replay`] to what
+//! it compares with a record.
+
+pub(crate) mod activity_options;
+pub(crate) mod durations;
+pub(crate) mod names;
+pub(crate) mod retry;
+pub(crate) mod workflow_timeouts;
