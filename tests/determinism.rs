@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use futures::future::try_join_all;
 use temporal_sim::{Builder, Mock, Outcome, Worker, check_determinism, compare_runs};
 use temporal_sim_fixtures::{
     Money,
@@ -33,31 +32,26 @@ fn business(simulation: Builder) {
         .evict_at_random(0.3);
     simulation.worker(office).run(async |sim| {
         let client = sim.client();
-        let mut claims = Vec::new();
-        for number in 1..=3 {
-            let claim = Claim {
-                id: format!("C-{number}"),
-                employee: "Ada".into(),
-                amount: Money::euros(number),
-                approvers: vec!["Grace".into(), "Edsger".into()],
-                patience: 2 * HOUR,
-            };
-            let options = WorkflowStartOptions::new("office", format!("claim-{number}")).build();
-            claims.push(client.start_workflow(Approval::run, claim, options).await?);
-        }
+        let claim = Claim {
+            id: "C-1".into(),
+            employee: "Ada".into(),
+            amount: Money::euros(1),
+            approvers: vec!["Grace".into(), "Edsger".into()],
+            patience: 2 * HOUR,
+        };
+        let options = WorkflowStartOptions::new("office", "claim-1").build();
+        let claim = client.start_workflow(Approval::run, claim, options).await?;
         let inquiry = Inquiry { market: "Zurich".into(), units: 12, valid_for: 24 * HOUR };
         let quote = sim.execute(PriceQuote::run, inquiry);
         let decide = async {
-            sim.sleep(3 * HOUR).await;
+            sim.sleep(4 * HOUR).await;
             let decision = Decision { by: "Edsger".into(), approved: true };
-            claims[1].signal(Approval::decide, decision, WorkflowSignalOptions::default()).await?;
-            anyhow::Ok(())
+            claim.signal(Approval::decide, decision, WorkflowSignalOptions::default()).await?;
+            anyhow::Ok(claim.get_result(WorkflowGetResultOptions::default()).await?)
         };
-        let (quote, decide) = futures::join!(quote, decide);
+        let (quote, decided) = futures::join!(quote, decide);
         quote?;
-        decide?;
-        try_join_all(claims.iter().map(|claim| claim.get_result(WorkflowGetResultOptions::default())))
-            .await?;
+        decided?;
         Ok(())
     });
 }

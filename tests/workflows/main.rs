@@ -14,3 +14,4 @@ mod queries;
 mod settlement;
 mod subscription;
 mod support;
+mod updates;

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::proto_map::ProtoMap;
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
     command::v1::{

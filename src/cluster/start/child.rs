@@ -50,13 +50,7 @@ impl Cluster {
         match self.resolve_workflow_id(namespace, &request, policies, true)? {
             Resolution::Repeated(run) | Resolution::UseExisting(run) => Ok(run),
             Resolution::Start { terminate } => {
-                let start = Start {
-                    namespace,
-                    request,
-                    parent: Some(parent),
-                    terminated: terminate,
-                    is_eager: false,
-                };
+                let start = Start { parent: Some(parent), ..Start::of(namespace, request, terminate) };
                 Ok(self.begin(now, start, |_| {}))
             }
         }

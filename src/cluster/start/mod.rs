@@ -55,6 +55,17 @@ struct Start {
     is_eager: bool,
 }
 
+impl Start {
+    /// The start of a run that is no child, and whose first workflow task goes the way of all others.
+    fn of(
+        namespace: NamespaceKey,
+        request: StartWorkflowExecutionRequest,
+        terminated: Option<RunKey>,
+    ) -> Self {
+        Self { namespace, request, parent: None, terminated, is_eager: false }
+    }
+}
+
 impl Cluster {
     /// StartWorkflowExecution: begins a run, or answers the one that the id policies prefer.
     pub(super) fn start_workflow_execution(
@@ -73,7 +84,7 @@ impl Cluster {
         let is_eager = request.request_eager_execution && first_backoff(now, &request).is_zero();
         let request_id = request.request_id.clone();
         let identity = request.identity.clone();
-        let start = Start { namespace, request, parent: None, terminated, is_eager };
+        let start = Start { is_eager, ..Start::of(namespace, request, terminated) };
         let key = self.begin(now, start, |tx| {
             if is_eager {
                 tx.schedule_workflow_task_of(WorkflowTaskKind::Normal, None);

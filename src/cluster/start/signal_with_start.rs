@@ -52,8 +52,7 @@ impl Cluster {
             }
             Resolution::Start { terminate } => {
                 let request_id = start.request_id.clone();
-                let start =
-                    Start { namespace, request: start, parent: None, terminated: terminate, is_eager: false };
+                let start = Start::of(namespace, start, terminate);
                 let run = self.begin(now, start, |tx| {
                     tx.record_signal(signal);
                     tx.flush_buffered_events();

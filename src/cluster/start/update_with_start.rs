@@ -97,7 +97,7 @@ impl Cluster {
             return Err(Error::internal("a run that takes the update was not found"));
         };
         let (id, request) = (update.id.clone(), update.request.clone());
-        let start = Start { namespace, request: start, parent: None, terminated: terminate, is_eager: false };
+        let start = Start::of(namespace, start, terminate);
         let run = self.begin(now, start, |tx| {
             tx.schedule_first_workflow_task();
             // A run that has just begun refuses no update.
@@ -219,7 +219,6 @@ fn status(operated: Operated) -> OperationStatus {
                 type_url: "type.googleapis.com/temporal.api.failure.v1.MultiOperationExecutionAborted"
                     .to_owned(),
                 value: MultiOperationExecutionAborted {}.encode_to_vec(),
-                ..Default::default()
             }],
         },
     }

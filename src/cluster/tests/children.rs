@@ -38,6 +38,27 @@ pub(super) fn start_child(workflow_id: &str, task_queue: &str, policy: Policy) -
     ))
 }
 
+fn signal_target(namespace: &str) -> Command {
+    command(Attributes::SignalExternalWorkflowExecutionCommandAttributes(
+        SignalExternalWorkflowExecutionCommandAttributes {
+            namespace: namespace.to_owned(),
+            execution: Some(execution("target")),
+            signal_name: "s".to_owned(),
+            ..Default::default()
+        },
+    ))
+}
+
+fn cancel_target(namespace: &str) -> Command {
+    command(Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(
+        RequestCancelExternalWorkflowExecutionCommandAttributes {
+            namespace: namespace.to_owned(),
+            workflow_id: "target".to_owned(),
+            ..Default::default()
+        },
+    ))
+}
+
 fn fail_workflow() -> Command {
     let failure = Some(Failure { message: "no".to_owned(), ..Default::default() });
     command(Attributes::FailWorkflowExecutionCommandAttributes(FailWorkflowExecutionCommandAttributes {
@@ -131,14 +152,18 @@ fn ways_to_close() -> Vec<Way> {
             start: StartWorkflowExecutionRequest { workflow_run_timeout: run_timeout, ..start("wf") },
             close: |server| server.advance(seconds(30)),
         },
-        way("is terminated", |server| drop(server.call(terminate("wf")).expect("a termination"))),
+        way("is terminated", |server| {
+            server.call(terminate("wf")).expect("a termination");
+        }),
         way("makes way for another run", |server| {
             let policy = WorkflowIdConflictPolicy::TerminateExisting as i32;
             let restart =
                 StartWorkflowExecutionRequest { workflow_id_conflict_policy: policy, ..start("wf") };
             server.call(restart).expect("a start");
         }),
-        way("is deleted", |server| drop(server.call(delete("wf")).expect("a deletion"))),
+        way("is deleted", |server| {
+            server.call(delete("wf")).expect("a deletion");
+        }),
         way("asks for too much", |server| {
             let task = server.poll();
             let mut command = start_child("large", CHILDREN, Policy::Abandon);
@@ -257,21 +282,7 @@ fn commands_stay_in_their_namespace() {
     {
         attributes.namespace = "other".to_owned();
     }
-    let signal = command(Attributes::SignalExternalWorkflowExecutionCommandAttributes(
-        SignalExternalWorkflowExecutionCommandAttributes {
-            namespace: "other".to_owned(),
-            execution: Some(execution("target")),
-            signal_name: "s".to_owned(),
-            ..Default::default()
-        },
-    ));
-    let cancel = command(Attributes::RequestCancelExternalWorkflowExecutionCommandAttributes(
-        RequestCancelExternalWorkflowExecutionCommandAttributes {
-            namespace: "other".to_owned(),
-            workflow_id: "target".to_owned(),
-            ..Default::default()
-        },
-    ));
+    let (signal, cancel) = (signal_target("other"), cancel_target("other"));
     for (workflow_id, command, cause) in [
         ("child", child, "BadStartChildExecutionAttributes"),
         ("signal", signal, "BadSignalWorkflowExecutionAttributes"),
@@ -282,5 +293,30 @@ fn commands_stay_in_their_namespace() {
         let error = server.complete(&task, vec![command]).expect_err("another namespace");
         assert_eq!(error.message, format!("{cause}: cross namespace commands are not allowed"));
         server.call(terminate(workflow_id)).expect("a termination");
+    }
+}
+
+#[test]
+fn one_task_sends_at_most_two_thousand_signals_or_cancellations() {
+    for (command, message) in [
+        (
+            signal_target(""),
+            "PendingSignalsLimitExceeded: the number of pending signals to external workflows, 2000, has reached \
+             the per-workflow limit of 2000",
+        ),
+        (
+            cancel_target(""),
+            "PendingRequestCancelLimitExceeded: the number of pending requests to cancel external workflows, \
+             2000, has reached the per-workflow limit of 2000",
+        ),
+    ] {
+        let mut server = Server::new();
+        server.start("wf");
+        let task = server.poll();
+        let error = server.complete(&task, vec![command.clone(); 2001]).expect_err("one too many");
+        assert_eq!(error.message, message);
+        assert_eq!(server.history("wf"), "Started TaskScheduled TaskStarted TaskFailed", "nothing is sent");
+        let task = server.poll();
+        server.complete(&task, vec![command; 2000]).expect("as many as there may be");
     }
 }

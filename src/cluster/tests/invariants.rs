@@ -11,7 +11,7 @@ use temporalio_common::protos::temporal::api::{
     workflowservice::v1::{RequestCancelWorkflowExecutionRequest, TerminateWorkflowExecutionRequest},
 };
 
-use super::*;
+use super::{updates::Answered, *};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -20,9 +20,10 @@ enum Step {
     Signal,
     Cancel,
     Terminate,
+    Update(u8),
     Poll,
     PollSticky,
-    Complete { commands: Vec<Made>, closes: bool, caches: bool, inline: bool },
+    Complete { commands: Vec<Made>, closes: bool, caches: bool, inline: bool, updates: Answered },
     Fail,
     Wait(u64),
 }
@@ -99,10 +100,11 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Signal),
         1 => Just(Step::Cancel),
         1 => Just(Step::Terminate),
+        4 => (0..12_u8).prop_map(Step::Update),
         6 => Just(Step::Poll),
         3 => Just(Step::PollSticky),
-        6 => (prop::collection::vec(made(), 0..3), prop::bool::weighted(0.2), any::<bool>(), any::<bool>())
-            .prop_map(|(commands, closes, caches, inline)| Step::Complete { commands, closes, caches, inline }),
+        6 => (prop::collection::vec(made(), 0..3), prop::bool::weighted(0.2), any::<bool>(), any::<bool>(), updates::answered())
+            .prop_map(|(commands, closes, caches, inline, updates)| Step::Complete { commands, closes, caches, inline, updates }),
         3 => Just(Step::Fail),
         3 => (0..30_u64).prop_map(Step::Wait),
     ]
@@ -113,6 +115,7 @@ fn take(steps: &[Step]) -> Vec<Vec<HistoryEvent>> {
     let mut server = Server::new();
     let mut tasks: Vec<PollWorkflowTaskQueueResponse> = Vec::new();
     let mut waiting = Vec::new();
+    let mut updaters = Vec::new();
     for step in steps {
         match step.clone() {
             Step::Start => drop(server.call(start("wf"))),
@@ -136,15 +139,17 @@ fn take(steps: &[Step]) -> Vec<Vec<HistoryEvent>> {
                 workflow_execution: Some(execution("wf")),
                 ..Default::default()
             })),
+            Step::Update(id) => updaters.push(server.begin(updates::update("wf", id))),
             Step::Poll => waiting.push(server.begin(poll(queue("tq")))),
             Step::PollSticky => waiting.push(server.begin(poll(sticky_queue()))),
-            Step::Complete { commands, closes, caches, inline } => {
+            Step::Complete { commands, closes, caches, inline, updates } => {
                 if let Some(task) = tasks.pop() {
                     let mut commands: Vec<_> = commands.iter().map(make).collect();
                     commands.extend(closes.then(complete_workflow));
                     let mut request =
                         if caches { caching(&task, commands) } else { completion(&task, commands) };
                     request.return_new_workflow_task = inline;
+                    request.messages = updates::messages(&task, updates);
                     if let Ok(response) = server.call(request) {
                         tasks.extend(response.workflow_task);
                     }
@@ -170,6 +175,7 @@ fn take(steps: &[Step]) -> Vec<Vec<HistoryEvent>> {
             None => true,
         });
     }
+    updates::check_waiting(&mut server, updaters);
     server.cluster.runs.iter().map(|run| run.history.since(1).to_vec()).collect()
 }
 
@@ -240,6 +246,7 @@ proptest! {
         let histories = take(&steps);
         for history in &histories {
             check(history);
+            updates::check(history);
             check_children(history);
         }
         prop_assert_eq!(histories, take(&steps));

@@ -5,6 +5,7 @@ mod invariants;
 mod reading;
 mod running;
 mod schedules;
+mod updates;
 mod workflow_tasks;
 
 use std::time::Duration;

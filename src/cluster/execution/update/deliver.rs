@@ -29,7 +29,6 @@ impl Cluster {
                 body: Some(prost_types::Any {
                     type_url: format!("type.googleapis.com/{REQUEST}"),
                     value: update.request.encode_to_vec(),
-                    ..Default::default()
                 }),
                 sequencing_id: Some(SequencingId::EventId(response.started_event_id.saturating_sub(1))),
             });

@@ -12,6 +12,8 @@ mod poll;
 mod protocol;
 mod registry;
 mod request;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 pub(crate) use protocol::{Messages, handle_remaining_messages, protocol_message};

@@ -33,7 +33,7 @@ impl Cluster {
             call: context.id,
             update_id: update.update_id,
             stage: request.wait_policy.map_or(Stage::Unspecified, |policy| policy.lifecycle_stage()),
-            asked: Asked::Poll,
+            asked: Asked::Poll { ends_empty: false },
         };
         self.wait_for_update(now, context, run, waiter)
     }

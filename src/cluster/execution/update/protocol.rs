@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
     command::v1::ProtocolMessageCommandAttributes,
-    enums::v1::WorkflowTaskFailedCause as Cause,
+    enums::v1::{EventType, WorkflowTaskFailedCause as Cause},
     history::v1::{
         WorkflowExecutionUpdateAcceptedEventAttributes, WorkflowExecutionUpdateCompletedEventAttributes,
         history_event::Attributes,
@@ -18,6 +18,7 @@ use super::{
     super::{
         Run, Transaction,
         completed::{CommandFailure, Completion},
+        state::AttachedRequest,
     },
     registry::{Ended, State, Update},
 };
@@ -116,8 +117,7 @@ fn handle(tx: &mut Transaction<'_>, completed_event_id: i64, message: Message) -
     }
     match (answer, tx.run.state.updates.get(&id).cloned()) {
         (Answer::Acceptance(acceptance), Some(update)) if !update.is_accepted() => {
-            accept(tx, update, acceptance);
-            Ok(())
+            accept(tx, update, acceptance)
         }
         (
             Answer::Response(response),
@@ -141,7 +141,14 @@ fn handle(tx: &mut Transaction<'_>, completed_event_id: i64, message: Message) -
     }
 }
 
-fn accept(tx: &mut Transaction<'_>, update: Update, acceptance: Acceptance) {
+fn accept(tx: &mut Transaction<'_>, update: Update, acceptance: Acceptance) -> Result<(), CommandFailure> {
+    let missing = |field: &str| Err(refuse(format!("invalid *update.Acceptance: {field} is not set")));
+    if acceptance.accepted_request_sequencing_event_id == 0 {
+        return missing("accepted_request_sequencing_event_id");
+    }
+    if acceptance.accepted_request_message_id.is_empty() {
+        return missing("accepted_request_message_id");
+    }
     let event_id = tx.add(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(
         WorkflowExecutionUpdateAcceptedEventAttributes {
             protocol_instance_id: update.id.clone(),
@@ -154,6 +161,15 @@ fn accept(tx: &mut Transaction<'_>, update: Update, acceptance: Acceptance) {
     if let Some(accepted) = in_flight.iter_mut().find(|other| other.id == update.id) {
         accepted.state = State::Accepted { event_id };
     }
+    let request_id = &update.request.request_id;
+    if !request_id.is_empty() {
+        let accepted = AttachedRequest {
+            event_type: EventType::WorkflowExecutionUpdateAccepted,
+            event_id: Some(event_id),
+        };
+        Arc::make_mut(&mut tx.run.state.request_ids).insert(request_id.clone(), accepted);
+    }
+    Ok(())
 }
 
 fn complete(
@@ -162,8 +178,11 @@ fn complete(
     accepted_event_id: i64,
     response: Response,
 ) -> Result<(), CommandFailure> {
+    if response.meta.is_none() {
+        return Err(refuse("invalid *update.Response: meta is not set"));
+    }
     if response.outcome.is_none() {
-        return Err(refuse(format!("invalid *update.Response: outcome is not set")));
+        return Err(refuse("invalid *update.Response: outcome is not set"));
     }
     let event_id = tx.add(Attributes::WorkflowExecutionUpdateCompletedEventAttributes(
         WorkflowExecutionUpdateCompletedEventAttributes {
@@ -191,7 +210,10 @@ fn decode(message: &Message) -> Result<Answer, CommandFailure> {
         RESPONSE => Response::decode(bytes).map(Answer::Response),
         REJECTION => Rejection::decode(bytes).map(Answer::Rejection),
         _ => {
-            let protocol = name.rsplit_once('.').map_or("", |(package, _)| package);
+            let (protocol, kind) = name.rsplit_once('.').unwrap_or_default();
+            if protocol == "temporal.api.update.v1" {
+                return Err(refuse(format!("Message type *update.{kind} not supported")));
+            }
             return Err(refuse(format!("unsupported protocol type {protocol}")));
         }
     };

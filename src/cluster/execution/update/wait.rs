@@ -3,6 +3,7 @@
 use temporalio_common::protos::temporal::api::{
     common::v1::{Link, link},
     enums::v1::EventType,
+    failure::v1::Failure,
     update::v1::{UpdateRef, outcome},
     workflowservice::v1::{
         PollWorkflowExecutionUpdateResponse, StartWorkflowExecutionResponse, UpdateWorkflowExecutionResponse,
@@ -39,8 +40,8 @@ pub(crate) struct Waiter {
 pub(crate) enum Asked {
     /// UpdateWorkflowExecution, with the request id of the update.
     Update { request_id: String },
-    /// PollWorkflowExecutionUpdate.
-    Poll,
+    /// PollWorkflowExecutionUpdate. `ends_empty` if it ends because of its caller's deadline, and so without an answer.
+    Poll { ends_empty: bool },
     /// ExecuteMultiOperation, of which the start has been answered like this.
     UpdateWithStart { request_id: String, start: Box<StartWorkflowExecutionResponse> },
 }
@@ -52,17 +53,23 @@ impl Cluster {
         now: Time,
         context: CallContext,
         run: RunKey,
-        waiter: Waiter,
+        mut waiter: Waiter,
     ) -> Reply {
         let found = self.runs.get(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
         let result = found.update_result(&waiter.update_id);
         if result.as_ref().map_or(true, |status| status.stage >= waiter.stage) {
             return self.answer(found, &waiter, result).map(Some);
         }
+        let mut expires = now + limits::UPDATE_LONG_POLL;
+        if let (Asked::Poll { ends_empty }, Some(deadline)) = (&mut waiter.asked, context.deadline) {
+            let end = now + deadline.since(now).saturating_sub(limits::LONG_POLL_TAIL);
+            *ends_empty = end < expires;
+            expires = expires.min(end);
+        }
         if let Some(run) = self.runs.get_mut(run) {
             run.update_waiters.push(waiter);
         }
-        let expires = self.shared.config.long_polls_expire.then(|| now + limits::UPDATE_LONG_POLL);
+        let expires = self.shared.config.long_polls_expire.then_some(expires);
         self.park_until(context, expires, Parked::Update(run));
         Ok(None)
     }
@@ -91,7 +98,10 @@ impl Cluster {
     pub(in crate::cluster) fn expire_update_call(&mut self, key: RunKey, call: CallId) {
         let Some(waiter) = self.take_updater(key, call) else { return };
         let Some(run) = self.runs.get(key) else { return };
-        let answer = self.answer(run, &waiter, run.update_result(&waiter.update_id));
+        let answer = match waiter.asked {
+            Asked::Poll { ends_empty: true } => Ok(PollWorkflowExecutionUpdateResponse::default().into()),
+            _ => self.answer(run, &waiter, run.update_result(&waiter.update_id)),
+        };
         self.answer_parked(call, answer);
     }
 
@@ -129,7 +139,7 @@ impl Cluster {
         };
         match &waiter.asked {
             Asked::Update { request_id } => Ok(updated(result?, request_id).into()),
-            Asked::Poll => {
+            Asked::Poll { .. } => {
                 let status = result?;
                 Ok(PollWorkflowExecutionUpdateResponse {
                     outcome: status.outcome,
@@ -148,7 +158,9 @@ impl Cluster {
     /// is nowhere to be found.
     fn update_link(&self, run: &Run, request_id: &str, status: &Status) -> Option<Link> {
         let outcome = status.outcome.as_ref().and_then(|outcome| outcome.value.as_ref());
-        if let Some(outcome::Value::Failure(_)) = outcome {
+        if let Some(outcome::Value::Failure(failure)) = outcome
+            && *failure != Failure::default()
+        {
             let workflow = link::Workflow {
                 namespace: self.shared.namespaces.name(run.namespace).to_owned(),
                 workflow_id: run.workflow_id.clone(),

@@ -93,14 +93,13 @@ impl Transaction<'_> {
     }
 
     /// Before the server itself closes the run: ends a started workflow task and writes what was held back.
-    /// A task that is only scheduled stays as it is, unless it is a speculative one that nobody needs any more.
+    /// A task that is only scheduled stays as it is.
     pub(crate) fn end_workflow_task_before_close(&mut self) {
         if self.run.state.has_started_workflow_task() {
             self.fail_workflow_task(WorkflowTaskFailure::by_the_server(
                 WorkflowTaskFailedCause::ForceCloseCommand,
             ));
         }
-        self.run.state.workflow_task.take_if(|task| task.is_speculative());
         self.flush_buffered_events();
     }
 

@@ -2,7 +2,7 @@
 
 use temporalio_common::protos::temporal::api::workflowservice::v1::RespondWorkflowTaskCompletedRequest;
 
-use super::WorkflowTaskKind;
+use super::{WorkflowTask, WorkflowTaskKind};
 use crate::cluster::{
     execution::{Transaction, update::Messages},
     limits,
@@ -13,15 +13,12 @@ impl Transaction<'_> {
     /// Something else than an update is stored while a speculative workflow task is pending, so the task has to be stored as
     /// well: its events are written. Nothing happens unless the pending task has this stamp.
     pub(in crate::cluster::execution) fn make_speculative_task_normal(&mut self, stamp: u64) {
-        let state = &mut self.run.state;
-        let Some(mut task) = state.workflow_task.take_if(|task| task.is_speculative() && task.stamp == stamp)
-        else {
-            return;
-        };
+        let is_it = |task: &mut WorkflowTask| task.is_speculative() && task.stamp == stamp;
         if !self.run.is_running() {
-            // Nothing is written behind a close event, and nobody gets the task any more.
+            // Nothing is written behind a close event.
             return;
         }
+        let Some(mut task) = self.run.state.workflow_task.take_if(is_it) else { return };
         if task.scheduled_event_id == self.run.history.next_event_id() {
             // The server does not remember who has started the task.
             let identity = std::mem::take(&mut task.identity);

@@ -35,6 +35,8 @@ impl Transaction<'_> {
             return;
         }
         if task.kind == WorkflowTaskKind::Speculative {
+            // The server does not remember who has started the task.
+            task.identity.clear();
             self.write_virtual_events(&mut task);
         }
         self.add(Attributes::WorkflowTaskTimedOutEventAttributes(WorkflowTaskTimedOutEventAttributes {
