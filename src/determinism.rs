@@ -104,20 +104,20 @@ impl Recording {
             };
             // Histories first: they say most about what went another way.
             if let Some((position, a, b)) =
-                first_difference(executions, other_executions, |a, b| a.0.run_id == b.0.run_id)
+                first_difference(executions, other_executions, |a, b| a.run.run_id == b.run.run_id)
             {
                 let id = |execution: Option<&Execution>| {
-                    execution.map(|it| format!("{:?}, run {}", it.0.workflow_id, it.0.run_id))
+                    execution.map(|it| format!("{:?}, run {}", it.run.workflow_id, it.run.run_id))
                 };
                 return differ(format!("run {} of all runs", position + 1), id(a), id(b));
             }
             for (a, b) in executions.iter().zip(other_executions) {
                 if let Some((position, left, right)) =
-                    first_difference(&a.0.events, &b.0.events, PartialEq::eq)
+                    first_difference(a.history.events(), b.history.events(), PartialEq::eq)
                 {
                     let show = |event: Option<&_>| event.map(in_json);
                     return differ(
-                        format!("event {} of {:?}", position + 1, a.0.workflow_id),
+                        format!("event {} of {:?}", position + 1, a.run.workflow_id),
                         show(left),
                         show(right),
                     );

@@ -64,4 +64,10 @@ impl Cluster {
         };
         self.runs.iter().map(snapshot).collect()
     }
+
+    /// Whether a worker has an activity of an open run.
+    pub(crate) fn has_started_activity(&self) -> bool {
+        let mut open = self.runs.iter().filter(|run| run.is_running());
+        open.any(|run| run.activities.iter().any(|activity| activity.is_started()))
+    }
 }

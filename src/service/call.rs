@@ -48,11 +48,8 @@ impl Future for Pending {
         }
         let Some(deadline) = this.deadline else { return Poll::Pending };
         let service = &this.service;
-        let sleep = this.sleep.get_or_insert_with(|| {
-            Box::pin(tokio::time::sleep_until(
-                service.0.epoch + deadline.since(service.0.start).min(super::FAR),
-            ))
-        });
+        let sleep =
+            this.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(service.instant(deadline))));
         match sleep.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) => Poll::Ready(Err(Error::deadline_exceeded())),

@@ -183,7 +183,12 @@ impl Service {
 
     /// Sleeps until a virtual time.
     pub(crate) async fn sleep_until(&self, time: Time) {
-        tokio::time::sleep_until(self.0.epoch + time.since(self.0.start).min(FAR)).await;
+        tokio::time::sleep_until(self.instant(time)).await;
+    }
+
+    /// The instant of tokio's clock at a virtual time; the start, if that was before it.
+    fn instant(&self, time: Time) -> Instant {
+        self.0.epoch + time.since(self.0.start).min(FAR)
     }
 
     /// Looks at the cluster.

@@ -2,7 +2,6 @@
 
 use std::{future::Future, time::Duration};
 
-use super::report::{self, Execution};
 use crate::{cluster::Cluster, service::Service};
 
 /// Resolves when virtual time had to jump further than any test goes because nothing at all was left to
@@ -30,7 +29,7 @@ pub(super) fn idle(service: &Service) -> impl Future<Output = ()> {
             tokio::time::sleep(TICK).await;
             if let Some(deadline) = service.with_cluster(Cluster::next_deadline) {
                 service.sleep_until(deadline).await;
-            } else if report::executions(&service).iter().any(Execution::runs_activity) {
+            } else if service.with_cluster(Cluster::has_started_activity) {
                 // The activity waits for a time of its own, which only tokio knows.
                 service.stepped().await;
             } else {

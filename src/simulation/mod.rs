@@ -123,8 +123,8 @@ impl Simulation {
     pub fn histories(&self) -> Vec<History> {
         report::executions(&self.0.service)
             .into_iter()
-            .filter(|execution| execution.0.namespace == self.0.namespace)
-            .filter_map(report::Execution::into_history)
+            .filter(|execution| execution.run.namespace == self.0.namespace)
+            .map(|execution| execution.history)
             .collect()
     }
 }

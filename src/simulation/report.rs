@@ -3,11 +3,8 @@
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
 use temporalio_common::protos::temporal::api::{
-    enums::v1::EventType,
-    history::v1::{
-        HistoryEvent, WorkflowExecutionStartedEventAttributes,
-        WorkflowExecutionUpdateAcceptedEventAttributes, history_event::Attributes,
-    },
+    enums::v1::WorkflowExecutionStatus,
+    history::v1::{WorkflowExecutionUpdateAcceptedEventAttributes, history_event::Attributes},
     workflow::v1::PendingActivityInfo,
 };
 
@@ -20,7 +17,8 @@ use crate::{
 /// All runs, in the order in which they started.
 pub(super) fn executions(service: &Service) -> Vec<Execution> {
     let now = service.now();
-    service.with_cluster(|cluster| cluster.runs(now)).into_iter().map(Execution).collect()
+    let runs = service.with_cluster(|cluster| cluster.runs(now));
+    runs.into_iter().filter_map(Execution::new).collect()
 }
 
 /// The runs that a failure report should show: the open ones and those that did not complete, the
@@ -37,69 +35,40 @@ const SHOWN: usize = 10;
 
 /// One run and what is known about it.
 #[derive(Debug, Clone)]
-pub(crate) struct Execution(pub(crate) RunSnapshot);
+pub(crate) struct Execution {
+    /// What the history does not say; its events have gone there.
+    pub(crate) run: RunSnapshot,
+    pub(crate) history: History,
+}
 
 impl Execution {
     /// `None` never happens: the cluster writes whole histories.
-    pub(super) fn into_history(self) -> Option<History> {
-        History::new(self.0.events).ok()
-    }
-
-    /// Whether a worker has one of the run's activities.
-    pub(super) fn runs_activity(&self) -> bool {
-        self.0.pending_activities.iter().any(|activity| {
-            activity.last_started_time.is_some() && activity.next_attempt_schedule_time.is_none()
-        })
+    fn new(mut run: RunSnapshot) -> Option<Self> {
+        let history = History::new(std::mem::take(&mut run.events)).ok()?;
+        Some(Self { run, history })
     }
 
     /// How much has happened to the run: its events, and the attempts that leave none.
     fn busyness(&self) -> usize {
-        let attempts = self.0.pending_activities.iter().map(|activity| activity.attempt);
-        self.0.events.len() + attempts.sum::<i32>().unsigned_abs() as usize
+        let attempts = self.run.pending_activities.iter().map(|activity| activity.attempt);
+        self.history.events().len() + attempts.sum::<i32>().unsigned_abs() as usize
     }
 
     fn is_completed(&self) -> bool {
-        self.close_event().is_some_and(|event| {
-            matches!(
-                event.event_type(),
-                EventType::WorkflowExecutionCompleted | EventType::WorkflowExecutionContinuedAsNew
-            )
-        })
-    }
-
-    fn close_event(&self) -> Option<&HistoryEvent> {
-        self.0.events.last().filter(|event| {
-            matches!(
-                event.event_type(),
-                EventType::WorkflowExecutionCompleted
-                    | EventType::WorkflowExecutionFailed
-                    | EventType::WorkflowExecutionTimedOut
-                    | EventType::WorkflowExecutionCanceled
-                    | EventType::WorkflowExecutionTerminated
-                    | EventType::WorkflowExecutionContinuedAsNew
-            )
-        })
-    }
-
-    fn started(&self) -> Option<&WorkflowExecutionStartedEventAttributes> {
-        match &self.0.events.first()?.attributes {
-            Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => Some(started),
-            _ => None,
-        }
-    }
-
-    fn workflow_type(&self) -> &str {
-        self.started().and_then(|started| started.workflow_type.as_ref()).map_or("", |it| &it.name)
+        matches!(
+            self.history.status(),
+            WorkflowExecutionStatus::Completed | WorkflowExecutionStatus::ContinuedAsNew
+        )
     }
 
     fn workflow_task(&self, task: PendingWorkflowTask) -> String {
         let attempt = attempt(task.attempt);
         if task.is_started {
             format!("its workflow task, which a worker has{attempt}")
-        } else if self.0.is_polled {
+        } else if self.run.is_polled {
             format!("its workflow task, which waits for a worker{attempt}")
         } else {
-            format!("its workflow task{attempt}: no worker polls the task queue {:?}", self.0.task_queue)
+            format!("its workflow task{attempt}: no worker polls the task queue {:?}", self.run.task_queue)
         }
     }
 
@@ -108,7 +77,7 @@ impl Execution {
         let mut lines = Vec::new();
         let mut open = BTreeMap::new();
         let mut updates = BTreeMap::new();
-        for event in &self.0.events {
+        for event in self.history.events() {
             match &event.attributes {
                 Some(Attributes::TimerStartedEventAttributes(timer)) => {
                     open.insert(event.event_id, format!("timer {}", timer.timer_id));
@@ -128,9 +97,9 @@ impl Execution {
                 _ => {}
             }
         }
-        lines.extend(self.0.pending_activities.iter().map(activity));
+        lines.extend(self.run.pending_activities.iter().map(activity));
         lines.extend(open.into_values());
-        lines.extend(self.0.workflow_task.map(|task| self.workflow_task(task)));
+        lines.extend(self.run.workflow_task.map(|task| self.workflow_task(task)));
         if lines.is_empty() {
             lines.push("somebody outside: a signal, an update or a cancellation".to_owned());
         }
@@ -166,20 +135,19 @@ fn activity(info: &PendingActivityInfo) -> String {
 
 impl fmt::Display for Execution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.close_event() {
-            None => "open, waits for".to_owned(),
-            Some(event) => event
-                .event_type()
-                .as_str_name()
-                .trim_start_matches("EVENT_TYPE_WORKFLOW_EXECUTION_")
-                .to_lowercase(),
+        let status = self.history.status();
+        let is_open = status == WorkflowExecutionStatus::Running;
+        let state = if is_open {
+            "open, waits for".to_owned()
+        } else {
+            status.as_str_name().trim_start_matches("WORKFLOW_EXECUTION_STATUS_").to_lowercase()
         };
-        writeln!(f, "{} {:?}: {state}", self.workflow_type(), self.0.workflow_id)?;
-        if self.close_event().is_none() {
+        writeln!(f, "{} {:?}: {state}", self.history.workflow_type(), self.run.workflow_id)?;
+        if is_open {
             self.waits_for().iter().try_for_each(|line| writeln!(f, "  - {line}"))?;
         }
         writeln!(f)?;
-        let timeline = self.clone().into_history().map(|history| history.timeline().to_string());
-        timeline.unwrap_or_default().lines().try_for_each(|line| writeln!(f, "  {line}"))
+        let timeline = self.history.timeline().to_string();
+        timeline.lines().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }
