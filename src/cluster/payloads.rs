@@ -16,18 +16,6 @@ pub(crate) fn json_payload(text: &str) -> Payload {
     }
 }
 
-/// The value of a search attribute that is a list of keywords.
-pub(crate) fn keyword_list<'a>(words: impl IntoIterator<Item = &'a String>) -> Payload {
-    let words: serde_json::Value = words.into_iter().map(String::as_str).collect();
-    Payload {
-        metadata: [("encoding", "json/plain"), ("type", "KeywordList")]
-            .map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec()))
-            .into(),
-        data: words.to_string().into_bytes(),
-        ..Default::default()
-    }
-}
-
 /// Whether a payload stands for no value, so that it removes a field of a memo or a search attribute. An
 /// empty list does, too.
 pub(crate) fn is_nil(payload: &Payload) -> bool {

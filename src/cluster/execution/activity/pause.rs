@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
+
 use super::pending::Pause;
-use crate::cluster::{error::Error, execution::Transaction, payloads};
+use crate::cluster::{error::Error, execution::Transaction, search_attributes::Value};
 
 /// The search attribute that says what is paused in a run.
 const PAUSE_INFO: &str = "TemporalPauseInfo";
@@ -90,7 +92,10 @@ impl Transaction<'_> {
         if paused.is_empty() {
             attributes.remove(PAUSE_INFO);
         } else {
-            attributes.insert(PAUSE_INFO.to_owned(), payloads::keyword_list(&paused));
+            attributes.insert(
+                PAUSE_INFO.to_owned(),
+                Value::KeywordList(paused.into_iter().collect()).encode(IndexedValueType::KeywordList),
+            );
         }
     }
 

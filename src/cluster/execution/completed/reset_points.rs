@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use temporalio_common::protos::temporal::api::{
-    workflow::v1::ResetPointInfo, workflowservice::v1::RespondWorkflowTaskCompletedRequest,
+    enums::v1::IndexedValueType, workflow::v1::ResetPointInfo,
+    workflowservice::v1::RespondWorkflowTaskCompletedRequest,
 };
 
 use super::build_id;
-use crate::cluster::{execution::Transaction, payloads};
+use crate::cluster::{execution::Transaction, search_attributes::Value};
 
 /// The search attribute that lists the builds of a run's workers.
 const BUILD_IDS: &str = "BuildIds";
@@ -50,7 +51,7 @@ impl Transaction<'_> {
                 ids.push(id);
             }
         }
-        let payload = payloads::keyword_list(&ids);
+        let payload = Value::KeywordList(ids).encode(IndexedValueType::KeywordList);
         Arc::make_mut(&mut state.search_attributes).insert(BUILD_IDS.to_owned(), payload);
     }
 }
