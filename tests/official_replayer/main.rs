@@ -45,7 +45,8 @@ fn corpus(programs: u64) -> Vec<Pair> {
     for seed in 0..programs {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let program = generate::program(&mut random);
-        let recorded = recording::record(seed, program.clone(), recording::stimuli(&mut random));
+        let stimuli = recording::stimuli(&mut random);
+        let Some(recorded) = recording::record(seed, program.clone(), stimuli) else { continue };
         let changes = Change::ALL.into_iter().map(Some);
         for change in [None].into_iter().chain(changes) {
             let version = match change {
