@@ -5,6 +5,7 @@ mod clock;
 mod deadlock;
 mod execute;
 mod failure;
+mod replay;
 mod report;
 mod reproduce;
 mod run;

@@ -15,7 +15,7 @@ use super::{
     builder::{Builder, Stopped},
     deadlock::deadlock,
     failure::{Cause, Failure, Fatal},
-    report, reproduce,
+    replay, report, reproduce,
 };
 use crate::{
     cluster::{Cluster, Config},
@@ -59,6 +59,15 @@ pub(super) async fn run<T>(
     if let Some(recorder) = &builder.recorder {
         recorder.record(service.take_trace(), report::executions(&service));
     }
+    let result = match result {
+        Ok(value) if builder.replays_itself => {
+            match replay::divergent(&builder, &report::executions(&service)) {
+                verdicts if verdicts.is_empty() => Ok(value),
+                verdicts => Err((Cause::Replay { verdicts }, None)),
+            }
+        }
+        other => other,
+    };
     result.map_err(|(cause, panic)| {
         let now = service.last_event();
         let failure = Failure::new(

@@ -127,6 +127,7 @@ pub(crate) fn cancel_timer(
     tx: &mut Transaction<'_>,
     completion: &mut Completion,
     attributes: Option<CancelTimerCommandAttributes>,
+    user_metadata: Option<UserMetadata>,
 ) -> Result<(), CommandFailure> {
     let refuse = |message: String| CommandFailure::new(Cause::BadCancelTimerAttributes, message);
     let CancelTimerCommandAttributes { timer_id } = attributes
@@ -140,12 +141,14 @@ pub(crate) fn cancel_timer(
             ))
         })?,
     };
-    tx.add(Attributes::TimerCanceledEventAttributes(TimerCanceledEventAttributes {
+    let event = TimerCanceledEventAttributes {
         timer_id,
         started_event_id,
         workflow_task_completed_event_id: completion.completed_event_id,
         identity: completion.identity.clone(),
-    }));
+    };
+    let event = Event::new(Attributes::TimerCanceledEventAttributes(event)).user_metadata(user_metadata);
+    tx.add_event(event);
     if tx.run.state.buffered.is_empty() {
         completion.has_buffered_events = false;
     }
