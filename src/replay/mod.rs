@@ -291,6 +291,7 @@ impl Replayer {
             data_converter: self.data_converter.clone().unwrap_or_default(),
             interceptors: self.interceptors.clone(),
             detect_nondeterministic_futures: true,
+            patch_activation: None,
             foreign_wakes: None,
         }
     }

@@ -25,7 +25,7 @@ pub use execute::ExecuteError;
 pub use failure::{Cause, Failure};
 pub(crate) use report::Execution;
 
-use crate::{clock::Time, history::History, rng::Seed, service::Service, worker::Worker};
+use crate::{clock::Time, history::History, rng::Seed, service::Service, worker::Shutdown, worker::Worker};
 use failure::Fatal;
 
 /// A running simulation: hands out clients, moves virtual time, shows what was recorded.
@@ -43,6 +43,8 @@ struct Inner {
     connection: Connection,
     client: Client,
     workers: Vec<Worker>,
+    /// How each of the workers is asked to shut down.
+    shutdowns: Vec<Shutdown>,
     executions: AtomicU64,
     fatal: Arc<Fatal>,
 }
@@ -104,6 +106,26 @@ impl Simulation {
     /// Workflows that go on for ever keep this from returning; [`Builder::budget`] ends it then.
     pub async fn run_until_idle(&self) {
         deadlock::idle(&self.0.service).await;
+    }
+
+    /// Shuts workers down as a deployment does: they take no further tasks, finish what they have begun,
+    /// and tell the server, so that nobody waits for their sticky queues. Activities may go on for as long
+    /// as [`Worker::graceful_shutdown_period`] says. Returns once they have stopped.
+    ///
+    /// `name` is the task queue of the workers, or the [`identity`](Worker::identity) of one of them.
+    ///
+    /// # Errors
+    /// If no worker of the simulation has this task queue or identity.
+    pub async fn shutdown_worker(&self, name: &str) -> anyhow::Result<()> {
+        let workers = self.0.workers.iter().zip(&self.0.shutdowns);
+        let called = workers.filter(|(worker, _)| worker.is_called(name)).map(|(_, shutdown)| shutdown);
+        let called = called.collect::<Vec<_>>();
+        anyhow::ensure!(!called.is_empty(), "no worker has the task queue or the identity {name:?}");
+        called.iter().for_each(|shutdown| shutdown.request());
+        for shutdown in called {
+            shutdown.completed().await;
+        }
+        Ok(())
     }
 
     /// The event history of the latest run of a workflow.

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     cluster::{Cluster, Config},
     service::{Service, in_memory},
-    worker::{Environment, Event, Events, Progress, Runner},
+    worker::{Environment, Event, Events, Progress, Runner, Shutdown},
 };
 
 /// Runs the body in the simulation that the builder describes.
@@ -98,6 +98,7 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         connection,
         client,
         workers: builder.workers.clone(),
+        shutdowns: builder.workers.iter().map(|_| Shutdown::default()).collect(),
         executions: AtomicU64::new(0),
         fatal: fatal.clone(),
     })))
@@ -108,8 +109,9 @@ async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<
     let mut running = builder
         .workers
         .iter()
+        .zip(&simulation.0.shutdowns)
         .enumerate()
-        .map(|(index, worker)| {
+        .map(|(index, (worker, shutdown))| {
             let environment = Environment {
                 service: simulation.0.service.clone(),
                 connection: Some(simulation.0.connection.clone()),
@@ -118,13 +120,17 @@ async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<
                 index,
                 progress: progress.clone(),
                 events: events(simulation.0.fatal.clone(), builder.tolerate_workflow_task_failures),
+                shutdown: shutdown.clone(),
             };
             Runner::new(worker.clone(), environment).run()
         })
         .collect::<FuturesUnordered<_>>();
-    match running.next().await {
-        Some(message) => message,
-        None => std::future::pending().await,
+    loop {
+        match running.next().await {
+            Some(Ok(())) => {}
+            Some(Err(message)) => return message,
+            None => return std::future::pending().await,
+        }
     }
 }
 

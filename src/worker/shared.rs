@@ -6,8 +6,11 @@ use temporalio_client::Client;
 use tokio::sync::Semaphore;
 use tonic::Code;
 
-use super::{Event, Events, Worker, codec::Codec, progress::Progress};
-use crate::{cluster::Error, rpc::Rpc, sdk::WorkflowSettings, service::Service};
+use super::{
+    Event, Events, Worker, codec::Codec, payload_limits::PayloadLimits, progress::Progress,
+    shutdown::Shutdown,
+};
+use crate::{clock::Time, cluster::Error, rpc::Rpc, sdk::WorkflowSettings, service::Service};
 
 /// What all parts of one running worker share.
 pub(crate) struct Shared {
@@ -25,6 +28,9 @@ pub(crate) struct Shared {
     pub(crate) activity_slots: Arc<Semaphore>,
     /// One permit for each local activity that may run at the same time.
     pub(crate) local_activity_slots: Arc<Semaphore>,
+    /// What is not sent to the server.
+    pub(crate) payload_limits: PayloadLimits,
+    pub(crate) shutdown: Shutdown,
 }
 
 impl Shared {
@@ -41,6 +47,14 @@ impl Shared {
     /// Calls an RPC that waits for a task; tries again for ever.
     pub(crate) async fn poll<R: Rpc + Clone>(&self, request: R) -> Result<R::Response, Error> {
         self.call_for(request, None).await
+    }
+
+    /// Sleeps until a virtual time; for ever, if there is none.
+    pub(crate) async fn sleep_until(&self, time: Option<Time>) {
+        match time {
+            Some(time) => self.service.sleep_until(time).await,
+            None => std::future::pending().await,
+        }
     }
 
     async fn call_for<R: Rpc + Clone>(
