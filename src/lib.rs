@@ -70,6 +70,7 @@ pub mod conformance;
 mod determinism;
 pub mod history;
 mod mock;
+mod overrides;
 pub mod policy;
 mod proto_json;
 mod proto_map;

@@ -41,7 +41,7 @@ mod prediction;
 mod script;
 
 pub use model::Model;
-pub use options::{ActivityOptions, InvalidOptions, RetryPolicy, WorkflowTimeouts};
+pub use options::{ActivityOptions, InvalidOptions, RetryPolicy, WorkflowOptions, WorkflowTimeouts};
 pub use prediction::{Attempt, AttemptEnd, FinalOutcome, Prediction};
 pub use script::{AttemptFailure, AttemptOutcome, Ending, Heartbeats};
 

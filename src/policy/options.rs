@@ -78,6 +78,17 @@ pub struct WorkflowTimeouts {
     pub task_timeout: Option<Duration>,
 }
 
+/// What can be set about the time and the retries of a workflow.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkflowOptions {
+    /// Its timeouts.
+    pub timeouts: WorkflowTimeouts,
+    /// How it is retried. Default: not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_policy: Option<RetryPolicy>,
+}
+
 /// Why the server refuses options: its own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

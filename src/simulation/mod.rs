@@ -5,6 +5,7 @@ mod clock;
 mod deadlock;
 mod execute;
 mod failure;
+mod overrides;
 mod report;
 mod reproduce;
 mod run;
@@ -27,6 +28,7 @@ pub(crate) use report::Execution;
 use crate::{
     clock::Time,
     history::History,
+    overrides::Overrides,
     policy::lint::{Finding, Linter},
     rng::Seed,
     service::Service,
@@ -49,6 +51,7 @@ struct Inner {
     connection: Connection,
     client: Client,
     workers: Vec<Worker>,
+    overrides: Overrides,
     executions: AtomicU64,
     fatal: Arc<Fatal>,
 }

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Config},
-    service::{Service, in_memory},
+    overrides::Overrides,
+    service::{Passage, Service, in_memory},
     worker::{Environment, Event, Events, Progress, Runner},
 };
 
@@ -81,6 +82,14 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         .build();
     let connection = Connection::connect(options).await?;
     let client = Client::new(connection.clone(), ClientOptions::new(builder.namespace.clone()).build())?;
+    let overrides = Overrides::default();
+    service.intercept({
+        let overrides = overrides.clone();
+        Box::new(move |_, _, request| {
+            overrides.rewrite(request);
+            Passage::Deliver
+        })
+    });
     Ok(Simulation(Arc::new(Inner {
         seed: builder.seed,
         start: builder.start,
@@ -89,6 +98,7 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         connection,
         client,
         workers: builder.workers.clone(),
+        overrides,
         executions: AtomicU64::new(0),
         fatal: fatal.clone(),
     })))
@@ -108,6 +118,7 @@ async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<
                 seed: builder.seed,
                 index,
                 progress: progress.clone(),
+                overrides: simulation.0.overrides.clone(),
                 events: events(simulation.0.fatal.clone(), builder.tolerate_workflow_task_failures),
             };
             Runner::new(worker.clone(), environment).run()

@@ -27,6 +27,7 @@ use super::{
     Events, Progress, Worker, activities::run_attempt, codec::Codec, options::Options, shared::Shared,
 };
 use crate::{
+    overrides::Overrides,
     rng::{Seed, Stream},
     sdk::WorkflowSettings,
     service::Service,
@@ -46,6 +47,8 @@ pub(crate) struct Environment {
     pub(crate) seed: Seed,
     /// Which of the simulation's workers this is.
     pub(crate) index: usize,
+    /// What is changed about the options of local activities.
+    pub(crate) overrides: Overrides,
     /// Where the worker marks whose code it runs.
     pub(crate) progress: Arc<Progress>,
     /// Where the worker's events go.
@@ -94,7 +97,8 @@ impl Runner {
     /// A worker that starts when [`Self::run`] is polled.
     pub(crate) fn new(worker: impl Into<Arc<Worker>>, environment: Environment) -> Self {
         let worker: Arc<Worker> = worker.into();
-        let Environment { service, connection, namespace, seed, index, progress, events } = environment;
+        let Environment { service, connection, namespace, seed, index, overrides, progress, events } =
+            environment;
         let options = &worker.options;
         let identity =
             options.identity.clone().unwrap_or_else(|| format!("worker-{index}@{}", options.task_queue));
@@ -122,6 +126,7 @@ impl Runner {
             service,
             namespace,
             identity,
+            overrides,
             progress,
             events,
             worker: worker.clone(),
