@@ -23,7 +23,6 @@ mod dispatch;
 mod duration_text;
 mod error;
 mod execution;
-mod failure;
 mod go_text;
 mod inspect;
 mod limits;
@@ -67,7 +66,7 @@ use crate::{
     clock::Time,
     rng::{Seed, Stream},
     rpc::{Request, Response},
-    rules::{durations, retry},
+    rules::{durations, failure, retry},
 };
 
 /// Names one call between its request and its answer. The caller chooses it and must not reuse it.

@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Config},
-    service::{Service, in_memory},
+    overrides::Overrides,
+    service::{Passage, Service, in_memory},
     worker::{Environment, Event, Events, Progress, Runner, Shutdown},
 };
 
@@ -90,6 +91,14 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         .build();
     let connection = Connection::connect(options).await?;
     let client = Client::new(connection.clone(), ClientOptions::new(builder.namespace.clone()).build())?;
+    let overrides = Overrides::default();
+    service.intercept({
+        let overrides = overrides.clone();
+        Box::new(move |_, _, request| {
+            overrides.rewrite(request);
+            Passage::Deliver
+        })
+    });
     Ok(Simulation(Arc::new(Inner {
         seed: builder.seed,
         start: builder.start,
@@ -99,6 +108,7 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         client,
         workers: builder.workers.clone(),
         shutdowns: builder.workers.iter().map(|_| Shutdown::default()).collect(),
+        overrides,
         executions: AtomicU64::new(0),
         fatal: fatal.clone(),
     })))
@@ -119,6 +129,7 @@ async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<
                 seed: builder.seed,
                 index,
                 progress: progress.clone(),
+                overrides: simulation.0.overrides.clone(),
                 events: events(simulation.0.fatal.clone(), builder.tolerate_workflow_task_failures),
                 shutdown: shutdown.clone(),
             };
