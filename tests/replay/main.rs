@@ -4,6 +4,7 @@
 mod embedded;
 mod fixtures;
 mod itself;
+mod resume;
 mod robustness;
 mod verdicts;
 
