@@ -15,9 +15,13 @@
 //! # }
 //! ```
 
+mod diff;
 mod duration;
 mod error;
+pub(crate) mod fields;
 mod load;
+mod pages;
+mod redact;
 mod save;
 mod summary;
 mod timeline;
@@ -32,7 +36,11 @@ use temporalio_common::protos::temporal::api::{
     },
 };
 
+pub use diff::{Diff, DiffEvent, DiffKind, DiffOptions, DiffRow, DiffSide, DiffText, FieldChange, diff};
 pub use error::{InvalidHistory, LoadError, SaveError};
+pub use pages::{MergeError, Page};
+pub use redact::Redaction;
+pub use save::Format;
 pub use summary::{ActivitySummary, Summary};
 pub use timeline::Timeline;
 
