@@ -108,7 +108,7 @@ pub enum MergeError {
     },
     /// Two pages have different events of one id.
     #[error(
-        "event {event_id} is not the same in {first} and in {second}: {first_type} and {second_type}; are the pages \
+        "event {event_id} is {first_type} in {first} and another {second_type} in {second}; are the pages \
          of two runs?"
     )]
     Contradiction {

@@ -104,6 +104,7 @@ pub(crate) fn begin_run(
         completed_updates: Pending::default(),
         update_waiters: Vec::new(),
         queries: query::PendingQueries::default(),
+        retried_attempts: Vec::new(),
         signal_request_ids: Default::default(),
         waiting: Vec::new(),
     };

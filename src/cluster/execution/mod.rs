@@ -73,6 +73,8 @@ pub(crate) struct Run {
     pub(crate) history: History,
     /// Activities that are scheduled and not closed.
     pub(crate) activities: activity::Activities,
+    /// Attempts of activities that were followed by another one, in the order in which they ended.
+    pub(crate) retried_attempts: Vec<activity::RetriedAttempt>,
     /// User timers that have neither fired nor been cancelled.
     pub(crate) timers: timer::UserTimers,
     /// Children that have been initiated and have not closed, by the id of the event that initiated them.

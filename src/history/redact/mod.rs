@@ -11,7 +11,10 @@ mod walk;
 use std::collections::BTreeSet;
 
 pub(super) use self::walk::REDACTED;
-use self::{pseudonym::Key, walk::Walk};
+use self::{
+    pseudonym::Key,
+    walk::{Pass, Walk},
+};
 use super::History;
 
 /// What to replace in histories, and what to keep.
@@ -132,25 +135,28 @@ impl Redaction {
 
     /// Redacts a history.
     pub fn redact(&self, history: &History) -> History {
-        let mut walk = Walk::new(self);
-        let mut events = history.events.clone();
-        walk.replace_data(&mut events);
-        walk.replace_ids(&mut events);
-        History { events }
+        let mut redacted = history.clone();
+        self.redact_in_place(std::slice::from_mut(&mut redacted));
+        redacted
     }
 
     /// Redacts histories that belong together, such as those of a workflow and of its children: where the id of
     /// one holds a value of the other, it is replaced in both.
     pub fn redact_all(&self, histories: &[History]) -> Vec<History> {
-        let mut walk = Walk::new(self);
         let mut redacted = histories.to_vec();
-        for history in &mut redacted {
-            walk.replace_data(&mut history.events);
-        }
-        for history in &mut redacted {
-            walk.replace_ids(&mut history.events);
-        }
+        self.redact_in_place(&mut redacted);
         redacted
+    }
+
+    fn redact_in_place(&self, histories: &mut [History]) {
+        let mut walk = Walk::new(self);
+        for pass in [Pass::Data, Pass::Ids] {
+            for history in &mut *histories {
+                history.events.iter_mut().for_each(|event| walk.walk(event, pass));
+                let failures = history.retried_attempts.iter_mut().flat_map(|attempt| &mut attempt.failure);
+                failures.for_each(|failure| walk.walk(failure, pass));
+            }
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The way through all fields of all events.
 
+use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value};
 use temporalio_common::protos::{
     constants::{LOCAL_ACTIVITY_MARKER_NAME, PATCH_MARKER_NAME},
-    temporal::api::{common::v1::Payload, enums::v1::TaskQueueKind, history::v1::HistoryEvent},
+    temporal::api::{common::v1::Payload, enums::v1::TaskQueueKind},
 };
 
 use super::{Redaction, ids::Replaced};
@@ -87,10 +88,12 @@ pub(super) struct Walk<'a> {
     replaced: Replaced,
 }
 
-/// What one way through an event does: the values first, because ids may hold them.
+/// What one way through a message does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pass {
+pub(super) enum Pass {
+    /// Replaces payloads and texts.
     Data,
+    /// Replaces the parts of ids that are values which the first way has replaced.
     Ids,
 }
 
@@ -100,23 +103,12 @@ impl<'a> Walk<'a> {
         Self { redaction, fingerprint, replaced: Replaced::default() }
     }
 
-    /// Replaces payloads and texts.
-    pub(super) fn replace_data(&mut self, events: &mut [HistoryEvent]) {
-        self.walk(events, Pass::Data);
-    }
-
-    /// Replaces the parts of ids that are values which [`Self::replace_data`] has replaced.
-    pub(super) fn replace_ids(&mut self, events: &mut [HistoryEvent]) {
-        self.walk(events, Pass::Ids);
-    }
-
-    fn walk(&mut self, events: &mut [HistoryEvent], pass: Pass) {
-        for event in events {
-            let mut reflected =
-                proto_json::reflect(event).expect("the descriptors are those of the SDK's messages");
-            self.message(&mut reflected, pass);
-            *event = reflected.transcode_to().expect("no field has another type than before");
-        }
+    /// Goes through all that is in a message.
+    pub(super) fn walk<M: Message + Name + Default>(&mut self, message: &mut M, pass: Pass) {
+        let mut reflected =
+            proto_json::reflect(message).expect("the descriptors are those of the SDK's messages");
+        self.message(&mut reflected, pass);
+        *message = reflected.transcode_to().expect("no field has another type than before");
     }
 
     fn message(&mut self, message: &mut DynamicMessage, pass: Pass) {
