@@ -6,8 +6,18 @@ use temporalio_client::Client;
 use tokio::sync::Semaphore;
 use tonic::Code;
 
-use super::{Event, Events, Worker, codec::Codec, progress::Progress};
-use crate::{cluster::Error, rpc::Rpc, sdk::WorkflowSettings, service::Service};
+use super::{
+    Event, Events, Worker, codec::Codec, payload_limits::PayloadLimits, progress::Progress,
+    shutdown::Shutdown,
+};
+use crate::{
+    clock::Time,
+    cluster::Error,
+    overrides::Overrides,
+    rpc::Rpc,
+    sdk::WorkflowSettings,
+    service::{Caller, Service},
+};
 
 /// What all parts of one running worker share.
 pub(crate) struct Shared {
@@ -19,12 +29,17 @@ pub(crate) struct Shared {
     pub(crate) client: Option<Client>,
     pub(crate) codec: Codec,
     pub(crate) settings: WorkflowSettings,
+    /// What is changed about the options of local activities.
+    pub(crate) overrides: Overrides,
     pub(crate) progress: Arc<Progress>,
     pub(crate) events: Events,
     /// One permit for each activity that may run at the same time.
     pub(crate) activity_slots: Arc<Semaphore>,
     /// One permit for each local activity that may run at the same time.
     pub(crate) local_activity_slots: Arc<Semaphore>,
+    /// What is not sent to the server.
+    pub(crate) payload_limits: PayloadLimits,
+    pub(crate) shutdown: Shutdown,
 }
 
 impl Shared {
@@ -43,6 +58,14 @@ impl Shared {
         self.call_for(request, None).await
     }
 
+    /// Sleeps until a virtual time; for ever, if there is none.
+    pub(crate) async fn sleep_until(&self, time: Option<Time>) {
+        match time {
+            Some(time) => self.service.sleep_until(time).await,
+            None => std::future::pending().await,
+        }
+    }
+
     async fn call_for<R: Rpc + Clone>(
         &self,
         request: R,
@@ -51,7 +74,7 @@ impl Shared {
         let started = self.service.now();
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.service.call(request.clone()).await {
+            match self.service.call_as(Caller::Worker, request.clone()).await {
                 Err(error) if is_transient(error.code) => {
                     let now = self.service.now();
                     if give_up_after.is_some_and(|limit| now.since(started) + pause > limit) {

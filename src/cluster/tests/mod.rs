@@ -2,6 +2,7 @@
 
 mod children;
 mod invariants;
+mod policy;
 mod reading;
 mod running;
 mod schedules;

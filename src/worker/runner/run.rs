@@ -222,7 +222,7 @@ impl Run {
         }
         match ended {
             Ok(Ended::Idle) => Err(Next::Leave),
-            Ok(Ended::Completed(completion)) => self.complete(task_token, completion).await,
+            Ok(Ended::Completed(completion)) => self.complete(task_token, attempt, completion).await,
             Ok(Ended::QueryAnswered(result)) => {
                 self.answer_query(reporting::query_answer(&self.shared, task_token, result)).await;
                 Err(Next::Stay)
@@ -233,12 +233,12 @@ impl Run {
             }
             Err(Stopped::Failed(failure)) => {
                 if failure.cause == Some(WorkflowTaskFailedCause::NonDeterministicError)
-                    && self.shared.worker.options.fails_on_nondeterminism()
+                    && self.shared.worker.options.fails_on_nondeterminism(&self.workflow_type)
                     && !is_query
                     && attempt <= 1
                 {
                     return self
-                        .complete(task_token, fail_workflow(failure.failure))
+                        .complete(task_token, attempt, fail_workflow(failure.failure))
                         .await
                         .and(Err(Next::Leave));
                 }
@@ -311,11 +311,12 @@ impl Run {
             return Err(TaskFailure::new("an activation came for a workflow that was never started"));
         };
         let mut activated = std::pin::pin!(instance.activate(activation));
-        let commands = poll_fn(|context| {
+        let mut commands = poll_fn(|context| {
             let _running = shared.progress.enter(running.clone());
             activated.as_mut().poll(context)
         })
         .await?;
+        shared.overrides.rewrite_sdk_commands(&mut commands);
         let mut success = Success { commands, ..Default::default() };
         let encoded = shared.codec.encode_for_workflow(&mut success).await;
         encoded.map_err(|error| {
@@ -328,6 +329,7 @@ impl Run {
     async fn complete(
         &mut self,
         task_token: Vec<u8>,
+        attempt: i32,
         completion: TaskCompletion,
     ) -> Result<RespondWorkflowTaskCompletedResponse, Next> {
         let (request, reserved) = reporting::completion(
@@ -337,6 +339,11 @@ impl Run {
             completion,
             self.local_activities.attempts_of_earlier_tasks(),
         );
+        if let Err(failure) = self.shared.payload_limits.check(&request) {
+            let cause = Some(WorkflowTaskFailedCause::PayloadsTooLarge);
+            let failed = TaskFailure { failure: *failure, cause };
+            return Err(self.fail(request.task_token, attempt, false, failed).await);
+        }
         let mut answer = match self.shared.call(request).await {
             Ok(answer) => answer,
             // Something came in meanwhile that the workflow must see before it ends: the next task brings it.
