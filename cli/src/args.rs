@@ -72,10 +72,10 @@ pub(crate) struct Summary {
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
     /// The one history; `-` is standard input.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "LEFT")]
     pub(crate) left: PathBuf,
     /// The other one.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "RIGHT")]
     pub(crate) right: PathBuf,
     /// Compares times, run ids, request ids, identities, sizes and event ids too.
     #[arg(long)]
@@ -231,7 +231,7 @@ Exit codes:
   2  the arguments or a file are not right; standard error says what to do";
 
 const FILES: &str = "\
-Files are read whatever their names: JSON as `temporal workflow show --output json` and the Web UI write it,
+Files are read whatever their names: JSON as `temporal workflow show --output json` and the Web UI write it, \
 the JSON answers of GetWorkflowExecutionHistory, events one to a line, binary protobuf, and gzip of each.
 
 Examples:
@@ -246,17 +246,19 @@ Examples:
   temporal workflow show -w order-17 -o json | temporal-sim history show -";
 
 const DIFF: &str = "\
-Events are matched by what they are about (an activity by its type, a child by its type and id, a signal by its
-name) and compared field by field, payloads decoded. Marks: `~` changed, `-` and `+` only in one, `>` moved.
+Events are matched by what they are about (an activity by its type, a child by its type and id, a signal by its \
+name) and compared field by field, payloads decoded.
+
+Marks: `~` changed, `-` and `+` only in one, `>` moved.
 
 Examples:
   temporal-sim history diff before.json after.json
   temporal-sim history diff --full --color always before.json after.json | less -R
-  temporal-sim history diff --format json before.json after.json | jq '.rows[] | select(.kind != \"same\")'";
+  temporal-sim history diff --format json before.json after.json | jq '.rows[].fields[].field'";
 
 const REDACT: &str = "\
-Replaced are payloads, failure messages and stack traces, identities, headers, memos, search attributes. The same
-value gets the same replacement; JSON keeps its structure and its types, and known formats stay valid. If the
+Replaced are payloads, failure messages and stack traces, identities, headers, memos, search attributes. The same \
+value gets the same replacement; JSON keeps its structure and its types, and known formats stay valid. If the \
 code cannot decode a redacted history, or looks at a value, keep that with --keep-value or --keep-field.
 
 Examples:
