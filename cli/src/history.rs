@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use temporal_sim::history::{DiffOptions, History, Redaction};
+use temporal_sim::history::{DiffOptions, History, MergeError, Redaction};
 
 use crate::{
     Outcome, Problem,
@@ -189,8 +189,12 @@ fn convert(arguments: &args::Convert, output: &Output) -> Result<Outcome, Proble
 fn merge(arguments: &args::Merge, output: &Output) -> Result<Outcome, Problem> {
     input::check_standard_input(arguments.files.iter().map(PathBuf::as_path))?;
     let pages = arguments.files.iter().map(|file| input::page(file)).collect::<Result<Vec<_>, _>>()?;
-    let history =
-        if arguments.overlapping { History::merge_overlapping(pages) } else { History::merge(pages) }?;
+    let merged =
+        if arguments.overlapping { History::merge_overlapping(pages) } else { History::merge(pages) };
+    let history = merged.map_err(|error| match error {
+        MergeError::Overlap { .. } => Problem(format!("{error} with --overlapping")),
+        error => Problem(error.to_string()),
+    })?;
     output.write_history(&history, &arguments.target)?;
     Ok(Outcome::Fine)
 }

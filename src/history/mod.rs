@@ -45,6 +45,7 @@ pub use retried::RetriedAttempt;
 pub use save::Format;
 pub use summary::{ActivitySummary, Summary};
 pub use timeline::Timeline;
+pub(crate) use timeline::is_routine;
 
 /// The event history of one workflow run: never empty, begins with `WorkflowExecutionStarted`, and its event
 /// ids count up from 1.

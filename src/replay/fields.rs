@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use temporalio_common::{
     data_converters::{DataConverter, SerializationContextData, WorkflowSerializationContext},
     protos::{

@@ -200,7 +200,7 @@ fn date(time: Time) -> String {
 
 /// Whether an event says nothing that its neighbours do not say: a workflow task that went well, or that an
 /// activity was started, which the server only writes down when it has ended.
-fn is_routine(event: &HistoryEvent) -> bool {
+pub(crate) fn is_routine(event: &HistoryEvent) -> bool {
     match &event.attributes {
         Some(
             Attributes::WorkflowTaskScheduledEventAttributes(_)
