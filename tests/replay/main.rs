@@ -5,6 +5,7 @@ mod embedded;
 mod fixtures;
 mod itself;
 mod resume;
+mod reports;
 mod robustness;
 mod verdicts;
 
