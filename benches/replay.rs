@@ -120,7 +120,8 @@ fn many(criterion: &mut Criterion) {
     });
     let mut group = criterion.benchmark_group("many histories");
     group.sample_size(10).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(5));
-    for (name, count) in [("   100 histories", 100), (" 1,000 histories", 1_000), ("10,000 histories", COUNT)] {
+    for (name, count) in [("   100 histories", 100), (" 1,000 histories", 1_000), ("10,000 histories", COUNT)]
+    {
         let replayer = ours();
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(name.trim(), |bencher| {

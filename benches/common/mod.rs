@@ -101,9 +101,7 @@ pub fn timed(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 
 }
 
 /// The history of the only workflow that the body executes.
-pub fn recorded(
-    body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 'static,
-) -> History {
+pub fn recorded(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 'static) -> History {
     Simulation::builder().worker(worker()).budget(u64::MAX).run(async |simulation| {
         body(&simulation).await?;
         simulation.histories().pop().ok_or_else(|| anyhow::anyhow!("it executed nothing"))

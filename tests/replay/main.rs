@@ -4,8 +4,8 @@
 mod embedded;
 mod fixtures;
 mod itself;
-mod resume;
 mod reports;
+mod resume;
 mod robustness;
 mod verdicts;
 
