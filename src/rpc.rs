@@ -122,6 +122,8 @@ rpcs! {
         ListClosedWorkflowExecutions(ListClosedWorkflowExecutionsRequest) -> ListClosedWorkflowExecutionsResponse;
         GetSearchAttributes(GetSearchAttributesRequest) -> GetSearchAttributesResponse;
         DescribeTaskQueue(DescribeTaskQueueRequest) -> DescribeTaskQueueResponse;
+        ListTaskQueuePartitions(ListTaskQueuePartitionsRequest) -> ListTaskQueuePartitionsResponse;
+        PollNexusTaskQueue(PollNexusTaskQueueRequest) -> PollNexusTaskQueueResponse;
         // schedules
         CreateSchedule(CreateScheduleRequest) -> CreateScheduleResponse;
         DescribeSchedule(DescribeScheduleRequest) -> DescribeScheduleResponse;
@@ -131,6 +133,11 @@ rpcs! {
         ListScheduleMatchingTimes(ListScheduleMatchingTimesRequest) -> ListScheduleMatchingTimesResponse;
         ListSchedules(ListSchedulesRequest) -> ListSchedulesResponse;
         CountSchedules(CountSchedulesRequest) -> CountSchedulesResponse;
+        // batch operations
+        StartBatchOperation(StartBatchOperationRequest) -> StartBatchOperationResponse;
+        StopBatchOperation(StopBatchOperationRequest) -> StopBatchOperationResponse;
+        DescribeBatchOperation(DescribeBatchOperationRequest) -> DescribeBatchOperationResponse;
+        ListBatchOperations(ListBatchOperationsRequest) -> ListBatchOperationsResponse;
         // workflow tasks
         PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest) -> PollWorkflowTaskQueueResponse;
         RespondWorkflowTaskCompleted(RespondWorkflowTaskCompletedRequest) -> RespondWorkflowTaskCompletedResponse;
