@@ -46,6 +46,7 @@ mod files;
 mod findings;
 mod prediction;
 mod report;
+mod side_by_side;
 mod stability;
 mod verdict;
 mod watchdog;
@@ -59,7 +60,8 @@ use temporalio_workflow::{
 
 pub use difference::Difference;
 pub use divergence::{Divergence, FieldDifference};
-pub use report::Report;
+pub use report::{Report, ReportError, ReportTable};
+pub use side_by_side::{SideBySide, Step, StepComparison};
 pub use stability::Instability;
 pub use verdict::{Production, Verdict};
 
@@ -217,6 +219,7 @@ impl Replayer {
             instability: None,
             last_agreed: Vec::new(),
             advice: Vec::new(),
+            side_by_side: SideBySide::default(),
         };
         let Ok(factory) = self.workflows.get(history.workflow_type(), history.task_queue()) else {
             let registered = self.workflows.types().map(str::to_owned).collect();
@@ -249,6 +252,9 @@ impl Replayer {
         let advice = advice::of(&history, &production, &differences, instability.as_ref());
         let mut verdict = Verdict { production, differences, allowed, instability, advice, ..verdict };
         verdict.last_agreed = last_agreed(&history, &verdict);
+        if !verdict.is_compatible() {
+            verdict.side_by_side = SideBySide::new(&history, &first, &verdict);
+        }
         verdict
     }
 

@@ -4,6 +4,7 @@
 mod embedded;
 mod fixtures;
 mod itself;
+mod reports;
 mod robustness;
 mod verdicts;
 
