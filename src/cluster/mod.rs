@@ -307,6 +307,9 @@ impl Cluster {
                 FollowUp::StartChild { run, initiated_event_id } => {
                     self.start_initiated_child(now, run, initiated_event_id);
                 }
+                FollowUp::RestartChild { run, initiated_event_id } => {
+                    self.restart_recorded_child(now, run, initiated_event_id);
+                }
                 FollowUp::FollowClose { run } => self.follow_close(now, run),
                 FollowUp::SignalExternal { run, initiated_event_id } => {
                     self.send_external_signal(now, run, initiated_event_id);

@@ -50,6 +50,8 @@ pub(crate) enum FollowUp {
     StartBatch { batch: BatchKey },
     /// Begin the child that a command initiated.
     StartChild { run: RunKey, initiated_event_id: i64 },
+    /// Begin the child anew whose run another cluster had, although its parent knows already that it has started.
+    RestartChild { run: RunKey, initiated_event_id: i64 },
     /// Tell the parent of a run that has closed, and end its children.
     FollowClose { run: RunKey },
     /// Send the signal that a command initiated.
