@@ -104,9 +104,11 @@ rpcs! {
         PollWorkflowExecutionUpdate(PollWorkflowExecutionUpdateRequest) -> PollWorkflowExecutionUpdateResponse;
         ExecuteMultiOperation(ExecuteMultiOperationRequest) -> ExecuteMultiOperationResponse;
         QueryWorkflow(QueryWorkflowRequest) -> QueryWorkflowResponse;
+        UpdateWorkflowExecutionOptions(UpdateWorkflowExecutionOptionsRequest) -> UpdateWorkflowExecutionOptionsResponse;
         // ending a run
         RequestCancelWorkflowExecution(RequestCancelWorkflowExecutionRequest) -> RequestCancelWorkflowExecutionResponse;
         TerminateWorkflowExecution(TerminateWorkflowExecutionRequest) -> TerminateWorkflowExecutionResponse;
+        ResetWorkflowExecution(ResetWorkflowExecutionRequest) -> ResetWorkflowExecutionResponse;
         DeleteWorkflowExecution(DeleteWorkflowExecutionRequest) -> DeleteWorkflowExecutionResponse;
         // reading
         DescribeWorkflowExecution(DescribeWorkflowExecutionRequest) -> DescribeWorkflowExecutionResponse;

@@ -23,7 +23,6 @@ mod dispatch;
 mod duration_text;
 mod error;
 mod execution;
-mod failure;
 mod go_text;
 mod inspect;
 mod limits;
@@ -50,6 +49,7 @@ use std::collections::{BTreeMap, VecDeque};
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
+pub(crate) use execution::activity::RetriedAttempt;
 pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
 
 use self::{
@@ -66,7 +66,7 @@ use crate::{
     clock::Time,
     rng::{Seed, Stream},
     rpc::{Request, Response},
-    rules::{durations, retry},
+    rules::{durations, failure, retry},
 };
 
 /// Names one call between its request and its answer. The caller chooses it and must not reuse it.

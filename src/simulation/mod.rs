@@ -5,6 +5,8 @@ mod clock;
 mod deadlock;
 mod execute;
 mod failure;
+mod overrides;
+mod replay;
 mod report;
 mod reproduce;
 mod run;
@@ -24,7 +26,15 @@ pub use execute::ExecuteError;
 pub use failure::{Cause, Failure};
 pub(crate) use report::Execution;
 
-use crate::{clock::Time, history::History, rng::Seed, service::Service, worker::Shutdown, worker::Worker};
+use crate::{
+    clock::Time,
+    history::History,
+    overrides::Overrides,
+    policy::lint::{Finding, Linter},
+    rng::Seed,
+    service::Service,
+    worker::{Shutdown, Worker},
+};
 use failure::Fatal;
 
 /// A running simulation: hands out clients, moves virtual time, shows what was recorded.
@@ -44,6 +54,7 @@ struct Inner {
     workers: Vec<Worker>,
     /// How each of the workers is asked to shut down.
     shutdowns: Vec<Shutdown>,
+    overrides: Overrides,
     executions: AtomicU64,
     fatal: Arc<Fatal>,
 }
@@ -139,6 +150,12 @@ impl Simulation {
             .rfind(|history| history.workflow_id() == workflow_id)
             .cloned()
             .ok_or_else(|| anyhow::anyhow!("no workflow has the id {workflow_id:?}; there are: {ids}"))
+    }
+
+    /// Settings of activities and workflows that cannot mean what they say, in whatever has run so far. See
+    /// [`Linter`] for more than a look at the histories.
+    pub fn lint(&self) -> Vec<Finding> {
+        Linter::default().histories(&self.histories())
     }
 
     /// The event histories of all runs in the simulation's namespace, in the order in which they started.

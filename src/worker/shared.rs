@@ -10,7 +10,14 @@ use super::{
     Event, Events, Worker, codec::Codec, payload_limits::PayloadLimits, progress::Progress,
     shutdown::Shutdown,
 };
-use crate::{clock::Time, cluster::Error, rpc::Rpc, sdk::WorkflowSettings, service::Service};
+use crate::{
+    clock::Time,
+    cluster::Error,
+    overrides::Overrides,
+    rpc::Rpc,
+    sdk::WorkflowSettings,
+    service::{Caller, Service},
+};
 
 /// What all parts of one running worker share.
 pub(crate) struct Shared {
@@ -22,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) client: Option<Client>,
     pub(crate) codec: Codec,
     pub(crate) settings: WorkflowSettings,
+    /// What is changed about the options of local activities.
+    pub(crate) overrides: Overrides,
     pub(crate) progress: Arc<Progress>,
     pub(crate) events: Events,
     /// One permit for each activity that may run at the same time.
@@ -65,7 +74,7 @@ impl Shared {
         let started = self.service.now();
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.service.call(request.clone()).await {
+            match self.service.call_as(Caller::Worker, request.clone()).await {
                 Err(error) if is_transient(error.code) => {
                     let now = self.service.now();
                     if give_up_after.is_some_and(|limit| now.since(started) + pause > limit) {

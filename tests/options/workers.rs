@@ -424,7 +424,7 @@ fn without_the_workers_limit_the_server_ends_the_workflow() {
         let input = Text { bytes: 3 * MEBIBYTE, by_activity: false };
         let handle = sim.client().start_workflow(Writes::run, input, options).await?;
         assert!(handle.get_result(Default::default()).await.is_err());
-        assert_eq!(sim.history("text")?.status(), WorkflowExecutionStatus::Failed);
+        assert_eq!(sim.history("text")?.status(), WorkflowExecutionStatus::Terminated);
         Ok(())
     });
 }

@@ -81,6 +81,7 @@ fn the_server_suggests_to_continue_as_new_when_the_history_is_long() {
     Simulation::builder().worker(worker).run(async |sim| {
         let options = WorkflowStartOptions::new("coins", "coins").build();
         let handle = sim.client().start_workflow(Collects::run, (), options).await?;
+        sim.sleep(Duration::from_secs(1)).await;
         // 4 MiB of history are enough, however few events they are.
         for _ in 0..5 {
             handle.signal(Collects::coin, "x".repeat(1024 * 1024), WorkflowSignalOptions::default()).await?;

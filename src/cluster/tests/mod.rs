@@ -2,6 +2,7 @@
 
 mod children;
 mod model;
+mod policy;
 mod reading;
 mod running;
 mod schedules;

@@ -31,6 +31,7 @@ use super::{
     payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown,
 };
 use crate::{
+    overrides::Overrides,
     rng::{Seed, Stream},
     sdk::WorkflowSettings,
     service::Service,
@@ -50,6 +51,8 @@ pub(crate) struct Environment {
     pub(crate) seed: Seed,
     /// Which of the simulation's workers this is.
     pub(crate) index: usize,
+    /// What is changed about the options of local activities.
+    pub(crate) overrides: Overrides,
     /// Where the worker marks whose code it runs.
     pub(crate) progress: Arc<Progress>,
     /// Where the worker's events go.
@@ -100,8 +103,17 @@ impl Runner {
     /// A worker that starts when [`Self::run`] is polled.
     pub(crate) fn new(worker: impl Into<Arc<Worker>>, environment: Environment) -> Self {
         let worker: Arc<Worker> = worker.into();
-        let Environment { service, connection, namespace, seed, index, progress, events, shutdown } =
-            environment;
+        let Environment {
+            service,
+            connection,
+            namespace,
+            seed,
+            index,
+            overrides,
+            progress,
+            events,
+            shutdown,
+        } = environment;
         let options = &worker.options;
         let identity =
             options.identity.clone().unwrap_or_else(|| format!("worker-{index}@{}", options.task_queue));
@@ -132,6 +144,7 @@ impl Runner {
             service,
             namespace,
             identity,
+            overrides,
             progress,
             events,
             worker: worker.clone(),

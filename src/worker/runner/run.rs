@@ -311,11 +311,12 @@ impl Run {
             return Err(TaskFailure::new("an activation came for a workflow that was never started"));
         };
         let mut activated = std::pin::pin!(instance.activate(activation));
-        let commands = poll_fn(|context| {
+        let mut commands = poll_fn(|context| {
             let _running = shared.progress.enter(running.clone());
             activated.as_mut().poll(context)
         })
         .await?;
+        shared.overrides.rewrite_sdk_commands(&mut commands);
         let mut success = Success { commands, ..Default::default() };
         let encoded = shared.codec.encode_for_workflow(&mut success).await;
         encoded.map_err(|error| {

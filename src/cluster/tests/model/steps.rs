@@ -38,6 +38,22 @@ pub(super) enum Step {
     Terminate {
         id: &'static str,
     },
+    UpdateWithStart {
+        id: &'static str,
+        update: u8,
+    },
+    Delete {
+        id: &'static str,
+    },
+    /// Back to a workflow task, counted from the latest.
+    Reset {
+        id: &'static str,
+        back: u8,
+    },
+    /// Somebody reads everything that there is to read.
+    Look {
+        id: &'static str,
+    },
     /// An operator or a client does something to an activity that it names.
     ActivityById {
         id: &'static str,
@@ -170,6 +186,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => id().prop_map(|id| Step::Cancel { id }),
         1 => id().prop_map(|id| Step::Terminate { id }),
         1 => id().prop_map(|id| Step::Delete { id }),
+        1 => (id(), 0..3_u8).prop_map(|(id, back)| Step::Reset { id, back }),
         1 => id().prop_map(|id| Step::Look { id }),
         3 => (0..4_u8, does()).prop_map(|(task, does)| Step::Activity { task, does }),
         2 => (id(), 0..3_u8, by_id()).prop_map(|(id, activity, does)| Step::ActivityById { id, activity, does }),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use temporalio_common::protos::temporal::api::{
     activity::v1::ActivityOptions,
     common::v1::RetryPolicy,
-    enums::v1::{QueryResultType, WorkflowIdConflictPolicy},
+    enums::v1::{EventType, QueryResultType, WorkflowIdConflictPolicy},
     failure::v1::{ApplicationFailureInfo, Failure, failure::FailureInfo},
     history::v1::HistoryEvent,
     query::v1::{WorkflowQuery, WorkflowQueryResult},
@@ -43,6 +43,8 @@ pub(super) struct World {
     pub(super) queriers: Vec<CallId>,
     /// The signals that the server has taken, by name, with the run that was the current one.
     pub(super) signals: BTreeMap<String, String>,
+    /// Whether a run was deleted, and with it all that is known of its signals.
+    pub(super) has_deleted: bool,
     /// How many ids have been drawn.
     drawn: u64,
 }
@@ -60,6 +62,7 @@ impl World {
             starting_updaters: Vec::new(),
             queriers: Vec::new(),
             signals: BTreeMap::new(),
+            has_deleted: false,
             drawn: 0,
         };
         for step in &steps.0 {
@@ -136,6 +139,7 @@ impl World {
                 ..Default::default()
             })),
             Step::Delete { id } => self.delete(id),
+            Step::Reset { id, back } => self.reset(id, *back),
             Step::Look { id } => self.look(id),
             Step::LoseFromCache { id } => drop(self.call(ResetStickyTaskQueueRequest {
                 namespace: namespace(),
@@ -269,8 +273,25 @@ impl World {
             workflow_execution: Some(execution(id)),
         });
         if deleted.is_ok() {
+            self.has_deleted = true;
             self.signals.retain(|_, taken_by| *taken_by != run);
         }
+    }
+
+    /// Resets the current run of an id to one of the workflow tasks that it has completed.
+    fn reset(&mut self, id: &str, back: u8) {
+        let completed = |event: &&HistoryEvent| event.event_type() == EventType::WorkflowTaskCompleted;
+        let Some(run) = self.current(id) else { return };
+        let mut tasks = run.history.since(1).iter().filter(completed).map(|event| event.event_id).rev();
+        let Some(event_id) = tasks.nth(back.into()) else { return };
+        let request = ResetWorkflowExecutionRequest {
+            namespace: namespace(),
+            workflow_execution: Some(run.execution()),
+            workflow_task_finish_event_id: event_id,
+            request_id: self.draw("reset"),
+            ..Default::default()
+        };
+        drop(self.call(request));
     }
 
     fn look(&mut self, id: &str) {
