@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use tokio::{sync::Notify, time::Instant};
 
 pub(crate) use call::Pending;
@@ -24,7 +25,7 @@ use crate::{
     clock::Time,
     cluster::{Answer, Call, CallId, Cluster, Error},
     rng::Seed,
-    rpc::{DecodeError, Request, Rpc},
+    rpc::{DecodeError, Request, Response, Rpc},
 };
 use client_ids::ClientIds;
 
@@ -111,10 +112,19 @@ impl Service {
 
     /// Calls an RPC and waits for its answer, however long it takes. A call whose future is dropped is
     /// withdrawn.
-    pub(crate) async fn call<R: Rpc>(&self, request: R) -> Result<R::Response, Error> {
+    pub(crate) async fn call<R: Rpc>(&self, request: R) -> Result<Box<R::Response>, Error> {
         let response = self.submit(request.into_request(), None).await?;
-        R::response(response)
-            .ok_or_else(|| Error::internal(format!("{} was answered with another RPC's response", R::NAME)))
+        R::response(response).ok_or_else(|| mismatched(R::NAME))
+    }
+
+    /// Calls an RPC that answers with a history, and leaves the history's events where the cluster has them: the
+    /// answer has them beside it.
+    pub(crate) async fn call_for_events<R: Rpc>(
+        &self,
+        request: R,
+    ) -> Result<(Box<R::Response>, Vec<Arc<HistoryEvent>>), Error> {
+        let Response { message, events } = self.submit(request.into_request(), None).await?;
+        Ok((R::message(message).ok_or_else(|| mismatched(R::NAME))?, events))
     }
 
     /// Calls an RPC whose caller stops waiting at `deadline`.
@@ -284,6 +294,10 @@ impl State {
             _ => true,
         }
     }
+}
+
+fn mismatched(rpc: &str) -> Error {
+    Error::internal(format!("{rpc} was answered with another RPC's response"))
 }
 
 fn decode(service: &str, rpc: &str, request: &[u8]) -> Result<Request, Error> {

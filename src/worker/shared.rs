@@ -3,11 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use temporalio_client::Client;
+use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use tokio::sync::Semaphore;
 use tonic::Code;
 
 use super::{Event, Events, Worker, codec::Codec, progress::Progress};
 use crate::{cluster::Error, rpc::Rpc, sdk::WorkflowSettings, service::Service};
+
+/// An answer, and the events of its history beside it.
+type WithEvents<R> = Result<(Box<<R as Rpc>::Response>, Vec<Arc<HistoryEvent>>), Error>;
 
 /// What all parts of one running worker share.
 pub(crate) struct Shared {
@@ -34,24 +38,36 @@ impl Shared {
     }
 
     /// Calls an RPC; tries again what the official client tries again, for up to ten seconds.
-    pub(crate) async fn call<R: Rpc + Clone>(&self, request: R) -> Result<R::Response, Error> {
-        self.call_for(request, Some(GIVE_UP_AFTER)).await
+    pub(crate) async fn call<R: Rpc + Clone>(&self, request: R) -> Result<Box<R::Response>, Error> {
+        self.retry(Some(GIVE_UP_AFTER), || self.service.call(request.clone())).await
+    }
+
+    /// Does what [`Self::call`] does with an RPC that answers with a history, whose events it leaves where the server
+    /// has them.
+    pub(crate) async fn call_for_events<R: Rpc + Clone>(&self, request: R) -> WithEvents<R> {
+        self.retry(Some(GIVE_UP_AFTER), || self.service.call_for_events(request.clone())).await
     }
 
     /// Calls an RPC that waits for a task; tries again for ever.
-    pub(crate) async fn poll<R: Rpc + Clone>(&self, request: R) -> Result<R::Response, Error> {
-        self.call_for(request, None).await
+    pub(crate) async fn poll<R: Rpc + Clone>(&self, request: R) -> Result<Box<R::Response>, Error> {
+        self.retry(None, || self.service.call(request.clone())).await
     }
 
-    async fn call_for<R: Rpc + Clone>(
+    /// Does what [`Self::poll`] does with an RPC that answers with a history, whose events it leaves where the server
+    /// has them.
+    pub(crate) async fn poll_for_events<R: Rpc + Clone>(&self, request: R) -> WithEvents<R> {
+        self.retry(None, || self.service.call_for_events(request.clone())).await
+    }
+
+    async fn retry<T, F: Future<Output = Result<T, Error>>>(
         &self,
-        request: R,
         give_up_after: Option<Duration>,
-    ) -> Result<R::Response, Error> {
+        call: impl Fn() -> F,
+    ) -> Result<T, Error> {
         let started = self.service.now();
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.service.call(request.clone()).await {
+            match call().await {
                 Err(error) if is_transient(error.code) => {
                     let now = self.service.now();
                     if give_up_after.is_some_and(|limit| now.since(started) + pause > limit) {

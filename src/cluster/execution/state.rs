@@ -54,7 +54,7 @@ pub(crate) struct MutableState {
     /// Request ids that starts attached to this run.
     pub(crate) request_ids: Arc<BTreeMap<String, AttachedRequest>>,
     /// Events that wait for the started workflow task to end, in the order of their arrival.
-    pub(crate) buffered: Vec<HistoryEvent>,
+    pub(crate) buffered: Vec<Arc<HistoryEvent>>,
 }
 
 /// A request id that a run knows, and the event that carries it.

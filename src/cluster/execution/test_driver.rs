@@ -93,7 +93,7 @@ impl Driver {
         loop {
             self.answers.extend(std::iter::from_fn(|| self.cluster.poll_answer()));
             if let Some(answer) = self.answers.remove(&call.id) {
-                return answer.map(|response| R::response(response).expect("the answer to the call"));
+                return answer.map(|response| *R::response(response).expect("the answer to the call"));
             }
             let Some(deadline) = self.cluster.next_deadline() else {
                 panic!("nobody is ever going to answer {}", R::NAME);

@@ -25,7 +25,7 @@ use crate::cluster::Error;
 /// What a poll brought; `None` if the server had nothing for too long.
 type Polled<T> = Result<Option<T>, Error>;
 
-type ActivityTask = (PollActivityTaskQueueResponse, OwnedSemaphorePermit);
+type ActivityTask = (Box<PollActivityTaskQueueResponse>, OwnedSemaphorePermit);
 
 /// The polls for workflow tasks.
 pub(super) struct WorkflowTasks {
@@ -97,8 +97,8 @@ impl WorkflowTasks {
         let (shared, slots) = (self.shared.clone(), self.slots.clone());
         Box::pin(async move {
             let slot = acquire(slots).await;
-            let task = shared
-                .poll(PollWorkflowTaskQueueRequest {
+            let (task, events) = shared
+                .poll_for_events(PollWorkflowTaskQueueRequest {
                     namespace: shared.namespace.clone(),
                     task_queue: Some(task_queue),
                     identity: shared.identity.clone(),
@@ -106,7 +106,7 @@ impl WorkflowTasks {
                     ..Default::default()
                 })
                 .await?;
-            Ok((!task.task_token.is_empty()).then_some(Delivery { task, slot }))
+            Ok((!task.task_token.is_empty()).then(|| Delivery { task, events, slot }))
         })
     }
 }
