@@ -75,6 +75,7 @@ impl GuestFloor {
                 data_converter,
                 interceptors: Vec::new(),
                 detect_nondeterministic_futures: true,
+                patch_activation: None,
                 foreign_wakes: None,
             },
         }

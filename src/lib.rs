@@ -70,6 +70,8 @@ pub mod conformance;
 mod determinism;
 pub mod history;
 mod mock;
+mod overrides;
+pub mod policy;
 mod proto_json;
 mod proto_map;
 pub mod replay;
@@ -79,6 +81,7 @@ mod rules;
 mod sdk;
 mod service;
 mod simulation;
+pub mod strategies;
 mod worker;
 
 pub use determinism::{Difference, check_determinism, compare_runs};

@@ -20,7 +20,7 @@ pub(crate) trait Rpc: Sized {
     const NAME: &'static str;
 
     /// Wraps the message for [`crate::cluster::Cluster::handle_call`].
-    fn into_request(self) -> Request;
+    fn into_request(self: Box<Self>) -> Request;
     /// Unwraps the message of an answer; `None` if it belongs to another RPC.
     fn message(answer: ResponseMessage) -> Option<Box<Self::Response>>;
 
@@ -138,7 +138,7 @@ macro_rules! rpcs {
             impl Rpc for $module::$request {
                 type Response = $module::$response;
                 const NAME: &'static str = stringify!($rpc);
-                fn into_request(self) -> Request { Request::$rpc(Box::new(self)) }
+                fn into_request(self: Box<Self>) -> Request { Request::$rpc(self) }
                 fn message(answer: ResponseMessage) -> Option<Box<Self::Response>> {
                     match answer { ResponseMessage::$rpc(message) => Some(message), _ => None }
                 }
@@ -167,9 +167,11 @@ rpcs! {
         PollWorkflowExecutionUpdate(PollWorkflowExecutionUpdateRequest) -> PollWorkflowExecutionUpdateResponse;
         ExecuteMultiOperation(ExecuteMultiOperationRequest) -> ExecuteMultiOperationResponse;
         QueryWorkflow(QueryWorkflowRequest) -> QueryWorkflowResponse;
+        UpdateWorkflowExecutionOptions(UpdateWorkflowExecutionOptionsRequest) -> UpdateWorkflowExecutionOptionsResponse;
         // ending a run
         RequestCancelWorkflowExecution(RequestCancelWorkflowExecutionRequest) -> RequestCancelWorkflowExecutionResponse;
         TerminateWorkflowExecution(TerminateWorkflowExecutionRequest) -> TerminateWorkflowExecutionResponse;
+        ResetWorkflowExecution(ResetWorkflowExecutionRequest) -> ResetWorkflowExecutionResponse;
         DeleteWorkflowExecution(DeleteWorkflowExecutionRequest) -> DeleteWorkflowExecutionResponse;
         // reading
         DescribeWorkflowExecution(DescribeWorkflowExecutionRequest) -> DescribeWorkflowExecutionResponse;

@@ -30,6 +30,10 @@ impl Cluster {
             Request::TerminateWorkflowExecution(request) => {
                 reply(self.terminate_workflow_execution(now, *request)?)
             }
+            Request::ResetWorkflowExecution(request) => reply(self.reset_workflow_execution(now, *request)?),
+            Request::UpdateWorkflowExecutionOptions(request) => {
+                reply(self.update_workflow_execution_options(now, *request)?)
+            }
             Request::DeleteWorkflowExecution(request) => {
                 reply(self.delete_workflow_execution(now, *request)?)
             }

@@ -23,7 +23,6 @@ mod dispatch;
 mod duration_text;
 mod error;
 mod execution;
-mod failure;
 mod go_text;
 mod inspect;
 mod limits;
@@ -50,6 +49,7 @@ use std::collections::{BTreeMap, VecDeque};
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
+pub(crate) use execution::activity::RetriedAttempt;
 pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
 
 use self::{
@@ -66,7 +66,7 @@ use crate::{
     clock::Time,
     rng::{Seed, Stream},
     rpc::{Request, Response},
-    rules::{durations, retry},
+    rules::{durations, failure, retry},
 };
 
 /// Names one call between its request and its answer. The caller chooses it and must not reuse it.
@@ -312,13 +312,13 @@ impl Cluster {
                 FollowUp::Delete { run } => self.delete_run(run),
             }
         }
-        let Self { timers, runs, direct_queries, calls, schedules, .. } = self;
-        timers.drop_dead(|timer| is_live(runs, direct_queries, calls, schedules, timer));
+        let Self { timers, runs, direct_queries, calls, schedules, matching, .. } = self;
+        timers.drop_dead(|timer| is_live(runs, direct_queries, calls, schedules, matching, timer));
     }
 
     /// A timer has come due.
     fn fire(&mut self, now: Time, timer: Timer) {
-        if is_live(&self.runs, &self.direct_queries, &self.calls, &self.schedules, timer) {
+        if is_live(&self.runs, &self.direct_queries, &self.calls, &self.schedules, &self.matching, timer) {
             match timer {
                 Timer::UserTimer { run, .. } => self.change(now, run, |tx| tx.fire_user_timers()),
                 Timer::ActivityTimeout { run, .. } => {
@@ -339,6 +339,7 @@ impl Cluster {
                 Timer::RunTimeout { run } => self.time_out_run(now, run),
                 Timer::Schedule { schedule, .. } => self.wake_schedule(now, schedule),
                 Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
+                Timer::TaskQueueRate { queue, .. } => self.rate_limit_passed(now, queue),
                 Timer::CallExpiry { call } => self.expire_call(now, call),
             }
         }
@@ -357,7 +358,14 @@ impl Cluster {
 }
 
 /// Whether a timer still means something. A timer for which this is `false` will never mean anything again.
-fn is_live(runs: &Runs, queries: &DirectQueries, calls: &Calls, schedules: &Schedules, timer: Timer) -> bool {
+fn is_live(
+    runs: &Runs,
+    queries: &DirectQueries,
+    calls: &Calls,
+    schedules: &Schedules,
+    matching: &Matching,
+    timer: Timer,
+) -> bool {
     let open = |run| runs.get(run).filter(|run| run.is_running());
     match timer {
         Timer::UserTimer { run, generation } => open(run).is_some_and(|run| run.timers.is_armed(generation)),
@@ -381,6 +389,7 @@ fn is_live(runs: &Runs, queries: &DirectQueries, calls: &Calls, schedules: &Sche
         Timer::RunTimeout { run } => open(run).is_some(),
         Timer::Schedule { schedule, wakeup } => schedules.waits_for(schedule, wakeup),
         Timer::StickyQuery { query } => queries.is_sticky(query),
+        Timer::TaskQueueRate { queue, generation } => matching.is_armed(queue, generation),
         Timer::CallExpiry { call } => calls.contains(call),
     }
 }

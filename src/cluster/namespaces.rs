@@ -67,6 +67,11 @@ impl Namespaces {
         self.get(key).map_or("", |namespace| &namespace.name)
     }
 
+    /// The key of the namespace with an id.
+    pub(crate) fn key_of_id(&self, id: &str) -> Option<NamespaceKey> {
+        self.by_name.values().position(|namespace| namespace.id == id).map(NamespaceKey)
+    }
+
     /// The namespace with an id.
     pub(crate) fn by_id(&self, id: &str) -> Option<&Namespace> {
         self.by_name.values().find(|namespace| namespace.id == id)

@@ -30,6 +30,8 @@ pub(crate) enum Timer {
     Schedule { schedule: ScheduleKey, wakeup: Time },
     /// The worker that has a run in its cache did not answer a query.
     StickyQuery { query: u64 },
+    /// The rate limit of a task queue lets a task go.
+    TaskQueueRate { queue: usize, generation: u64 },
     /// A parked call has waited for as long as it may.
     CallExpiry { call: CallId },
 }
@@ -46,7 +48,8 @@ impl Timer {
             Self::RunTimeout { .. } => 5,
             Self::Schedule { .. } => 6,
             Self::StickyQuery { .. } => 7,
-            Self::CallExpiry { .. } => 8,
+            Self::TaskQueueRate { .. } => 8,
+            Self::CallExpiry { .. } => 9,
         }
     }
 }

@@ -18,6 +18,7 @@
 mod duration;
 mod error;
 mod load;
+mod retried;
 mod save;
 mod summary;
 mod timeline;
@@ -33,14 +34,24 @@ use temporalio_common::protos::temporal::api::{
 };
 
 pub use error::{InvalidHistory, LoadError, SaveError};
+pub use retried::RetriedAttempt;
 pub use summary::{ActivitySummary, Summary};
 pub use timeline::Timeline;
 
 /// The event history of one workflow run: never empty, begins with `WorkflowExecutionStarted`, and its event
 /// ids count up from 1.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Two histories are equal if their events are.
+#[derive(Debug, Clone)]
 pub struct History {
     events: Vec<HistoryEvent>,
+    retried_attempts: Vec<RetriedAttempt>,
+}
+
+impl PartialEq for History {
+    fn eq(&self, other: &Self) -> bool {
+        self.events == other.events
+    }
 }
 
 impl History {
@@ -62,7 +73,7 @@ impl History {
                 return Err(InvalidHistory::Gap { expected, found: event.event_id });
             }
         }
-        Ok(Self { events })
+        Ok(Self { events, retried_attempts: Vec::new() })
     }
 
     /// The events, oldest first.
@@ -73,6 +84,19 @@ impl History {
     /// The event with this id.
     pub fn event(&self, event_id: i64) -> Option<&HistoryEvent> {
         self.events.get(usize::try_from(event_id).ok()?.checked_sub(1)?)
+    }
+
+    /// The attempts of activities that were followed by another one, in the order in which they ended.
+    ///
+    /// Only a history that comes from a simulation has any. A server writes down the last attempt of an activity
+    /// alone, and so do files: a history that was saved and loaded has none.
+    pub fn retried_attempts(&self) -> &[RetriedAttempt] {
+        &self.retried_attempts
+    }
+
+    pub(crate) fn with_retried_attempts(mut self, retried_attempts: Vec<RetriedAttempt>) -> Self {
+        self.retried_attempts = retried_attempts;
+        self
     }
 
     /// Takes the events out.

@@ -41,8 +41,9 @@ pub(super) struct Fields(BTreeMap<String, String>);
 /// How fields are read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reading {
-    /// Whether namespaces are compared.
-    pub(super) namespaces: bool,
+    /// The namespace of the run, which the server fills in where a command names none; `None` if namespaces are
+    /// not compared.
+    pub(super) namespace: Option<String>,
     /// What decodes recorded payloads, where the data converter has a codec.
     pub(super) codec: Option<DataConverter>,
 }
@@ -65,8 +66,9 @@ impl Fields {
     fn read(event_type: EventType, mut value: Value, reading: &Reading) -> Self {
         if let Value::Object(fields) = &mut value {
             fields.retain(|name, _| !NOT_THE_CODES.contains(&name.as_str()));
-            if !reading.namespaces {
-                fields.remove("namespace");
+            match &reading.namespace {
+                Some(namespace) => drop(fields.entry("namespace").or_insert_with(|| json!(namespace))),
+                None => drop(fields.remove("namespace")),
             }
         }
         let mut read = Self::default();

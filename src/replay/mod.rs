@@ -291,6 +291,7 @@ impl Replayer {
             data_converter: self.data_converter.clone().unwrap_or_default(),
             interceptors: self.interceptors.clone(),
             detect_nondeterministic_futures: true,
+            patch_activation: None,
             foreign_wakes: None,
         }
     }
@@ -314,7 +315,7 @@ impl Replayer {
 
     /// On a thread of its own too, because a codec is code of the user.
     fn divergences(&self, history: &Arc<History>, replayed: &Replayed) -> Result<Vec<Divergence>, Stopped> {
-        let reading = Reading { namespaces: self.namespace.is_some(), codec: self.data_converter.clone() };
+        let reading = Reading { namespace: self.namespace.clone(), codec: self.data_converter.clone() };
         let (history, replayed) = (history.clone(), replayed.clone());
         watchdog::watch(self.blocked_after, &Arc::default(), |progress| async move {
             findings::divergences(&history, &replayed, &reading, &progress).await

@@ -27,6 +27,7 @@ pub struct Builder {
     pub(super) budget: u64,
     pub(super) tolerate_workflow_task_failures: bool,
     pub(super) watchdog: Duration,
+    pub(super) replays_itself: bool,
     pub(super) recorder: Option<Recorder>,
 }
 
@@ -47,15 +48,16 @@ impl Default for Builder {
             budget: 1_000_000,
             tolerate_workflow_task_failures: false,
             watchdog: Duration::from_secs(10),
+            replays_itself: false,
             recorder: None,
         }
     }
 }
 
 impl Builder {
-    /// A simulation whose recording is compared with another.
+    /// A simulation whose recording is compared with another, and that replays itself.
     pub(crate) fn recorded(seed: u64, recorder: Recorder) -> Self {
-        Self { recorder: Some(recorder), ..Self::default() }.seed(seed)
+        Self { recorder: Some(recorder), replays_itself: true, ..Self::default() }.seed(seed)
     }
 
     /// The number that everything random comes from: run ids, random values of workflows, jitter. Default
@@ -110,6 +112,16 @@ impl Builder {
     #[must_use]
     pub fn tolerate_workflow_task_failures(mut self, tolerate: bool) -> Self {
         self.tolerate_workflow_task_failures = tolerate;
+        self
+    }
+
+    /// Whether every run that has closed is replayed at the end, with the workflows of the workers: a test that
+    /// passes then also proves that its workflows replay. Each command of the code is compared with what was
+    /// recorded, field by field, as [`Replayer`](crate::replay::Replayer) does it; the first difference fails the
+    /// simulation. Default `false`; in the runs of [`check_determinism`](crate::check_determinism) `true`.
+    #[must_use]
+    pub fn replays_itself(mut self, replays: bool) -> Self {
+        self.replays_itself = replays;
         self
     }
 

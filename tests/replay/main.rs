@@ -3,6 +3,7 @@
 #[path = "../workflows/support/embedded.rs"]
 mod embedded;
 mod fixtures;
+mod itself;
 mod robustness;
 mod verdicts;
 

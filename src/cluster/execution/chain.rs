@@ -109,6 +109,10 @@ impl Transaction<'_> {
         started.first_execution_run_id.clone_from(&self.run.info.first_execution_run_id);
         started.identity.clear();
         started.eager_execution_accepted = false;
+        started.priority.clone_from(&self.run.state.options.priority);
+        // An override that goes with every version is for the run that has it.
+        started.versioning_override = None;
+        started.workflow_execution_expiration_time = self.run.info.execution_expiration.map(Time::to_proto);
         started.first_workflow_task_backoff = self.at_least_the_chain_interval(backoff).map(clock::to_proto);
         started.prev_auto_reset_points = Some(self.reset_points_of_closed_run());
         let spec = RunSpec {

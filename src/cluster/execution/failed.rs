@@ -48,6 +48,7 @@ impl Cluster {
                     failure: request.failure,
                     identity: request.identity,
                     binary_checksum: request.binary_checksum,
+                    reset: None,
                 });
                 tx.schedule_workflow_task();
             }

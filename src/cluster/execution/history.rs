@@ -97,6 +97,18 @@ impl History {
         (self.events[from..to].iter().rev().map(AsRef::as_ref), batches >= count)
     }
 
+    /// The events up to an id, in the batches in which they were written; `None` unless the event is the last of its batch.
+    pub(super) fn copy_until(&self, last: i64) -> Option<Self> {
+        let end = usize::try_from(last).ok().filter(|&end| 0 < end && end <= self.events.len())?;
+        let batches = self.batches.partition_point(|&start| start < end);
+        if self.batches.get(batches).copied().unwrap_or(self.events.len()) != end {
+            return None;
+        }
+        let events = self.events[..end].to_vec();
+        let size = events.iter().map(|event| event.encoded_len()).sum();
+        Some(Self { events, batches: self.batches[..batches].to_vec(), open: false, size })
+    }
+
     /// Writes an event at the end of the open batch, or of a batch of its own. It has its id already.
     pub(super) fn append(&mut self, event: Arc<HistoryEvent>) {
         debug_assert_eq!(event.event_id, self.next_event_id(), "event ids are contiguous");

@@ -18,7 +18,10 @@ mod first_deadline;
 mod history;
 mod info;
 mod marker;
+mod options;
 mod pending;
+mod rebuild;
+mod reset;
 mod runs;
 mod sticky;
 mod transaction;
@@ -36,9 +39,11 @@ pub(crate) mod workflow_task;
 
 pub(crate) use begin::{RunSpec, begin_run};
 pub(crate) use chain::run_timeout;
+use child_workflow::StartedChild;
 pub(crate) use child_workflow::{PendingChild, describe as describe_children};
 pub(crate) use history::History;
 pub(crate) use info::ExecutionInfo;
+pub(crate) use options::{ExecutionOptions, check_override, normalised_override};
 pub(crate) use pending::Pending;
 pub(crate) use runs::Runs;
 pub(crate) use state::MutableState;
@@ -73,6 +78,8 @@ pub(crate) struct Run {
     pub(crate) history: History,
     /// Activities that are scheduled and not closed.
     pub(crate) activities: activity::Activities,
+    /// Attempts of activities that were followed by another one, in the order in which they ended.
+    pub(crate) retried_attempts: Vec<activity::RetriedAttempt>,
     /// User timers that have neither fired nor been cancelled.
     pub(crate) timers: timer::UserTimers,
     /// Children that have been initiated and have not closed, by the id of the event that initiated them.
@@ -106,6 +113,11 @@ impl Run {
             Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => started,
             _ => unreachable!("a run is made with its WorkflowExecutionStarted event"),
         }
+    }
+
+    /// Whether the run is what another run was reset to.
+    pub(crate) fn is_result_of_reset(&self) -> bool {
+        self.started().original_execution_run_id != self.run_id
     }
 
     /// Whether the run was started by a workflow execution, as its child.

@@ -24,11 +24,11 @@ use crate::{
 
 /// A user timer that has neither fired nor been cancelled.
 #[derive(Debug, Clone, Copy)]
-struct PendingTimer {
+pub(super) struct PendingTimer {
     /// The id of its TimerStarted event.
-    started_event_id: i64,
+    pub(super) started_event_id: i64,
     /// When it fires.
-    expiry: Time,
+    pub(super) expiry: Time,
 }
 
 /// The pending timers of one run.
@@ -46,12 +46,14 @@ impl UserTimers {
         self.first.is_armed(generation)
     }
 
-    fn insert(&mut self, timer_id: String, timer: PendingTimer) {
+    /// Adds a timer.
+    pub(super) fn insert(&mut self, timer_id: String, timer: PendingTimer) {
         self.by_expiry.insert((timer.expiry, timer.started_event_id), timer_id.clone());
         self.by_id.insert(timer_id, timer);
     }
 
-    fn remove(&mut self, timer_id: &str) -> Option<PendingTimer> {
+    /// Takes out a timer that fires or is cancelled.
+    pub(super) fn remove(&mut self, timer_id: &str) -> Option<PendingTimer> {
         let timer = self.by_id.remove(timer_id)?;
         self.by_expiry.remove(&(timer.expiry, timer.started_event_id));
         Some(timer)
@@ -127,6 +129,7 @@ pub(crate) fn cancel_timer(
     tx: &mut Transaction<'_>,
     completion: &mut Completion,
     attributes: Option<CancelTimerCommandAttributes>,
+    user_metadata: Option<UserMetadata>,
 ) -> Result<(), CommandFailure> {
     let refuse = |message: String| CommandFailure::new(Cause::BadCancelTimerAttributes, message);
     let CancelTimerCommandAttributes { timer_id } = attributes
@@ -140,12 +143,14 @@ pub(crate) fn cancel_timer(
             ))
         })?,
     };
-    tx.add(Attributes::TimerCanceledEventAttributes(TimerCanceledEventAttributes {
+    let event = TimerCanceledEventAttributes {
         timer_id,
         started_event_id,
         workflow_task_completed_event_id: completion.completed_event_id,
         identity: completion.identity.clone(),
-    }));
+    };
+    let event = Event::new(Attributes::TimerCanceledEventAttributes(event)).user_metadata(user_metadata);
+    tx.add_event(event);
     if tx.run.state.buffered.is_empty() {
         completion.has_buffered_events = false;
     }

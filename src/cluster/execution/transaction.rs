@@ -237,10 +237,11 @@ impl<'a> Transaction<'a> {
             fields.event_id = event_id;
             match fields.attributes.as_mut() {
                 Some(Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(updated)) => {
-                    let request_ids = Arc::make_mut(&mut self.run.state.request_ids);
-                    if let Some(request) = request_ids.get_mut(&updated.attached_request_id) {
-                        request.event_id = Some(event_id);
-                    }
+                    self.run.state.resolve_request_id(&updated.attached_request_id, event_id);
+                }
+                Some(Attributes::WorkflowExecutionUpdateAdmittedEventAttributes(admitted)) => {
+                    let request_id = admitted.request.as_ref().map_or("", |it| it.request_id.as_str());
+                    self.run.state.resolve_request_id(request_id, event_id);
                 }
                 Some(attributes) => {
                     resolve_started_event_id(attributes, event_id, &mut started);

@@ -30,8 +30,7 @@ use self::id_policies::{IdPolicies, Resolution};
 use super::{
     Cluster, Error, cron,
     execution::{
-        Event, Run, RunKey, RunSpec, Transaction, begin_run,
-        state::AttachedRequest,
+        Event, Run, RunKey, RunSpec, Transaction, begin_run, normalised_override,
         workflow_task::{HISTORY_SERVICE, WorkflowTaskKind},
     },
     namespaces::NamespaceKey,
@@ -184,20 +183,12 @@ impl Cluster {
         if options.attach_request_id || attaches_links {
             let request_id = if options.attach_request_id { request.request_id.as_str() } else { "" };
             self.change(now, run, |tx| {
-                if !request_id.is_empty() {
-                    let attached = AttachedRequest {
-                        event_type: EventType::WorkflowExecutionOptionsUpdated,
-                        event_id: None,
-                    };
-                    let request_ids = std::sync::Arc::make_mut(&mut tx.run.state.request_ids);
-                    request_ids.insert(request_id.to_owned(), attached);
-                }
-                let event = Event::new(Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(
-                    WorkflowExecutionOptionsUpdatedEventAttributes {
-                        attached_request_id: request_id.to_owned(),
-                        ..Default::default()
-                    },
-                ));
+                let updated = WorkflowExecutionOptionsUpdatedEventAttributes {
+                    attached_request_id: request_id.to_owned(),
+                    ..Default::default()
+                };
+                tx.run.apply_options_updated(&updated, None);
+                let event = Event::new(Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(updated));
                 tx.add_event(event.links(if attaches_links { request.links.clone() } else { Vec::new() }));
             });
         }
@@ -308,6 +299,7 @@ fn started_attributes(
         header: request.header,
         workflow_id: request.workflow_id,
         priority: request.priority,
+        versioning_override: request.versioning_override.map(normalised_override),
         eager_execution_accepted: is_eager,
         ..Default::default()
     }

@@ -2,6 +2,7 @@
 
 mod children;
 mod invariants;
+mod policy;
 mod reading;
 mod running;
 mod schedules;
@@ -52,7 +53,7 @@ impl Server {
     fn begin<R: Rpc>(&mut self, request: R) -> CallId {
         self.calls += 1;
         let id = CallId(self.calls);
-        self.cluster.handle_call(self.now, Call { id, request: request.into_request(), deadline: None });
+        self.cluster.handle_call(self.now, Call { id, request: Box::new(request).into_request(), deadline: None });
         id
     }
 

@@ -11,6 +11,7 @@ mod failure;
 mod ids;
 mod other;
 mod payload;
+mod retried;
 mod text;
 mod tone;
 
@@ -19,7 +20,7 @@ use std::fmt;
 use temporalio_common::protos::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
 
 use self::{describe::describe, ids::RandomIds, tone::Tone};
-use super::{History, duration};
+use super::{History, RetriedAttempt, duration};
 use crate::clock::Time;
 
 /// How many characters of a payload are shown unless [`Timeline::payload_limit`] says otherwise.
@@ -28,7 +29,8 @@ const PAYLOAD_LIMIT: usize = 80;
 /// A history, one line for each event. Its `Display` is plain text; [`Self::colored`] is for a terminal.
 ///
 /// The compact form leaves out what goes without saying: workflow tasks that went well, and the start of an
-/// activity's first attempt. [`Self::full`] shows all events, and timeouts and retry policies.
+/// activity's first attempt. [`Self::full`] shows all events, and timeouts and retry policies. Between the events stand
+/// the [attempts that were retried](History::retried_attempts), at the time at which they ended.
 ///
 /// ```
 /// # use temporal_sim::history::History;
@@ -110,20 +112,40 @@ impl<'a> Timeline<'a> {
     fn rows(&self) -> Vec<Row> {
         let start = self.history.events.first().and_then(time);
         let mut ids = RandomIds::default();
-        let shown = self.history.events.iter().filter(|event| self.options.full || !is_routine(event));
-        shown
-            .map(|event| Row {
-                id: event.event_id.to_string(),
-                time: match (start, time(event)) {
-                    (_, Some(time)) if self.options.dates => date(time),
-                    (Some(start), Some(time)) => duration::offset(start, time),
-                    _ => "?".to_owned(),
-                },
-                event: text::event_type(event),
-                tone: tone::of(event),
-                text: ids.number(&describe(self.history, event, self.options)),
-            })
-            .collect()
+        let mut retried = self.history.retried_attempts();
+        let mut rows = Vec::new();
+        for event in &self.history.events {
+            rows.extend(self.retried(start, retried::take_before(event, &mut retried)));
+            if self.options.full || !is_routine(event) {
+                rows.push(Row {
+                    id: event.event_id.to_string(),
+                    time: self.time(start, time(event)),
+                    event: text::event_type(event),
+                    tone: tone::of(event),
+                    text: ids.number(&describe(self.history, event, self.options)),
+                });
+            }
+        }
+        rows.extend(self.retried(start, retried));
+        rows
+    }
+
+    fn retried(&self, start: Option<Time>, attempts: &[RetriedAttempt]) -> impl Iterator<Item = Row> {
+        retried::lines(attempts, self.history, self.options).map(move |line| Row {
+            id: String::new(),
+            time: self.time(start, Some(Time::from_system_time(line.time))),
+            event: line.title,
+            tone: Tone::Warning,
+            text: line.text,
+        })
+    }
+
+    fn time(&self, start: Option<Time>, time: Option<Time>) -> String {
+        match (start, time) {
+            (_, Some(time)) if self.options.dates => date(time),
+            (Some(start), Some(time)) => duration::offset(start, time),
+            _ => "?".to_owned(),
+        }
     }
 }
 

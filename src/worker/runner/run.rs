@@ -229,7 +229,7 @@ impl Run {
         }
         match ended {
             Ok(Ended::Idle) => Err(Next::Leave),
-            Ok(Ended::Completed(completion)) => self.complete(task_token, completion).await,
+            Ok(Ended::Completed(completion)) => self.complete(task_token, attempt, completion).await,
             Ok(Ended::QueryAnswered(result)) => {
                 self.answer_query(reporting::query_answer(&self.shared, task_token, result)).await;
                 Err(Next::Stay)
@@ -240,12 +240,12 @@ impl Run {
             }
             Err(Stopped::Failed(failure)) => {
                 if failure.cause == Some(WorkflowTaskFailedCause::NonDeterministicError)
-                    && self.shared.worker.options.fails_on_nondeterminism()
+                    && self.shared.worker.options.fails_on_nondeterminism(&self.workflow_type)
                     && !is_query
                     && attempt <= 1
                 {
                     return self
-                        .complete(task_token, fail_workflow(failure.failure))
+                        .complete(task_token, attempt, fail_workflow(failure.failure))
                         .await
                         .and(Err(Next::Leave));
                 }
@@ -318,11 +318,12 @@ impl Run {
             return Err(TaskFailure::new("an activation came for a workflow that was never started"));
         };
         let mut activated = std::pin::pin!(instance.activate(activation));
-        let commands = poll_fn(|context| {
+        let mut commands = poll_fn(|context| {
             let _running = shared.progress.enter(running.clone());
             activated.as_mut().poll(context)
         })
         .await?;
+        shared.overrides.rewrite_sdk_commands(&mut commands);
         let mut success = Success { commands, ..Default::default() };
         let encoded = shared.codec.encode_for_workflow(&mut success).await;
         encoded.map_err(|error| {
@@ -332,7 +333,12 @@ impl Run {
         Ok(success)
     }
 
-    async fn complete(&mut self, task_token: Vec<u8>, completion: TaskCompletion) -> Result<Answer, Next> {
+    async fn complete(
+        &mut self,
+        task_token: Vec<u8>,
+        attempt: i32,
+        completion: TaskCompletion,
+    ) -> Result<Answer, Next> {
         let (request, reserved) = reporting::completion(
             &self.shared,
             &self.context,
@@ -340,6 +346,11 @@ impl Run {
             completion,
             self.local_activities.attempts_of_earlier_tasks(),
         );
+        if let Err(failure) = self.shared.payload_limits.check(&request) {
+            let cause = Some(WorkflowTaskFailedCause::PayloadsTooLarge);
+            let failed = TaskFailure { failure: *failure, cause };
+            return Err(self.fail(request.task_token, attempt, false, failed).await);
+        }
         let (mut answer, events) = match self.shared.call_for_events(request).await {
             Ok(answer) => answer,
             // Something came in meanwhile that the workflow must see before it ends: the next task brings it.

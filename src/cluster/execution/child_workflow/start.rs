@@ -36,6 +36,9 @@ impl Cluster {
         }
         let Some(initiated) = run.initiated_child(initiated_event_id).cloned() else { return };
         let metadata = run.history.get(initiated_event_id).and_then(|event| event.user_metadata.clone());
+        if let Some((child, first_run_id)) = self.child_of_base(run, initiated_event_id, &initiated) {
+            return self.tell_of_child(now, parent, initiated_event_id, &initiated, child, first_run_id);
+        }
         let request = start_request(run, initiated_event_id, initiated.clone(), metadata);
         let origin = Parent {
             namespace: run.namespace,
@@ -46,15 +49,7 @@ impl Cluster {
         match self.start_child(now, request, origin) {
             Ok(child) => {
                 let run_id = self.runs.get(child).map(|run| run.run_id.clone()).unwrap_or_default();
-                self.change(now, parent, |tx| {
-                    tx.record_child_started(initiated_event_id, &initiated, run_id)
-                });
-                // Only when the parent knows of the child may it do anything.
-                self.change(now, child, |tx| {
-                    if tx.run.is_running() && tx.run.state.waits_for_first_workflow_task() {
-                        tx.schedule_first_workflow_task();
-                    }
-                });
+                self.tell_of_child(now, parent, initiated_event_id, &initiated, child, run_id);
             }
             // Everything else that could be wrong has been looked at before the child was initiated.
             Err(_) => self.change(now, parent, |tx| {
@@ -65,6 +60,47 @@ impl Cluster {
                 );
             }),
         }
+    }
+}
+
+impl Cluster {
+    /// Tells a parent of a child that has started. Only when the parent knows of it may the child do anything.
+    fn tell_of_child(
+        &mut self,
+        now: Time,
+        parent: RunKey,
+        initiated_event_id: i64,
+        initiated: &Initiated,
+        child: RunKey,
+        first_run_id: String,
+    ) {
+        self.change(now, parent, |tx| tx.record_child_started(initiated_event_id, initiated, first_run_id));
+        self.change(now, child, |tx| {
+            if tx.run.is_running() && tx.run.state.waits_for_first_workflow_task() {
+                tx.schedule_first_workflow_task();
+            }
+        });
+    }
+
+    /// The child that a run, which is the result of a reset, finds already started by its base, with its first run.
+    fn child_of_base(
+        &self,
+        run: &Run,
+        initiated_event_id: i64,
+        initiated: &Initiated,
+    ) -> Option<(RunKey, String)> {
+        if initiated_event_id > run.info.copied_event_id {
+            return None;
+        }
+        let child = self.runs.current(run.namespace, &initiated.workflow_id)?;
+        let parent = child.started().parent_workflow_execution.as_ref()?;
+        if parent.workflow_id != run.workflow_id {
+            return None;
+        }
+        let original = &run.started().original_execution_run_id;
+        let parent = self.runs.find(run.namespace, &parent.workflow_id, &parent.run_id).ok()?;
+        (parent.run_id == *original || parent.started().original_execution_run_id == *original)
+            .then(|| (child.key, child.info.first_execution_run_id.clone()))
     }
 }
 
@@ -93,7 +129,7 @@ fn start_request(
         search_attributes: initiated.search_attributes,
         header: initiated.header,
         user_metadata,
-        priority: merge_priorities(parent.started().priority.clone(), initiated.priority),
+        priority: merge_priorities(parent.state.options.priority.clone(), initiated.priority),
         ..Default::default()
     }
 }

@@ -8,6 +8,7 @@ mod failure;
 mod reset_points;
 
 pub(crate) use failure::CommandFailure;
+pub(super) use reset_points::WorkerBuild;
 
 use std::collections::BTreeSet;
 
@@ -176,7 +177,11 @@ fn complete(
         let completed_event_id = tx
             .complete_workflow_task(completed_attributes(&mut request))
             .ok_or_else(Error::workflow_task_not_found)?;
-        tx.track_worker(&request, completed_event_id);
+        let worker = WorkerBuild {
+            build_id: build_id(request.worker_version_stamp.as_ref()),
+            binary_checksum: &request.binary_checksum,
+        };
+        tx.run.track_worker(tx.now, worker, completed_event_id);
         (completed_event_id, 0)
     };
     let mut completion = Completion {
@@ -259,7 +264,7 @@ fn completed_attributes(
 }
 
 /// The build id that a worker says it is.
-fn build_id(stamp: Option<&WorkerVersionStamp>) -> &str {
+pub(super) fn build_id(stamp: Option<&WorkerVersionStamp>) -> &str {
     stamp.map_or("", |stamp| &stamp.build_id)
 }
 

@@ -2,28 +2,34 @@
 
 use std::sync::Arc;
 
-use temporalio_common::protos::temporal::api::{
-    enums::v1::IndexedValueType, workflow::v1::ResetPointInfo,
-    workflowservice::v1::RespondWorkflowTaskCompletedRequest,
-};
+use temporalio_common::protos::temporal::api::{enums::v1::IndexedValueType, workflow::v1::ResetPointInfo};
 
-use super::build_id;
-use crate::cluster::{execution::Transaction, search_attributes::Value};
+use crate::{
+    clock::Time,
+    cluster::{execution::Run, search_attributes::Value},
+};
 
 /// The search attribute that lists the builds of a run's workers.
 const BUILD_IDS: &str = "BuildIds";
 
-impl Transaction<'_> {
+/// The builds by which a worker says which code it runs.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cluster::execution) struct WorkerBuild<'a> {
+    pub(in crate::cluster::execution) build_id: &'a str,
+    pub(in crate::cluster::execution) binary_checksum: &'a str,
+}
+
+impl Run {
     /// Notes where the run could be reset to if this build of the worker turned out to be bad, and lists
     /// the build in the search attribute `BuildIds`. No event tells of either.
-    pub(super) fn track_worker(
+    pub(in crate::cluster::execution) fn track_worker(
         &mut self,
-        request: &RespondWorkflowTaskCompletedRequest,
+        now: Time,
+        worker: WorkerBuild<'_>,
         completed_event_id: i64,
     ) {
-        let build_id = build_id(request.worker_version_stamp.as_ref());
-        let checksum = request.binary_checksum.as_str();
-        let state = &mut self.run.state;
+        let WorkerBuild { build_id, binary_checksum: checksum } = worker;
+        let state = &mut self.state;
         let known = |point: &ResetPointInfo| point.build_id == build_id && point.binary_checksum == checksum;
         let is_known = state.auto_reset_points.iter().any(known);
         if is_known && state.search_attributes.contains_key(BUILD_IDS) {
@@ -33,12 +39,15 @@ impl Transaction<'_> {
             Arc::make_mut(&mut state.auto_reset_points).push(ResetPointInfo {
                 build_id: build_id.to_owned(),
                 binary_checksum: checksum.to_owned(),
-                run_id: self.run.run_id.clone(),
+                run_id: self.run_id.clone(),
                 first_workflow_task_completed_id: completed_event_id,
-                create_time: Some(self.now.to_proto()),
+                create_time: Some(now.to_proto()),
                 expire_time: None,
                 resettable: true,
             });
+        }
+        if state.options.versioning_override.is_some() {
+            return;
         }
         let mut ids: Vec<String> = state
             .search_attributes
