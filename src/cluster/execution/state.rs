@@ -61,7 +61,7 @@ pub(crate) struct MutableState {
     /// The latest run that this one was reset to; empty if it never was.
     pub(crate) reset_run_id: String,
     /// Events that wait for the started workflow task to end, in the order of their arrival.
-    pub(crate) buffered: Vec<HistoryEvent>,
+    pub(crate) buffered: Vec<Arc<HistoryEvent>>,
 }
 
 /// A request id that a run knows, and the event that carries it.
