@@ -1,6 +1,6 @@
 //! One replay: the machines and the workflow's code, driven through a history.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use temporalio_common::protos::{
     coresdk::{
@@ -128,7 +128,7 @@ impl<'a> Replay<'a> {
         let now = history.events().last().and_then(|event| event.event_time.as_ref());
         let now = now.map(Time::from_proto).unwrap_or_default();
         self.machines.handle_task(Task {
-            history: history.events().to_vec(),
+            history: history.events().iter().cloned().map(Arc::new).collect(),
             previous_started_event_id: completed,
             started_event_id: completed,
             ..Default::default()

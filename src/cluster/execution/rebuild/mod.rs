@@ -15,7 +15,7 @@ use super::{
     Run,
     attributes::merge,
     begin::{RunSpec, run_without_events},
-    completed::{WorkerBuild, build_id},
+    completed::WorkerBuild,
 };
 use crate::{
     clock::{self, Time},
@@ -84,7 +84,7 @@ fn apply(now: Time, shared: &mut Shared, run: &mut Run, event: &HistoryEvent) {
         A::WorkflowTaskCompletedEventAttributes(completed) => {
             run.state.complete_workflow_task(completed.started_event_id);
             let worker = WorkerBuild {
-                build_id: build_id(completed.worker_version.as_ref()),
+                stamp: completed.worker_version.as_ref(),
                 binary_checksum: &completed.binary_checksum,
             };
             run.track_worker(now, worker, event_id);
