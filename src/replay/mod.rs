@@ -44,6 +44,7 @@ mod drive;
 mod fields;
 mod files;
 mod findings;
+mod observer;
 mod prediction;
 mod report;
 mod side_by_side;
@@ -60,6 +61,7 @@ use temporalio_workflow::{
 
 pub use difference::Difference;
 pub use divergence::{Divergence, FieldDifference};
+pub use observer::BatchProgress;
 pub use report::{Report, ReportError, ReportTable};
 pub use side_by_side::{SideBySide, Step, StepComparison};
 pub use stability::Instability;
@@ -68,6 +70,7 @@ pub use verdict::{Production, Verdict};
 use self::{
     drive::{End, Replayed, Setup},
     fields::Reading,
+    observer::{Batch, Observer},
     watchdog::{Progress, Stopped},
 };
 use crate::{
@@ -92,6 +95,8 @@ pub struct Replayer {
     allowed: BTreeSet<Difference>,
     replays: usize,
     blocked_after: Duration,
+    observers: Vec<Observer>,
+    shows_progress: bool,
 }
 
 impl Default for Replayer {
@@ -111,6 +116,8 @@ impl Replayer {
             allowed: BTreeSet::new(),
             replays: 2,
             blocked_after: BLOCKED_AFTER,
+            observers: Vec::new(),
+            shows_progress: false,
         }
     }
 
@@ -205,6 +212,22 @@ impl Replayer {
         self
     }
 
+    /// Calls `observer` after each history of a batch, with its verdict and how many are done. The calls may come
+    /// from several threads.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Fn(BatchProgress<'_>) + Send + Sync + 'static) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Shows on standard error how far a batch has come, and which histories are not compatible, if a terminal is
+    /// attached. `cargo test` takes the terminal away unless it is run with `--nocapture`.
+    #[must_use]
+    pub fn show_progress(mut self) -> Self {
+        self.shows_progress = true;
+        self
+    }
+
     /// Replays one history.
     pub fn replay(&self, history: &History) -> Verdict {
         let verdict = Verdict {
@@ -275,7 +298,10 @@ impl Replayer {
         I: IntoIterator<Item = P>,
         P: AsRef<Path>,
     {
-        Report::new(paths.into_iter().map(|path| self.replay_file(path)).collect())
+        let paths = paths.into_iter();
+        let batch = Batch::new(paths.size_hint().1, &self.observers, self.shows_progress);
+        let verdicts = paths.map(|path| self.replay_file(path)).inspect(|verdict| batch.tell(verdict));
+        Report::new(verdicts.collect())
     }
 
     /// Replays all histories in a folder and the folders below it: the files whose names end in `.json`, `.pb`,
