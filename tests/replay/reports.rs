@@ -122,7 +122,7 @@ fn a_batch_tells_how_far_it_is() {
     seen.sort_unstable();
     assert_eq!(
         seen.iter().map(|(done, total, _)| (*done, *total)).collect::<Vec<_>>(),
-        [(1, 3), (2, 3), (3, 3)]
+        [(1, Some(3)), (2, Some(3)), (3, Some(3))]
     );
     assert_eq!(seen.iter().filter(|(.., compatible)| *compatible).count(), 2);
 }
