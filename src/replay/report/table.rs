@@ -68,12 +68,16 @@ impl ReportTable<'_> {
             Production::UnregisteredWorkflow { .. } | Production::Unreadable { .. } => Color::Yellow,
             _ => Color::Red,
         };
-        let code = if verdict.is_compatible() { Color::Green } else { Color::Yellow };
+        let code = match verdict.code() {
+            code if code.is_empty() => Cell::new(code),
+            code if verdict.is_compatible() => Cell::new(code).fg(Color::Green),
+            code => Cell::new(code).fg(Color::Yellow),
+        };
         vec![
             Cell::new(self.report.short_title(verdict)),
             Cell::new(&verdict.workflow_type),
             Cell::new(verdict.production.name()).fg(worker),
-            Cell::new(verdict.code()).fg(code),
+            code,
             Cell::new(event),
         ]
     }
@@ -98,6 +102,7 @@ impl fmt::Display for ReportTable<'_> {
             for column in table.column_iter_mut() {
                 column.set_padding((0, 2));
             }
+            table.style_text_only();
             if self.colored {
                 table.enforce_styling();
             } else {

@@ -23,15 +23,15 @@ const OPEN: usize = 3;
 /// Filtering by more workflow types than this would be no help.
 const TYPES: usize = 12;
 
-/// How bad a verdict is.
+/// How bad a verdict is, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Severity {
     /// A worker would not go on.
     Rejected,
-    /// Nobody can tell what a worker would do.
-    Unknown,
     /// A worker would go on, and something is not as it was.
     Different,
+    /// The history could not be replayed, so nobody can tell what a worker would do.
+    Unknown,
     /// Everything is as it was.
     Compatible,
 }
@@ -64,7 +64,7 @@ impl Severity {
         match self {
             Self::Rejected => "A worker rejects it",
             Self::Different => "Accepted, but different",
-            Self::Unknown => "Nothing to say",
+            Self::Unknown => "Not replayed",
             Self::Compatible => "Compatible",
         }
     }
@@ -74,7 +74,8 @@ pub(super) fn page(report: &Report) -> String {
     let counts = counts(report);
     let types = types(report);
     let count = |severity| counts.get(&severity).copied().unwrap_or_default();
-    let failures: Vec<&Verdict> = report.failures().collect();
+    let mut failures: Vec<&Verdict> = report.failures().collect();
+    failures.sort_by_key(|verdict| Severity::of(verdict));
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -105,10 +106,12 @@ pub(super) fn page(report: &Report) -> String {
                 } }
                 main {
                     @if !failures.is_empty() {
-                        h2 { "Not compatible" }
-                        @for (index, failure) in failures.iter().enumerate() {
-                            @let class = type_class(&types, failure);
-                            (verdict::failure(report, failure, &class, index < OPEN))
+                        section.failures {
+                            h2 { "Not compatible" }
+                            @for (index, failure) in failures.iter().enumerate() {
+                                @let class = type_class(&types, failure);
+                                (verdict::failure(report, failure, &class, index < OPEN))
+                            }
                         }
                     }
                     @if count(Severity::Compatible) > 0 {
@@ -201,9 +204,8 @@ fn filter_rules(types: usize) -> String {
     for severity in Severity::ALL {
         let class = severity.class();
         rules += &format!("body:has(#severity-{class}:checked) .row:not(.{class}){{display:none}}\n");
-        if severity != Severity::Compatible {
-            rules += &format!("body:has(#severity-{class}:checked) section.compatible{{display:none}}\n");
-        }
+        let hidden = if severity == Severity::Compatible { "failures" } else { "compatible" };
+        rules += &format!("body:has(#severity-{class}:checked) section.{hidden}{{display:none}}\n");
     }
     for place in 0..types {
         rules += &format!("body:has(#type-{place}:checked) .row:not(.type-{place}){{display:none}}\n");
@@ -227,7 +229,7 @@ fn compatible(report: &Report, types: &BTreeMap<&str, usize>, is_open: bool) -> 
                 } }
                 tbody {
                     @for verdict in compatible {
-                        tr class={ "row good-row good " (type_class(types, verdict)) } {
+                        tr class={ "row good " (type_class(types, verdict)) } {
                             td { (report.short_title(verdict)) }
                             td { (verdict.workflow_type) }
                             td { code { (verdict.workflow_id) } }

@@ -28,7 +28,10 @@ pub(super) fn failure(report: &Report, verdict: &Verdict, type_class: &str, is_o
             }
             div.body {
                 (facts(verdict))
-                p.opinion { (sentence(&verdict.production.to_string())) }
+                p.opinion {
+                    (sentence(&verdict.production.to_string()))
+                    @if verdict.production.is_accepted() { " It goes on with what history recorded." }
+                }
                 (advice(verdict))
                 @if !verdict.differences.is_empty() {
                     h3 { "Differences" }
@@ -86,7 +89,7 @@ fn divergence(divergence: &Divergence) -> Markup {
         div.difference {
             div {
                 b { "Event " (divergence.event_id) ": " (divergence.difference) }
-                @if let Some(time) = &divergence.time { " · " time datetime=(time) { (time) } }
+                @if let Some(time) = &divergence.time { " " time datetime=(time) { (short_time(time)) } }
             }
             div.scroll { table.fields {
                 thead { tr {
@@ -156,16 +159,20 @@ fn row(step: &Step) -> Markup {
         StepComparison::Outside => ("outside", "", "not a command"),
         StepComparison::NotReached => ("not_reached", "", "not reached"),
     };
+    let is_the_codes = !matches!(step.comparison, StepComparison::Outside | StepComparison::NotReached);
     html! {
         tr class=(class) {
             td.id { (step.event_id) }
-            td { (line(step.recorded.as_deref(), "nothing")) }
-            td.mark { span aria-label=(meaning) title=(meaning) { (mark) } }
-            td {
-                @match step.comparison {
-                    StepComparison::Outside | StepComparison::NotReached => {},
-                    _ => (line(step.produced.as_deref(), "nothing")),
-                }
+            @if is_the_codes {
+                td { (line(step.recorded.as_deref(), "nothing")) }
+                td.mark { span role="img" aria-label=(meaning) title=(meaning) { (mark) } }
+                td { (line(step.produced.as_deref(), "nothing")) }
+            } @else if step.comparison == StepComparison::Outside {
+                td colspan="3" title=(meaning) { (line(step.recorded.as_deref(), "nothing")) }
+            } @else {
+                td { (line(step.recorded.as_deref(), "nothing")) }
+                td.mark {}
+                td { span.nothing { (meaning) } }
             }
         }
     }
@@ -179,6 +186,12 @@ fn line(text: Option<&str>, absent: &str) -> Markup {
             None => span.nothing { (absent) },
         }
     }
+}
+
+/// A time in RFC 3339 to the second, for people.
+fn short_time(time: &str) -> String {
+    let short = time.get(..19).unwrap_or(time);
+    format!("{} UTC", short.replacen('T', " ", 1))
 }
 
 /// The text with a capital letter in front and a full stop behind.
