@@ -38,19 +38,23 @@
 //! histories, unknown workflow types, code that panics, blocks its thread or never yields.
 
 mod advice;
+mod batch;
 mod difference;
 mod divergence;
 mod drive;
 mod fields;
 mod files;
 mod findings;
+mod lane;
+mod live;
 mod observer;
 mod prediction;
+mod progress;
+mod replays;
 mod report;
 mod side_by_side;
 mod stability;
 mod verdict;
-mod watchdog;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
@@ -68,10 +72,11 @@ pub use stability::Instability;
 pub use verdict::{Production, Verdict};
 
 use self::{
-    drive::{End, Replayed, Setup},
+    drive::Setup,
     fields::Reading,
+    lane::Lanes,
     observer::{Batch, Observer},
-    watchdog::{Progress, Stopped},
+    replays::{Outcome, Replays},
 };
 use crate::{
     history::{History, LoadError},
@@ -97,6 +102,7 @@ pub struct Replayer {
     blocked_after: Duration,
     observers: Vec<Observer>,
     shows_progress: bool,
+    lanes: Lanes,
 }
 
 impl Default for Replayer {
@@ -118,6 +124,7 @@ impl Replayer {
             blocked_after: BLOCKED_AFTER,
             observers: Vec::new(),
             shows_progress: false,
+            lanes: Lanes::default(),
         }
     }
 
@@ -212,8 +219,8 @@ impl Replayer {
         self
     }
 
-    /// Calls `observer` after each history of a batch, with its verdict and how many are done. The calls may come
-    /// from several threads.
+    /// Calls `observer` after each history of a batch, with its verdict and how many are done. The calls come from
+    /// several threads.
     #[must_use]
     pub fn observe(mut self, observer: impl Fn(BatchProgress<'_>) + Send + Sync + 'static) -> Self {
         self.observers.push(Arc::new(observer));
@@ -230,6 +237,60 @@ impl Replayer {
 
     /// Replays one history.
     pub fn replay(&self, history: &History) -> Verdict {
+        self.judge(&Arc::new(history.clone()))
+    }
+
+    /// Replays histories, on all cores, such as those of a simulation
+    /// ([`Simulation::histories`](crate::Simulation::histories)). The report has them in their order. Each is taken from
+    /// the iterator when a core is free for it, so that there may be any number.
+    pub fn replay_histories<I>(&self, histories: I) -> Report
+    where
+        I: IntoIterator<Item = History>,
+        I::IntoIter: Send,
+    {
+        let histories = histories.into_iter();
+        let batch = Batch::new(histories.size_hint().1, &self.observers, self.shows_progress);
+        let judge = |history| batch.tell(self.judge(&Arc::new(history)));
+        Report::new(batch::on_all_cores(histories, judge))
+    }
+
+    /// Replays the history in a file: JSON or protobuf, either also with gzip.
+    pub fn replay_file(&self, path: impl AsRef<Path>) -> Verdict {
+        let path = path.as_ref();
+        match History::load(path) {
+            Ok(history) => Verdict { source: Some(path.to_owned()), ..self.judge(&Arc::new(history)) },
+            // The verdict names the file itself.
+            Err(LoadError::File { source, .. }) => Verdict::unreadable(path.to_owned(), source.to_string()),
+            Err(error) => Verdict::unreadable(path.to_owned(), error.to_string()),
+        }
+    }
+
+    /// Replays the histories in these files, on all cores; no more of them are in memory at a time than there are
+    /// cores.
+    pub fn replay_files<I, P>(&self, paths: I) -> Report
+    where
+        I: IntoIterator<Item = P>,
+        I::IntoIter: Send,
+        P: AsRef<Path>,
+    {
+        let paths = paths.into_iter();
+        let batch = Batch::new(paths.size_hint().1, &self.observers, self.shows_progress);
+        Report::new(batch::on_all_cores(paths, |path| batch.tell(self.replay_file(path))))
+    }
+
+    /// Replays all histories in a folder and the folders below it: the files whose names end in `.json`, `.pb`,
+    /// `.bin`, `.binpb` or `.proto`, also with `.gz` behind it. A folder that cannot be read is a verdict too.
+    pub fn replay_folder(&self, folder: impl AsRef<Path>) -> Report {
+        match files::histories_below(folder.as_ref()) {
+            Ok(paths) => self.replay_files(paths),
+            Err((folder, error)) => {
+                let reason = format!("cannot read {}: {error}", folder.display());
+                Report::new(vec![Verdict::unreadable(folder, reason)])
+            }
+        }
+    }
+
+    fn judge(&self, history: &Arc<History>) -> Verdict {
         let verdict = Verdict {
             source: None,
             workflow_type: history.workflow_type().to_owned(),
@@ -250,70 +311,30 @@ impl Replayer {
             let advice = advice::of(history, &production, &[], None);
             return Verdict { production, advice, ..verdict };
         };
-        let setup = Setup {
-            factory: factory.clone(),
-            settings: self.settings(history),
-            codec: Codec::new(self.data_converter.clone().unwrap_or_default(), self.data_converter.is_some()),
+        let replays = Replays {
+            lanes: &self.lanes,
+            setup: Setup {
+                factory: factory.clone(),
+                settings: self.settings(history),
+                codec: Codec::new(
+                    self.data_converter.clone().unwrap_or_default(),
+                    self.data_converter.is_some(),
+                ),
+            },
+            reading: Reading { namespace: self.namespace.clone(), codec: self.data_converter.clone() },
+            count: self.replays,
+            limit: self.blocked_after,
         };
-        let history = Arc::new(history.clone());
-        let first = self.replay_once(&history, &setup);
-        let instability = match first.end {
-            End::Blocked { .. } | End::Broken { .. } => None,
-            _ => (1..self.replays)
-                .find_map(|_| stability::compare(&history, &first, &self.replay_once(&history, &setup))),
-        };
-        let (production, found) = match self.divergences(&history, &first) {
-            Ok(found) => (findings::production(&history, &first), found),
-            Err(Stopped::Panicked(reason)) => (Production::Failed { reason }, Vec::new()),
-            Err(Stopped::Blocked) => {
-                let reason = "the payload codec does not give the thread back".to_owned();
-                (Production::Failed { reason }, Vec::new())
-            }
-        };
+        let Outcome { first, production, found, instability } = replays.of(history);
         let (allowed, differences): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|it| self.allowed.contains(&it.difference));
-        let advice = advice::of(&history, &production, &differences, instability.as_ref());
+        let advice = advice::of(history, &production, &differences, instability.as_ref());
         let mut verdict = Verdict { production, differences, allowed, instability, advice, ..verdict };
-        verdict.last_agreed = last_agreed(&history, &verdict);
+        verdict.last_agreed = last_agreed(history, &verdict);
         if !verdict.is_compatible() {
-            verdict.side_by_side = SideBySide::new(&history, &first, &verdict);
+            verdict.side_by_side = SideBySide::new(history, &first, &verdict);
         }
         verdict
-    }
-
-    /// Replays the history in a file: JSON or protobuf, either also with gzip.
-    pub fn replay_file(&self, path: impl AsRef<Path>) -> Verdict {
-        let path = path.as_ref();
-        match History::load(path) {
-            Ok(history) => Verdict { source: Some(path.to_owned()), ..self.replay(&history) },
-            // The verdict names the file itself.
-            Err(LoadError::File { source, .. }) => Verdict::unreadable(path.to_owned(), source.to_string()),
-            Err(error) => Verdict::unreadable(path.to_owned(), error.to_string()),
-        }
-    }
-
-    /// Replays the histories in these files.
-    pub fn replay_files<I, P>(&self, paths: I) -> Report
-    where
-        I: IntoIterator<Item = P>,
-        P: AsRef<Path>,
-    {
-        let paths = paths.into_iter();
-        let batch = Batch::new(paths.size_hint().1, &self.observers, self.shows_progress);
-        let verdicts = paths.map(|path| self.replay_file(path)).inspect(|verdict| batch.tell(verdict));
-        Report::new(verdicts.collect())
-    }
-
-    /// Replays all histories in a folder and the folders below it: the files whose names end in `.json`, `.pb`,
-    /// `.bin`, `.binpb` or `.proto`, also with `.gz` behind it. A folder that cannot be read is a verdict too.
-    pub fn replay_folder(&self, folder: impl AsRef<Path>) -> Report {
-        match files::histories_below(folder.as_ref()) {
-            Ok(paths) => self.replay_files(paths),
-            Err((folder, error)) => {
-                let reason = format!("cannot read {}: {error}", folder.display());
-                Report::new(vec![Verdict::unreadable(folder, reason)])
-            }
-        }
     }
 
     fn settings(&self, history: &History) -> WorkflowSettings {
@@ -326,32 +347,6 @@ impl Replayer {
             patch_activation: None,
             foreign_wakes: None,
         }
-    }
-
-    fn replay_once(&self, history: &Arc<History>, setup: &Setup) -> Replayed {
-        let progress = Arc::new(Progress::default());
-        let (history, setup) = (history.clone(), setup.clone());
-        let replayed = watchdog::watch(self.blocked_after, &progress, |progress| async move {
-            drive::drive(&history, &setup, &progress).await
-        });
-        let end = match replayed {
-            Ok(replayed) => return replayed,
-            Err(Stopped::Blocked) => {
-                let started_event_id = progress.started_event_id();
-                End::Blocked { started_event_id, limit: self.blocked_after }
-            }
-            Err(Stopped::Panicked(reason)) => End::Broken { reason },
-        };
-        Replayed { observations: progress.observations(), end, woken_from_outside: false }
-    }
-
-    /// On a thread of its own too, because a codec is code of the user.
-    fn divergences(&self, history: &Arc<History>, replayed: &Replayed) -> Result<Vec<Divergence>, Stopped> {
-        let reading = Reading { namespace: self.namespace.clone(), codec: self.data_converter.clone() };
-        let (history, replayed) = (history.clone(), replayed.clone());
-        watchdog::watch(self.blocked_after, &Arc::default(), |progress| async move {
-            findings::divergences(&history, &replayed, &reading, &progress).await
-        })
     }
 }
 

@@ -5,6 +5,7 @@ mod embedded;
 mod fixtures;
 mod itself;
 mod reports;
+mod resume;
 mod robustness;
 mod verdicts;
 

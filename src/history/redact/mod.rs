@@ -10,11 +10,11 @@ mod walk;
 
 use std::collections::BTreeSet;
 
-pub(super) use self::walk::REDACTED;
 use self::{
     pseudonym::Key,
     walk::{Pass, Walk},
 };
+pub(super) use self::{pseudonym::is_token, walk::REDACTED};
 use super::History;
 
 /// What to replace in histories, and what to keep.
@@ -40,6 +40,12 @@ use super::History;
 /// protobuf becomes an empty message, other bytes as many other bytes. Names of enum variants cannot be told from
 /// other strings: keep them with [`Redaction::keep_value`] or [`Redaction::keep_field`]. The keys of an object are
 /// taken for field names if they look like names; see [`Redaction::keys_of`].
+///
+/// A codec cannot decode an encrypted payload once it is redacted: export such histories decoded, as the Temporal
+/// CLI does with `--codec-endpoint`.
+///
+/// A replay of a redacted history does not compare the texts and the numbers in redacted payloads, nor redacted
+/// failure messages; everything else it does.
 ///
 /// Every payload that was redacted says so in its metadata (`redacted`), and is left alone when the history is
 /// redacted once more with the same key.
