@@ -100,9 +100,9 @@ pub struct Replayer {
     allowed: BTreeSet<Difference>,
     replays: usize,
     blocked_after: Duration,
+    lanes: Lanes,
     observers: Vec<Observer>,
     shows_progress: bool,
-    lanes: Lanes,
 }
 
 impl Default for Replayer {
@@ -122,9 +122,9 @@ impl Replayer {
             allowed: BTreeSet::new(),
             replays: 2,
             blocked_after: BLOCKED_AFTER,
+            lanes: Lanes::default(),
             observers: Vec::new(),
             shows_progress: false,
-            lanes: Lanes::default(),
         }
     }
 
@@ -219,8 +219,8 @@ impl Replayer {
         self
     }
 
-    /// Calls `observer` after each history of a batch, with its verdict and how many are done. The calls come from
-    /// several threads.
+    /// Calls `observer` after each history of a batch, with its verdict and how many are done. The calls may come
+    /// from several threads.
     #[must_use]
     pub fn observe(mut self, observer: impl Fn(BatchProgress<'_>) + Send + Sync + 'static) -> Self {
         self.observers.push(Arc::new(observer));
@@ -249,9 +249,8 @@ impl Replayer {
         I::IntoIter: Send,
     {
         let histories = histories.into_iter();
-        let batch = Batch::new(histories.size_hint().1, &self.observers, self.shows_progress);
-        let judge = |history| batch.tell(self.judge(&Arc::new(history)));
-        Report::new(batch::on_all_cores(histories, judge))
+        let batch = self.batch(histories.size_hint().1);
+        Report::new(self.judge_all(&batch, histories, |history| self.judge(&Arc::new(history))))
     }
 
     /// Replays the history in a file: JSON or protobuf, either also with gzip.
@@ -274,8 +273,8 @@ impl Replayer {
         P: AsRef<Path>,
     {
         let paths = paths.into_iter();
-        let batch = Batch::new(paths.size_hint().1, &self.observers, self.shows_progress);
-        Report::new(batch::on_all_cores(paths, |path| batch.tell(self.replay_file(path))))
+        let batch = self.batch(paths.size_hint().1);
+        Report::new(self.judge_all(&batch, paths, |path| self.replay_file(path)))
     }
 
     /// Replays all histories in a folder and the folders below it: the files whose names end in `.json`, `.pb`,
@@ -288,6 +287,24 @@ impl Replayer {
                 Report::new(vec![Verdict::unreadable(folder, reason)])
             }
         }
+    }
+
+    /// A batch of so many histories, if that is known.
+    fn batch(&self, histories: Option<usize>) -> Batch<'_> {
+        Batch::new(histories, &self.observers, self.shows_progress)
+    }
+
+    fn judge_all<T>(
+        &self,
+        batch: &Batch<'_>,
+        items: impl Iterator<Item = T> + Send,
+        judge: impl Fn(T) -> Verdict + Sync,
+    ) -> Vec<Verdict> {
+        batch::on_all_cores(items, |item| {
+            let verdict = judge(item);
+            batch.tell(&verdict);
+            verdict
+        })
     }
 
     fn judge(&self, history: &Arc<History>) -> Verdict {

@@ -38,8 +38,8 @@ impl<'a> Batch<'a> {
         Self { total, done: AtomicUsize::new(0), observers, bar }
     }
 
-    /// Tells of one more verdict, and hands it on.
-    pub(super) fn tell(&self, verdict: Verdict) -> Verdict {
+    /// There is one more verdict.
+    pub(super) fn tell(&self, verdict: &Verdict) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(bar) = &self.bar {
             if !verdict.is_compatible() {
@@ -48,9 +48,8 @@ impl<'a> Batch<'a> {
             bar.inc(1);
         }
         for observer in self.observers {
-            observer(BatchProgress { done, total: self.total, verdict: &verdict });
+            observer(BatchProgress { done, total: self.total, verdict });
         }
-        verdict
     }
 }
 
