@@ -10,6 +10,8 @@ mod walk;
 
 use std::collections::BTreeSet;
 
+use temporalio_common::protos::temporal::api::{failure::v1::Failure, history::v1::HistoryEvent};
+
 use self::{
     pseudonym::Key,
     walk::{Pass, Walk},
@@ -158,11 +160,30 @@ impl Redaction {
         let mut walk = Walk::new(self);
         for pass in [Pass::Data, Pass::Ids] {
             for history in &mut *histories {
-                history.events.iter_mut().for_each(|event| walk.walk(event, pass));
+                for event in &mut history.events {
+                    if walk.walk(event, pass).is_err() {
+                        // It cannot be written to a file either. What nobody has looked at must not be kept.
+                        *event = emptied(event);
+                    }
+                }
                 let failures = history.retried_attempts.iter_mut().flat_map(|attempt| &mut attempt.failure);
-                failures.for_each(|failure| walk.walk(failure, pass));
+                for failure in failures {
+                    if walk.walk(failure, pass).is_err() {
+                        *failure = Failure::default();
+                    }
+                }
             }
         }
+    }
+}
+
+/// An event of the same type at the same place that says nothing.
+fn emptied(event: &HistoryEvent) -> HistoryEvent {
+    HistoryEvent {
+        event_id: event.event_id,
+        event_time: event.event_time,
+        event_type: event.event_type,
+        ..Default::default()
     }
 }
 

@@ -179,6 +179,21 @@ fn failures_keep_their_types_and_lose_their_texts() {
     assert!(!json.contains("is closed") && !json.contains("/home/ada"), "{json}");
 }
 
+#[test]
+fn failures_that_are_too_deep_for_any_file_are_left_out() {
+    let mut failure = Failure { message: "the reason".to_owned(), ..Default::default() };
+    for _ in 0..200 {
+        failure = Failure { cause: Some(Box::new(failure)), ..Default::default() };
+    }
+    let mut events = load("transfer_refunded").into_events();
+    let Some(Attributes::ActivityTaskFailedEventAttributes(failed)) = &mut events[18].attributes else {
+        panic!("event 19 is the failure")
+    };
+    failed.failure = Some(failure);
+    let redacted = redaction().redact(&History::new(events).unwrap());
+    assert!(!redacted.to_json().unwrap().contains("the reason"));
+}
+
 /// All strings in payloads, and in the fields that are no structure.
 fn confidential(history: &History) -> BTreeSet<String> {
     fn strings(value: &Value, found: &mut BTreeSet<String>) {
