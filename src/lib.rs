@@ -105,6 +105,8 @@ mod book {
     struct Histories;
     #[doc = include_str!("../book/src/replay.md")]
     struct Replay;
+    #[doc = include_str!("../book/src/production-histories.md")]
+    struct ProductionHistories;
     #[doc = include_str!("../book/src/failures.md")]
     struct Failures;
     #[doc = include_str!("../book/src/determinism.md")]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::Report;
+use super::{Report, Titles};
 use crate::replay::{Production, Verdict};
 
 const STYLE: &str = include_str!("page.css");
@@ -19,6 +19,9 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 
 /// So many verdicts are open when the page is.
 const OPEN: usize = 3;
+
+/// So many verdicts are shown with everything that is known about them. Browsers do not like pages without end.
+const DETAILED: usize = 200;
 
 /// Filtering by more workflow types than this would be no help.
 const TYPES: usize = 12;
@@ -73,6 +76,7 @@ impl Severity {
 pub(super) fn page(report: &Report) -> String {
     let counts = counts(report);
     let types = types(report);
+    let titles = report.titles();
     let count = |severity| counts.get(&severity).copied().unwrap_or_default();
     let mut failures: Vec<&Verdict> = report.failures().collect();
     failures.sort_by_key(|verdict| Severity::of(verdict));
@@ -89,7 +93,7 @@ pub(super) fn page(report: &Report) -> String {
             body {
                 header { div {
                     h1 { "Replay of recorded histories" }
-                    @if let Some(folder) = report.folder() {
+                    @if let Some(folder) = titles.folder {
                         p.folder { code { (folder.display()) } }
                     }
                     (headline(report, failures.len()))
@@ -108,10 +112,11 @@ pub(super) fn page(report: &Report) -> String {
                     @if !failures.is_empty() {
                         section.failures {
                             h2 { "Not compatible" }
-                            @for (index, failure) in failures.iter().enumerate() {
+                            @for (index, failure) in failures.iter().take(DETAILED).enumerate() {
                                 @let class = type_class(&types, failure);
-                                (verdict::failure(report, failure, &class, index < OPEN))
+                                (verdict::failure(titles, failure, &class, index < OPEN))
                             }
+                            (verdict::brief(titles, failures.get(DETAILED..).unwrap_or_default()))
                         }
                     }
                     @if count(Severity::Compatible) > 0 {
@@ -215,6 +220,7 @@ fn filter_rules(types: usize) -> String {
 
 /// The compatible histories, of which there is little to say.
 fn compatible(report: &Report, types: &BTreeMap<&str, usize>, is_open: bool) -> Markup {
+    let titles = report.titles();
     let compatible: Vec<_> = report.verdicts.iter().filter(|verdict| verdict.is_compatible()).collect();
     html! {
         details.rest open[is_open] {
@@ -230,7 +236,7 @@ fn compatible(report: &Report, types: &BTreeMap<&str, usize>, is_open: bool) -> 
                 tbody {
                     @for verdict in compatible {
                         tr class={ "row good " (type_class(types, verdict)) } {
-                            td { (report.short_title(verdict)) }
+                            td { (titles.of(verdict)) }
                             td { (verdict.workflow_type) }
                             td { code { (verdict.workflow_id) } }
                             td { (verdict::allowed(verdict)) }

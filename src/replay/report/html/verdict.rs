@@ -4,17 +4,43 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::{Report, Severity};
+use super::{Severity, Titles};
 use crate::replay::{Divergence, SideBySide, Step, StepComparison, Verdict};
 
+/// Histories that are not compatible either, each in a line.
+pub(super) fn brief(titles: Titles<'_>, verdicts: &[&Verdict]) -> Markup {
+    html! {
+        @if !verdicts.is_empty() {
+            h3 { "And " (verdicts.len()) " more" }
+            div.scroll { table {
+                thead { tr {
+                    th scope="col" { "History" } th scope="col" { "Workflow type" } th scope="col" { "Worker" }
+                    th scope="col" { "Code" } th.id scope="col" { "Event" }
+                } }
+                tbody {
+                    @for verdict in verdicts {
+                        tr class={ "row " (Severity::of(verdict).class()) } {
+                            td { (titles.of(verdict)) }
+                            td { (verdict.workflow_type) }
+                            td { (verdict.production.name()) }
+                            td { (verdict.code()) }
+                            td.id { @if let Some(event_id) = verdict.event_id() { (event_id) } }
+                        }
+                    }
+                }
+            } }
+        }
+    }
+}
+
 /// A history that is not compatible: its verdict in a line, and below it everything that is known about it.
-pub(super) fn failure(report: &Report, verdict: &Verdict, type_class: &str, is_open: bool) -> Markup {
+pub(super) fn failure(titles: Titles<'_>, verdict: &Verdict, type_class: &str, is_open: bool) -> Markup {
     let severity = Severity::of(verdict);
     html! {
         details class={ "verdict row " (severity.class()) " " (type_class) } open[is_open] {
             summary {
                 div.name {
-                    (report.short_title(verdict))
+                    (titles.of(verdict))
                     @if !verdict.workflow_type.is_empty() { span { (verdict.workflow_type) } }
                 }
                 div.badges {
@@ -166,7 +192,8 @@ fn row(step: &Step) -> Markup {
             @if is_the_codes {
                 td { (line(step.recorded.as_deref(), "nothing")) }
                 td.mark { span role="img" aria-label=(meaning) title=(meaning) { (mark) } }
-                td { (line(step.produced.as_deref(), "nothing")) }
+                @let same = step.recorded.as_deref().filter(|_| step.comparison == StepComparison::Same);
+                td { (line(step.produced.as_deref().or(same), "nothing")) }
             } @else if step.comparison == StepComparison::Outside {
                 td colspan="3" title=(meaning) { (line(step.recorded.as_deref(), "nothing")) }
             } @else {
