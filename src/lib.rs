@@ -71,6 +71,7 @@ mod determinism;
 pub mod history;
 mod mock;
 mod overrides;
+mod panics;
 pub mod policy;
 mod proto_json;
 mod proto_map;
