@@ -68,6 +68,8 @@ mod cluster;
 #[doc(hidden)]
 pub mod conformance;
 mod determinism;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod history;
 mod mock;
 mod overrides;
