@@ -81,6 +81,7 @@ mod service;
 mod simulation;
 mod worker;
 
+pub use cluster::Limits;
 pub use determinism::{Difference, check_determinism, compare_runs};
 pub use mock::{Mock, Outcome};
 pub use simulation::{Builder, Cause, ExecuteError, Failure, Simulation, hold_clock};

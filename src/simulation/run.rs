@@ -29,7 +29,11 @@ pub(super) async fn run<T>(
     progress: Arc<Progress>,
     body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>,
 ) -> Result<T, Stopped> {
-    let config = Config { search_attributes: builder.search_attributes.clone(), ..Config::default() };
+    let config = Config {
+        search_attributes: builder.search_attributes.clone(),
+        limits: builder.limits.clone(),
+        ..Config::default()
+    };
     let service = Service::new(Cluster::new(config, builder.seed), builder.seed, builder.start);
     let fatal = Arc::new(Fatal::default());
     let limit = builder.budget;

@@ -45,6 +45,8 @@ pub(crate) use history::History;
 pub(crate) use info::ExecutionInfo;
 pub(crate) use options::{ExecutionOptions, check_override, normalised_override};
 pub(crate) use pending::Pending;
+#[cfg(test)]
+pub(crate) use rebuild::check_rebuild;
 pub(crate) use runs::Runs;
 pub(crate) use state::MutableState;
 pub(crate) use transaction::{BUFFERED_EVENT_ID, Effect, Event, FollowUp, Transaction};

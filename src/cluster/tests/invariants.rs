@@ -3,15 +3,22 @@
 use proptest::prelude::*;
 use temporalio_common::protos::temporal::api::{
     command::v1::{
-        RequestCancelExternalWorkflowExecutionCommandAttributes,
-        SignalExternalWorkflowExecutionCommandAttributes,
+        RequestCancelExternalWorkflowExecutionCommandAttributes, ScheduleActivityTaskCommandAttributes,
+        SignalExternalWorkflowExecutionCommandAttributes, StartTimerCommandAttributes,
     },
-    enums::v1::{ParentClosePolicy, WorkflowIdConflictPolicy, WorkflowIdReusePolicy},
+    common::v1::ActivityType,
+    enums::v1::{
+        ParentClosePolicy, ResetReapplyExcludeType, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    },
     history::v1::history_event,
-    workflowservice::v1::{RequestCancelWorkflowExecutionRequest, TerminateWorkflowExecutionRequest},
+    workflowservice::v1::{
+        RequestCancelWorkflowExecutionRequest, ResetWorkflowExecutionRequest,
+        TerminateWorkflowExecutionRequest,
+    },
 };
 
 use super::{updates::Answered, *};
+use crate::cluster::execution::check_rebuild;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -25,6 +32,7 @@ enum Step {
     PollSticky,
     Complete { commands: Vec<Made>, closes: bool, caches: bool, inline: bool, updates: Answered },
     Fail,
+    Reset { point: i64, excludes_signals: bool },
     Wait(u64),
 }
 
@@ -32,6 +40,8 @@ enum Step {
 #[derive(Debug, Clone)]
 enum Made {
     Marker,
+    Timer(u8),
+    Activity(u8),
     Child { workflow_id: &'static str, policy: ParentClosePolicy, reuse: WorkflowIdReusePolicy },
     Signal { workflow_id: &'static str, child_only: bool },
     Cancel { workflow_id: &'static str, child_only: bool },
@@ -50,6 +60,8 @@ fn made() -> impl Strategy<Value = Made> {
         prop::sample::select(vec![AllowDuplicate, AllowDuplicate, RejectDuplicate, TerminateIfRunning]);
     prop_oneof![
         2 => Just(Made::Marker),
+        2 => (0..3_u8).prop_map(Made::Timer),
+        2 => (0..3_u8).prop_map(Made::Activity),
         4 => (workflow_id(), policy, reuse)
             .prop_map(|(workflow_id, policy, reuse)| Made::Child { workflow_id, policy, reuse }),
         1 => (workflow_id(), any::<bool>())
@@ -62,6 +74,26 @@ fn made() -> impl Strategy<Value = Made> {
 fn make(made: &Made) -> Command {
     match *made {
         Made::Marker => record_marker("m"),
+        Made::Timer(id) => {
+            let timer_id = format!("timer {id}");
+            let start_to_fire_timeout = Some(crate::clock::to_proto(seconds(u64::from(id) * 10)));
+            command(Attributes::StartTimerCommandAttributes(StartTimerCommandAttributes {
+                timer_id,
+                start_to_fire_timeout,
+            }))
+        }
+        Made::Activity(id) => {
+            let timeout = Some(crate::clock::to_proto(seconds(20)));
+            command(Attributes::ScheduleActivityTaskCommandAttributes(
+                ScheduleActivityTaskCommandAttributes {
+                    activity_id: format!("activity {id}"),
+                    activity_type: Some(ActivityType { name: "A".to_owned() }),
+                    task_queue: Some(queue("activities")),
+                    schedule_to_close_timeout: timeout,
+                    ..Default::default()
+                },
+            ))
+        }
         Made::Child { workflow_id, policy, reuse } => {
             let mut command = children::start_child(workflow_id, "tq", policy);
             if let Some(Attributes::StartChildWorkflowExecutionCommandAttributes(child)) =
@@ -106,6 +138,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (prop::collection::vec(made(), 0..3), prop::bool::weighted(0.2), any::<bool>(), any::<bool>(), updates::answered())
             .prop_map(|(commands, closes, caches, inline, updates)| Step::Complete { commands, closes, caches, inline, updates }),
         3 => Just(Step::Fail),
+        2 => (2..40_i64, any::<bool>())
+            .prop_map(|(point, excludes_signals)| Step::Reset { point, excludes_signals }),
         3 => (0..30_u64).prop_map(Step::Wait),
     ]
 }
@@ -164,6 +198,19 @@ fn take(steps: &[Step]) -> Vec<Vec<HistoryEvent>> {
                     }));
                 }
             }
+            Step::Reset { point, excludes_signals } => {
+                let excluded =
+                    excludes_signals.then_some(ResetReapplyExcludeType::Signal as i32).into_iter().collect();
+                drop(server.call(ResetWorkflowExecutionRequest {
+                    namespace: "default".to_owned(),
+                    workflow_execution: Some(execution("wf")),
+                    reason: "reset".to_owned(),
+                    request_id: format!("reset {point}"),
+                    workflow_task_finish_event_id: point,
+                    reset_reapply_exclude_types: excluded,
+                    ..Default::default()
+                }));
+            }
             Step::Wait(time) => server.advance(seconds(time)),
         }
         waiting.retain(|&call| match server.answer::<PollWorkflowTaskQueueRequest>(call) {
@@ -176,6 +223,10 @@ fn take(steps: &[Step]) -> Vec<Vec<HistoryEvent>> {
         });
     }
     updates::check_waiting(&mut server, updaters);
+    let Cluster { runs, shared, .. } = &mut server.cluster;
+    for run in runs.iter().filter(|run| run.is_running()) {
+        check_rebuild(server.now, shared, run);
+    }
     server.cluster.runs.iter().map(|run| run.history.since(1).to_vec()).collect()
 }
 

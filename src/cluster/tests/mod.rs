@@ -2,6 +2,7 @@
 
 mod children;
 mod invariants;
+mod limits;
 mod reading;
 mod running;
 mod schedules;
@@ -207,6 +208,8 @@ fn command(attributes: Attributes) -> Command {
             CommandType::ContinueAsNewWorkflowExecution
         }
         Attributes::CancelWorkflowExecutionCommandAttributes(_) => CommandType::CancelWorkflowExecution,
+        Attributes::StartTimerCommandAttributes(_) => CommandType::StartTimer,
+        Attributes::ScheduleActivityTaskCommandAttributes(_) => CommandType::ScheduleActivityTask,
         Attributes::StartChildWorkflowExecutionCommandAttributes(_) => {
             CommandType::StartChildWorkflowExecution
         }

@@ -4,9 +4,13 @@
 //! and heartbeats of activities, the sticky queue, request ids of signals.
 
 mod pending;
+#[cfg(test)]
+mod tests;
 mod workflow_task;
 
 pub(super) use pending::closed_child;
+#[cfg(test)]
+pub(crate) use tests::check_rebuild;
 
 use temporalio_common::protos::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
 
@@ -54,6 +58,8 @@ pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> O
     let run_expiration = (!run.info.run_timeout.is_zero()).then(|| now + run.info.run_timeout);
     run.info.run_expiration = run_expiration.into_iter().chain(run.info.execution_expiration).min();
     run.history = history;
+    // A server stores the run once before it goes on.
+    run.state.transition_count = 1;
     for event in base.history.since(1).iter().take_while(|event| event.event_id <= last_event_id) {
         apply(now, shared, &mut run, event);
     }
