@@ -70,6 +70,8 @@ pub mod conformance;
 mod determinism;
 pub mod history;
 mod mock;
+mod overrides;
+pub mod policy;
 mod proto_json;
 mod proto_map;
 pub mod replay;
@@ -79,12 +81,13 @@ mod rules;
 mod sdk;
 mod service;
 mod simulation;
+pub mod strategies;
 mod worker;
 
 pub use cluster::Limits;
 pub use determinism::{Difference, check_determinism, compare_runs};
 pub use mock::{Mock, Outcome};
-pub use simulation::{Builder, Cause, ExecuteError, Failure, Simulation, hold_clock};
+pub use simulation::{Builder, Cause, ExecuteError, Failure, ResumeError, Simulation, hold_clock};
 pub use worker::{ActivityMarkers, Worker};
 
 #[cfg(doctest)]

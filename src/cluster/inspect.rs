@@ -6,7 +6,7 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{
     Cluster,
-    execution::activity,
+    execution::activity::{self, RetriedAttempt},
     matching::{QueueName, TaskKind},
 };
 use crate::clock::Time;
@@ -18,6 +18,8 @@ pub(crate) struct RunSnapshot {
     pub(crate) workflow_id: String,
     pub(crate) run_id: String,
     pub(crate) events: Vec<HistoryEvent>,
+    /// What its history does not tell of.
+    pub(crate) retried_attempts: Vec<RetriedAttempt>,
     /// The activities that have not closed, as DescribeWorkflowExecution shows them.
     pub(crate) pending_activities: Vec<PendingActivityInfo>,
     /// The run's workflow task, if it has one.
@@ -50,7 +52,8 @@ impl Cluster {
                 namespace: namespace.to_owned(),
                 workflow_id: run.workflow_id.clone(),
                 run_id: run.run_id.clone(),
-                events: run.history.since(1).to_vec(),
+                events: run.history.to_vec(),
+                retried_attempts: run.retried_attempts.clone(),
                 pending_activities: if run.is_running() { activity::describe(run, now) } else { Vec::new() },
                 workflow_task: run
                     .state

@@ -24,7 +24,6 @@ mod dispatch;
 mod duration_text;
 mod error;
 mod execution;
-mod failure;
 mod go_text;
 mod inspect;
 mod limits;
@@ -51,6 +50,7 @@ use std::collections::{BTreeMap, VecDeque};
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
+pub(crate) use execution::activity::RetriedAttempt;
 pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
 
 pub use limits::Limits;
@@ -70,7 +70,7 @@ use crate::{
     clock::Time,
     rng::{Seed, Stream},
     rpc::{Request, Response},
-    rules::{durations, retry},
+    rules::{durations, failure, retry},
 };
 
 /// Names one call between its request and its answer. The caller chooses it and must not reuse it.
@@ -316,6 +316,9 @@ impl Cluster {
                 FollowUp::StartChild { run, initiated_event_id } => {
                     self.start_initiated_child(now, run, initiated_event_id);
                 }
+                FollowUp::RestartChild { run, initiated_event_id } => {
+                    self.restart_recorded_child(now, run, initiated_event_id);
+                }
                 FollowUp::FollowClose { run } => self.follow_close(now, run),
                 FollowUp::SignalExternal { run, initiated_event_id } => {
                     self.send_external_signal(now, run, initiated_event_id);
@@ -355,6 +358,7 @@ impl Cluster {
                 Timer::Schedule { schedule, .. } => self.wake_schedule(now, schedule),
                 Timer::Batch { batch } => self.continue_batch(now, batch),
                 Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
+                Timer::TaskQueueRate { queue, .. } => self.rate_limit_passed(now, queue),
                 Timer::CallExpiry { call } => self.expire_call(now, call),
             }
         }
@@ -399,6 +403,7 @@ impl Cluster {
             Timer::Schedule { schedule, wakeup } => self.schedules.waits_for(schedule, wakeup),
             Timer::Batch { batch } => self.batches.is_running(batch),
             Timer::StickyQuery { query } => self.direct_queries.is_sticky(query),
+            Timer::TaskQueueRate { queue, generation } => self.matching.is_armed(queue, generation),
             Timer::CallExpiry { call } => self.calls.contains(call),
         }
     }

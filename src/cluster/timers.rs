@@ -32,6 +32,8 @@ pub(crate) enum Timer {
     Batch { batch: BatchKey },
     /// The worker that has a run in its cache did not answer a query.
     StickyQuery { query: u64 },
+    /// The rate limit of a task queue lets a task go.
+    TaskQueueRate { queue: usize, generation: u64 },
     /// A parked call has waited for as long as it may.
     CallExpiry { call: CallId },
 }
@@ -49,7 +51,8 @@ impl Timer {
             Self::Schedule { .. } => 6,
             Self::Batch { .. } => 7,
             Self::StickyQuery { .. } => 8,
-            Self::CallExpiry { .. } => 9,
+            Self::TaskQueueRate { .. } => 9,
+            Self::CallExpiry { .. } => 10,
         }
     }
 }

@@ -15,9 +15,14 @@
 //! # }
 //! ```
 
+mod diff;
 mod duration;
 mod error;
+pub(crate) mod fields;
 mod load;
+mod pages;
+mod redact;
+mod retried;
 mod save;
 mod summary;
 mod timeline;
@@ -32,15 +37,30 @@ use temporalio_common::protos::temporal::api::{
     },
 };
 
+pub use diff::{Diff, DiffEvent, DiffKind, DiffOptions, DiffRow, DiffSide, DiffText, FieldChange, diff};
 pub use error::{InvalidHistory, LoadError, SaveError};
+pub use pages::{MergeError, Page};
+pub use redact::Redaction;
+pub use retried::RetriedAttempt;
+pub use save::Format;
 pub use summary::{ActivitySummary, Summary};
 pub use timeline::Timeline;
+pub(crate) use timeline::is_routine;
 
 /// The event history of one workflow run: never empty, begins with `WorkflowExecutionStarted`, and its event
 /// ids count up from 1.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Two histories are equal if their events are.
+#[derive(Debug, Clone)]
 pub struct History {
     events: Vec<HistoryEvent>,
+    retried_attempts: Vec<RetriedAttempt>,
+}
+
+impl PartialEq for History {
+    fn eq(&self, other: &Self) -> bool {
+        self.events == other.events
+    }
 }
 
 impl History {
@@ -62,7 +82,7 @@ impl History {
                 return Err(InvalidHistory::Gap { expected, found: event.event_id });
             }
         }
-        Ok(Self { events })
+        Ok(Self { events, retried_attempts: Vec::new() })
     }
 
     /// The events, oldest first.
@@ -73,6 +93,19 @@ impl History {
     /// The event with this id.
     pub fn event(&self, event_id: i64) -> Option<&HistoryEvent> {
         self.events.get(usize::try_from(event_id).ok()?.checked_sub(1)?)
+    }
+
+    /// The attempts of activities that were followed by another one, in the order in which they ended.
+    ///
+    /// Only a history that comes from a simulation has any. A server writes down the last attempt of an activity
+    /// alone, and so do files: a history that was saved and loaded has none.
+    pub fn retried_attempts(&self) -> &[RetriedAttempt] {
+        &self.retried_attempts
+    }
+
+    pub(crate) fn with_retried_attempts(mut self, retried_attempts: Vec<RetriedAttempt>) -> Self {
+        self.retried_attempts = retried_attempts;
+        self
     }
 
     /// Takes the events out.

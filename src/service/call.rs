@@ -64,8 +64,7 @@ impl Drop for Pending {
         }
         let now = self.service.now();
         let mut state = self.service.lock();
-        state.waiting.remove(&self.id);
-        state.cluster.handle_gone(now, self.id);
+        state.withdraw(now, self.id);
         self.service.settle(state);
     }
 }

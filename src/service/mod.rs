@@ -7,6 +7,7 @@
 mod call;
 mod client_ids;
 mod in_memory;
+mod interception;
 
 use std::{
     collections::BTreeMap,
@@ -15,18 +16,21 @@ use std::{
     time::Duration,
 };
 
+use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use tokio::{sync::Notify, time::Instant};
 
 pub(crate) use call::Pending;
 pub(crate) use in_memory::in_memory;
+pub(crate) use interception::{Caller, Interceptor, Passage};
 
 use crate::{
     clock::Time,
     cluster::{Answer, Call, CallId, Cluster, Error},
     rng::Seed,
-    rpc::{DecodeError, Request, Rpc},
+    rpc::{DecodeError, Request, Response, Rpc},
 };
 use client_ids::ClientIds;
+use interception::{Delayed, intercept};
 
 /// A cluster that can be called. Clones share the cluster.
 #[derive(Clone)]
@@ -47,6 +51,9 @@ struct State {
     cluster: Cluster,
     calls: u64,
     waiting: BTreeMap<CallId, Waiting>,
+    interceptors: Vec<Interceptor>,
+    /// The requests that reach the cluster later, by when they do.
+    delayed: BTreeMap<(Time, CallId), Delayed>,
     /// When something last happened: a call came in or a deadline passed.
     last_event: Time,
     /// Calls and deadlines so far.
@@ -57,6 +64,9 @@ struct State {
     budget: Option<Budget>,
     trace: Option<Vec<TraceEntry>>,
 }
+
+/// An answer, and the events of its history beside it.
+pub(crate) type WithEvents<R> = (Box<<R as Rpc>::Response>, Vec<Arc<HistoryEvent>>);
 
 /// One call, as [`Service::take_trace`] reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +87,8 @@ struct Budget {
 #[derive(Default)]
 struct Waiting {
     answer: Option<Answer>,
+    /// What the caller gets in place of the answer.
+    lost: Option<Error>,
     waker: Option<Waker>,
 }
 
@@ -90,6 +102,8 @@ impl Service {
                 cluster,
                 calls: 0,
                 waiting: BTreeMap::new(),
+                interceptors: Vec::new(),
+                delayed: BTreeMap::new(),
                 last_event: start,
                 steps: 0,
                 armed: None,
@@ -111,28 +125,63 @@ impl Service {
 
     /// Calls an RPC and waits for its answer, however long it takes. A call whose future is dropped is
     /// withdrawn.
-    pub(crate) async fn call<R: Rpc>(&self, request: R) -> Result<R::Response, Error> {
-        let response = self.submit(request.into_request(), None).await?;
-        R::response(response)
-            .ok_or_else(|| Error::internal(format!("{} was answered with another RPC's response", R::NAME)))
+    pub(crate) async fn call<R: Rpc>(&self, request: R) -> Result<Box<R::Response>, Error> {
+        let response = self.submit(Caller::Simulation, Box::new(request).into_request(), None).await?;
+        R::response(response).ok_or_else(|| mismatched(R::NAME))
+    }
+
+    /// The same for a worker, whose calls may go wrong. The events of a history are left where the cluster has them:
+    /// they are beside the answer.
+    pub(crate) async fn call_from_worker<R: Rpc>(&self, request: Box<R>) -> Result<WithEvents<R>, Error> {
+        let Response { message, events } =
+            self.submit(Caller::Worker, R::into_request(request), None).await?;
+        Ok((R::message(message).ok_or_else(|| mismatched(R::NAME))?, events))
     }
 
     /// Calls an RPC whose caller stops waiting at `deadline`.
-    pub(crate) fn submit(&self, request: Request, deadline: Option<Time>) -> Pending {
+    pub(crate) fn submit(&self, caller: Caller, mut request: Request, deadline: Option<Time>) -> Pending {
         let now = self.now();
         let mut state = self.lock();
-        state.calls += 1;
-        let id = CallId(state.calls);
+        let id = state.next_call();
         let rpc = request.name();
         if let Some(trace) = &mut state.trace {
             trace.push(TraceEntry { time: now, rpc });
         }
-        state.waiting.insert(id, Waiting::default());
-        if state.step(now) {
-            state.cluster.handle_call(now, Call { id, request, deadline });
+        let mut waiting = Waiting::default();
+        match intercept(&mut state.interceptors, now, caller, &mut request) {
+            Passage::Deliver => state.deliver(now, id, request, deadline),
+            Passage::Delay(delay) => {
+                state.delayed.insert((now + delay, id), Delayed { request, deadline });
+            }
+            Passage::Refuse(error) => {
+                if state.step(now) {
+                    waiting.answer = Some(Err(error));
+                }
+            }
+            Passage::LoseAnswer(error) => {
+                waiting.lost = Some(error);
+                state.deliver(now, id, request, deadline);
+            }
+            Passage::Twice => {
+                state.deliver(now, id, request.clone(), deadline);
+                // Nobody waits for the second answer.
+                let again = state.next_call();
+                state.deliver(now, again, request, deadline);
+            }
         }
+        state.waiting.insert(id, waiting);
         self.settle(state);
         Pending::new(self.clone(), id, deadline)
+    }
+
+    /// Whether calls may go wrong on their way.
+    pub(crate) fn is_intercepted(&self) -> bool {
+        !self.lock().interceptors.is_empty()
+    }
+
+    /// From here on, asks the interceptor about each call.
+    pub(crate) fn intercept(&self, interceptor: Interceptor) {
+        self.lock().interceptors.push(interceptor);
     }
 
     /// Calls an RPC by its names on the wire.
@@ -144,7 +193,7 @@ impl Service {
         deadline: Option<Time>,
     ) -> Result<Vec<u8>, Error> {
         let request = decode(service, rpc, request)?;
-        Ok(self.submit(request, deadline).await?.encode())
+        Ok(self.submit(Caller::Client, request, deadline).await?.encode())
     }
 
     /// Does what [`Self::call_encoded`] does, for a client that draws the ids of its requests at random.
@@ -157,7 +206,7 @@ impl Service {
     ) -> Result<Vec<u8>, Error> {
         let mut request = decode(service, rpc, request)?;
         self.lock().client_ids.replace(&mut request);
-        Ok(self.submit(request, deadline).await?.encode())
+        Ok(self.submit(Caller::Client, request, deadline).await?.encode())
     }
 
     /// Tells the cluster whenever a deadline of its own has come. Never ends; nothing that takes time
@@ -167,7 +216,7 @@ impl Service {
             let changed = self.0.deadline_changed.notified();
             let deadline = {
                 let mut state = self.lock();
-                state.armed = state.cluster.next_deadline();
+                state.armed = state.next_deadline();
                 state.armed
             };
             match deadline {
@@ -194,6 +243,11 @@ impl Service {
     /// Looks at the cluster.
     pub(crate) fn with_cluster<T>(&self, look: impl FnOnce(&Cluster) -> T) -> T {
         look(&self.lock().cluster)
+    }
+
+    /// When something is going to happen by itself; `None` if nothing is.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.lock().next_deadline()
     }
 
     /// When something last happened: a call came in or a deadline of the cluster passed.
@@ -233,13 +287,16 @@ impl Service {
         let now = self.now();
         loop {
             let mut state = self.lock();
-            match state.cluster.next_deadline() {
+            match state.next_deadline() {
                 Some(deadline) if deadline <= now => {
                     let time = deadline.max(state.last_event);
-                    if !state.step(time) {
+                    if let Some((id, Delayed { request, deadline })) = state.pop_delayed(deadline) {
+                        state.deliver(time, id, request, deadline);
+                    } else if state.step(time) {
+                        state.cluster.handle_timeout(time);
+                    } else {
                         return;
                     }
-                    state.cluster.handle_timeout(time);
                     self.settle(state);
                 }
                 _ => return,
@@ -253,11 +310,11 @@ impl Service {
         while let Some((id, answer)) = state.cluster.poll_answer() {
             // A caller that went away has no entry any more.
             if let Some(waiting) = state.waiting.get_mut(&id) {
-                waiting.answer = Some(answer);
+                waiting.answer = Some(waiting.lost.take().map_or(answer, Err));
                 wakers.extend(waiting.waker.take());
             }
         }
-        let deadline_changed = state.cluster.next_deadline() != state.armed;
+        let deadline_changed = state.next_deadline() != state.armed;
         drop(state);
         if deadline_changed {
             self.0.deadline_changed.notify_one();
@@ -272,6 +329,38 @@ impl Service {
 }
 
 impl State {
+    fn next_call(&mut self) -> CallId {
+        self.calls += 1;
+        CallId(self.calls)
+    }
+
+    /// Gives a request to the cluster.
+    fn deliver(&mut self, now: Time, id: CallId, request: Request, deadline: Option<Time>) {
+        if self.step(now) {
+            self.cluster.handle_call(now, Call { id, request, deadline });
+        }
+    }
+
+    /// When the cluster wants to be called, or a delayed request reaches it.
+    fn next_deadline(&self) -> Option<Time> {
+        let delayed = self.delayed.first_key_value().map(|((at, _), _)| *at);
+        self.cluster.next_deadline().into_iter().chain(delayed).min()
+    }
+
+    /// Takes out a delayed request that reaches the cluster at this time.
+    fn pop_delayed(&mut self, time: Time) -> Option<(CallId, Delayed)> {
+        let first = self.delayed.first_entry().filter(|first| first.key().0 <= time)?;
+        let ((_, id), delayed) = first.remove_entry();
+        Some((id, delayed))
+    }
+
+    /// Forgets a call whose caller went away.
+    fn withdraw(&mut self, now: Time, id: CallId) {
+        self.waiting.remove(&id);
+        self.delayed.retain(|(_, delayed), _| *delayed != id);
+        self.cluster.handle_gone(now, id);
+    }
+
     /// Counts a step of the cluster; `false` if there is no budget left for it.
     fn step(&mut self, time: Time) -> bool {
         self.steps += 1;
@@ -284,6 +373,10 @@ impl State {
             _ => true,
         }
     }
+}
+
+fn mismatched(rpc: &str) -> Error {
+    Error::internal(format!("{rpc} was answered with another RPC's response"))
 }
 
 fn decode(service: &str, rpc: &str, request: &[u8]) -> Result<Request, Error> {

@@ -27,7 +27,7 @@ pub(super) fn idle(service: &Service) -> impl Future<Output = ()> {
         loop {
             // The clock moves by a tick only when every task waits.
             tokio::time::sleep(TICK).await;
-            if let Some(deadline) = service.with_cluster(Cluster::next_deadline) {
+            if let Some(deadline) = service.next_deadline() {
                 service.sleep_until(deadline).await;
             } else if service.with_cluster(Cluster::has_started_activity) {
                 // The activity waits for a time of its own, which only tokio knows.

@@ -5,8 +5,11 @@ mod clock;
 mod deadlock;
 mod execute;
 mod failure;
+mod overrides;
+mod replay;
 mod report;
 mod reproduce;
+mod resume;
 mod run;
 mod watchdog;
 
@@ -23,8 +26,17 @@ pub use clock::hold_clock;
 pub use execute::ExecuteError;
 pub use failure::{Cause, Failure};
 pub(crate) use report::Execution;
+pub use resume::ResumeError;
 
-use crate::{clock::Time, history::History, rng::Seed, service::Service, worker::Worker};
+use crate::{
+    clock::Time,
+    history::History,
+    overrides::Overrides,
+    policy::lint::{Finding, Linter},
+    rng::Seed,
+    service::Service,
+    worker::{Shutdown, Worker},
+};
 use failure::Fatal;
 
 /// A running simulation: hands out clients, moves virtual time, shows what was recorded.
@@ -42,6 +54,9 @@ struct Inner {
     connection: Connection,
     client: Client,
     workers: Vec<Worker>,
+    /// How each of the workers is asked to shut down.
+    shutdowns: Vec<Shutdown>,
+    overrides: Overrides,
     executions: AtomicU64,
     fatal: Arc<Fatal>,
 }
@@ -105,6 +120,26 @@ impl Simulation {
         deadlock::idle(&self.0.service).await;
     }
 
+    /// Shuts workers down as a deployment does: they take no further tasks, finish what they have begun,
+    /// and tell the server, so that nobody waits for their sticky queues. Activities may go on for as long
+    /// as [`Worker::graceful_shutdown_period`] says. Returns once they have stopped.
+    ///
+    /// `name` is the task queue of the workers, or the [`identity`](Worker::identity) of one of them.
+    ///
+    /// # Errors
+    /// If no worker of the simulation has this task queue or identity.
+    pub async fn shutdown_worker(&self, name: &str) -> anyhow::Result<()> {
+        let workers = self.0.workers.iter().zip(&self.0.shutdowns);
+        let called = workers.filter(|(worker, _)| worker.is_called(name)).map(|(_, shutdown)| shutdown);
+        let called = called.collect::<Vec<_>>();
+        anyhow::ensure!(!called.is_empty(), "no worker has the task queue or the identity {name:?}");
+        called.iter().for_each(|shutdown| shutdown.request());
+        for shutdown in called {
+            shutdown.completed().await;
+        }
+        Ok(())
+    }
+
     /// The event history of the latest run of a workflow.
     ///
     /// # Errors
@@ -117,6 +152,12 @@ impl Simulation {
             .rfind(|history| history.workflow_id() == workflow_id)
             .cloned()
             .ok_or_else(|| anyhow::anyhow!("no workflow has the id {workflow_id:?}; there are: {ids}"))
+    }
+
+    /// Settings of activities and workflows that cannot mean what they say, in whatever has run so far. See
+    /// [`Linter`] for more than a look at the histories.
+    pub fn lint(&self) -> Vec<Finding> {
+        Linter::default().histories(&self.histories())
     }
 
     /// The event histories of all runs in the simulation's namespace, in the order in which they started.

@@ -9,8 +9,9 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use crate::{
-    cluster::{PendingWorkflowTask, RunSnapshot},
-    history::History,
+    clock::Time,
+    cluster::{self, PendingWorkflowTask, RunSnapshot},
+    history::{History, RetriedAttempt},
     service::Service,
 };
 
@@ -44,7 +45,9 @@ pub(crate) struct Execution {
 impl Execution {
     /// `None` never happens: the cluster writes whole histories.
     fn new(mut run: RunSnapshot) -> Option<Self> {
-        let history = History::new(std::mem::take(&mut run.events)).ok()?;
+        let retried_attempts = std::mem::take(&mut run.retried_attempts).into_iter().map(retried).collect();
+        let history =
+            History::new(std::mem::take(&mut run.events)).ok()?.with_retried_attempts(retried_attempts);
         Some(Self { run, history })
     }
 
@@ -105,6 +108,17 @@ impl Execution {
         }
         lines.extend(updates.into_values());
         lines
+    }
+}
+
+fn retried(it: cluster::RetriedAttempt) -> RetriedAttempt {
+    RetriedAttempt {
+        scheduled_event_id: it.scheduled_event_id,
+        attempt: it.attempt,
+        started_time: it.started_time.map(Time::to_system_time),
+        end_time: it.end_time.to_system_time(),
+        failure: it.failure,
+        next_attempt_time: it.next_attempt_time.map(Time::to_system_time),
     }
 }
 

@@ -15,12 +15,13 @@ use super::{
     builder::{Builder, Stopped},
     deadlock::deadlock,
     failure::{Cause, Failure, Fatal},
-    report, reproduce,
+    replay, report, reproduce, resume,
 };
 use crate::{
     cluster::{Cluster, Config},
-    service::{Service, in_memory},
-    worker::{Environment, Event, Events, Progress, Runner},
+    overrides::Overrides,
+    service::{Passage, Service, in_memory},
+    worker::{Environment, Event, Events, Progress, Runner, Shutdown},
 };
 
 /// Runs the body in the simulation that the builder describes.
@@ -34,7 +35,9 @@ pub(super) async fn run<T>(
         limits: builder.limits.clone(),
         ..Config::default()
     };
-    let service = Service::new(Cluster::new(config, builder.seed), builder.seed, builder.start);
+    let mut cluster = Cluster::new(config, builder.seed);
+    let resumed = resume::resume(&builder, &mut cluster);
+    let service = Service::new(cluster, builder.seed, builder.start);
     let fatal = Arc::new(Fatal::default());
     let limit = builder.budget;
     service.set_budget(limit, {
@@ -45,7 +48,11 @@ pub(super) async fn run<T>(
         service.start_trace();
     }
 
-    let result = match set_up(&builder, &service, &fatal).await {
+    let set_up = match resumed {
+        Ok(()) => set_up(&builder, &service, &fatal).await,
+        Err(error) => Err(anyhow::anyhow!("a history cannot be resumed: {}", error.message)),
+    };
+    let result = match set_up {
         Err(error) => Err((Cause::Setup { message: format!("{error:#}") }, None)),
         Ok(simulation) => {
             let workers = run_workers(&builder, &simulation, &progress);
@@ -63,6 +70,15 @@ pub(super) async fn run<T>(
     if let Some(recorder) = &builder.recorder {
         recorder.record(service.take_trace(), report::executions(&service));
     }
+    let result = match result {
+        Ok(value) if builder.replays_itself => {
+            match replay::divergent(&builder, &report::executions(&service)) {
+                verdicts if verdicts.is_empty() => Ok(value),
+                verdicts => Err((Cause::Replay { verdicts }, None)),
+            }
+        }
+        other => other,
+    };
     result.map_err(|(cause, panic)| {
         let now = service.last_event();
         let failure = Failure::new(
@@ -85,6 +101,14 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         .build();
     let connection = Connection::connect(options).await?;
     let client = Client::new(connection.clone(), ClientOptions::new(builder.namespace.clone()).build())?;
+    let overrides = Overrides::default();
+    service.intercept({
+        let overrides = overrides.clone();
+        Box::new(move |_, _, request| {
+            overrides.rewrite(request);
+            Passage::Deliver
+        })
+    });
     Ok(Simulation(Arc::new(Inner {
         seed: builder.seed,
         start: builder.start,
@@ -93,6 +117,8 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         connection,
         client,
         workers: builder.workers.clone(),
+        shutdowns: builder.workers.iter().map(|_| Shutdown::default()).collect(),
+        overrides,
         executions: AtomicU64::new(0),
         fatal: fatal.clone(),
     })))
@@ -103,8 +129,9 @@ async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<
     let mut running = builder
         .workers
         .iter()
+        .zip(&simulation.0.shutdowns)
         .enumerate()
-        .map(|(index, worker)| {
+        .map(|(index, (worker, shutdown))| {
             let environment = Environment {
                 service: simulation.0.service.clone(),
                 connection: Some(simulation.0.connection.clone()),
@@ -112,14 +139,19 @@ async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<
                 seed: builder.seed,
                 index,
                 progress: progress.clone(),
+                overrides: simulation.0.overrides.clone(),
                 events: events(simulation.0.fatal.clone(), builder.tolerate_workflow_task_failures),
+                shutdown: shutdown.clone(),
             };
             Runner::new(worker.clone(), environment).run()
         })
         .collect::<FuturesUnordered<_>>();
-    match running.next().await {
-        Some(message) => message,
-        None => std::future::pending().await,
+    loop {
+        match running.next().await {
+            Some(Ok(())) => {}
+            Some(Err(message)) => return message,
+            None => return std::future::pending().await,
+        }
     }
 }
 

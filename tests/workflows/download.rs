@@ -39,6 +39,7 @@ fn after_a_lost_connection_only_the_rest_is_copied() {
         assert_snapshot!(sim.history("Download-1")?.timeline(), @r#"
          1  +00:00:00.000  WorkflowExecutionStarted    Download({"url":"https://mirror.example/ledger.csv","size":1000,"chunk":100,"chunk_time"…)
          5  +00:00:00.000  ActivityTaskScheduled       #1 Mirror::fetch({"url":"https://mirror.example/ledger.csv","size":1000,"chunk":100,"chunk_time"…)
+            +00:07:00.000  attempt 1 failed            #1 Mirror::fetch: SystemUnavailable: connection lost at byte 700, next attempt after 1s
          6  +00:07:01.000  ActivityTaskStarted         #1 Mirror::fetch, attempt 2, after SystemUnavailable: connection lost at byte 700
          7  +00:10:01.000  ActivityTaskCompleted       #1 Mirror::fetch -> {"copied":1000,"checksum":7319682685665710980}
         11  +00:10:01.000  WorkflowExecutionCompleted  -> {"copied":1000,"checksum":7319682685665710980}
@@ -59,6 +60,7 @@ fn a_silent_mirror_is_given_up_after_the_heartbeat_timeout() {
         assert_snapshot!(sim.history("Download-1")?.timeline(), @r#"
          1  +00:00:00.000  WorkflowExecutionStarted    Download({"url":"https://mirror.example/ledger.csv","size":1000,"chunk":100,"chunk_time"…)
          5  +00:00:00.000  ActivityTaskScheduled       #1 Mirror::fetch({"url":"https://mirror.example/ledger.csv","size":1000,"chunk":100,"chunk_time"…)
+            +00:12:00.000  attempt 1 timed out         #1 Mirror::fetch: heartbeat timeout, next attempt after 1s
          6  +00:12:01.000  ActivityTaskStarted         #1 Mirror::fetch, attempt 2, after heartbeat timeout
          7  +00:15:01.000  ActivityTaskCompleted       #1 Mirror::fetch -> {"copied":1000,"checksum":7319682685665710980}
         11  +00:15:01.000  WorkflowExecutionCompleted  -> {"copied":1000,"checksum":7319682685665710980}

@@ -61,6 +61,8 @@ fn a_failing_deposit_is_tried_again_with_growing_pauses() {
         11  +00:00:00.000  ActivityTaskScheduled       #2 Bank::withdraw({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
         13  +00:00:00.000  ActivityTaskCompleted       #2 Bank::withdraw -> "W-rent-5"
         17  +00:00:00.000  ActivityTaskScheduled       #3 Bank::deposit({"reference":"rent-5","from":"alice","to":"bob","amount":4000})
+            +00:00:00.000  attempt 1 failed            #3 Bank::deposit: SystemUnavailable: deposit: no answer, next attempt after 1s
+            +00:00:01.000  attempt 2 failed            #3 Bank::deposit: SystemUnavailable: deposit: no answer, next attempt after 2s
         18  +00:00:03.000  ActivityTaskStarted         #3 Bank::deposit, attempt 3, after SystemUnavailable: deposit: no answer
         19  +00:00:03.000  ActivityTaskCompleted       #3 Bank::deposit -> "D-rent-5"
         23  +00:00:03.000  WorkflowExecutionCompleted  -> {"withdrawal":"W-rent-5","deposit":"D-rent-5"}

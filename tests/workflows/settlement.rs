@@ -69,6 +69,12 @@ fn retries_of_one_activity_leave_a_short_history() {
         assert_snapshot!(sim.history("RetriedSettlement-1")?.timeline(), @r#"
          1     +00:00:00.000  WorkflowExecutionStarted    RetriedSettlement({"id":"b7","pause":{"secs":3600,"nanos":0},"patience":50})
          5     +00:00:00.000  ActivityTaskScheduled       #1 ClearingHouse::collect("b7")
+               +00:00:00.000  attempt 1 failed            #1 ClearingHouse::collect: NotSettled: batch b7 is not settled, next attempt after 1h
+               +01:00:00.000  attempt 2 failed            #1 ClearingHouse::collect: NotSettled: batch b7 is not settled, next attempt after 1h
+               +02:00:00.000  attempt 3 failed            #1 ClearingHouse::collect: NotSettled: batch b7 is not settled, next attempt after 1h
+               +03:00:00.000  attempt 4 failed            #1 ClearingHouse::collect: NotSettled: batch b7 is not settled, next attempt after 1h
+               +04:00:00.000  attempt 5 failed            #1 ClearingHouse::collect: NotSettled: batch b7 is not settled, next attempt after 1h
+            +1d 05:00:00.000  attempts 6 to 30 failed     #1 ClearingHouse::collect: NotSettled: batch b7 is not settled, next attempt after 1h
          6  +1d 06:00:00.000  ActivityTaskStarted         #1 ClearingHouse::collect, attempt 31, after NotSettled: batch b7 is not settled
          7  +1d 06:00:00.000  ActivityTaskCompleted       #1 ClearingHouse::collect -> "settlement-b7"
         11  +1d 06:00:00.000  WorkflowExecutionCompleted  -> "settlement-b7"

@@ -128,6 +128,7 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
         completed_updates: Pending::default(),
         update_waiters: Vec::new(),
         queries: query::PendingQueries::default(),
+        retried_attempts: Vec::new(),
         signal_request_ids: Default::default(),
         waiting: Vec::new(),
     };

@@ -4,6 +4,7 @@
 //! something happened that the workflow has to see, a workflow task. What has to happen elsewhere because
 //! of it (a task to dispatch, a timer to arm, a next run) leaves the transaction as an [`Effect`].
 
+mod adopt;
 mod attributes;
 mod begin;
 mod chain;
@@ -45,8 +46,6 @@ pub(crate) use history::History;
 pub(crate) use info::ExecutionInfo;
 pub(crate) use options::{ExecutionOptions, check_override, normalised_override};
 pub(crate) use pending::Pending;
-#[cfg(test)]
-pub(crate) use rebuild::check_rebuild;
 pub(crate) use runs::Runs;
 pub(crate) use state::MutableState;
 pub(crate) use transaction::{BUFFERED_EVENT_ID, Effect, Event, FollowUp, Transaction};
@@ -80,6 +79,8 @@ pub(crate) struct Run {
     pub(crate) history: History,
     /// Activities that are scheduled and not closed.
     pub(crate) activities: activity::Activities,
+    /// Attempts of activities that were followed by another one, in the order in which they ended.
+    pub(crate) retried_attempts: Vec<activity::RetriedAttempt>,
     /// User timers that have neither fired nor been cancelled.
     pub(crate) timers: timer::UserTimers,
     /// Children that have been initiated and have not closed, by the id of the event that initiated them.

@@ -63,7 +63,7 @@ pub(crate) struct MutableState {
     /// How many transactions have changed the run.
     pub(crate) transition_count: i64,
     /// Events that wait for the started workflow task to end, in the order of their arrival.
-    pub(crate) buffered: Vec<HistoryEvent>,
+    pub(crate) buffered: Vec<Arc<HistoryEvent>>,
 }
 
 /// A request id that a run knows, and the event that carries it.

@@ -1,5 +1,7 @@
 //! User timers: StartTimer and CancelTimer commands, and timers that fire.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     command::v1::{CancelTimerCommandAttributes, StartTimerCommandAttributes},
     enums::v1::WorkflowTaskFailedCause as Cause,
@@ -44,11 +46,10 @@ impl UserTimers {
         self.first.is_armed(generation)
     }
 
-    /// The ids of all timers, with the events that started them and when they fire.
+    /// The TimerStarted event and the id of each of them.
     #[cfg(test)]
-    pub(super) fn all(&self) -> Vec<(String, i64, Time)> {
-        let all = self.by_id.iter();
-        all.map(|(id, timer)| (id.clone(), timer.started_event_id, timer.expiry)).collect()
+    pub(crate) fn started(&self) -> impl Iterator<Item = (i64, &str)> {
+        self.by_id.iter().map(|(id, timer)| (timer.started_event_id, id.as_str()))
     }
 
     /// Adds a timer.
@@ -134,6 +135,7 @@ pub(crate) fn cancel_timer(
     tx: &mut Transaction<'_>,
     completion: &mut Completion,
     attributes: Option<CancelTimerCommandAttributes>,
+    user_metadata: Option<UserMetadata>,
 ) -> Result<(), CommandFailure> {
     let refuse = |message: String| CommandFailure::new(Cause::BadCancelTimerAttributes, message);
     let CancelTimerCommandAttributes { timer_id } = attributes
@@ -147,12 +149,14 @@ pub(crate) fn cancel_timer(
             ))
         })?,
     };
-    tx.add(Attributes::TimerCanceledEventAttributes(TimerCanceledEventAttributes {
+    let event = TimerCanceledEventAttributes {
         timer_id,
         started_event_id,
         workflow_task_completed_event_id: completion.completed_event_id,
         identity: completion.identity.clone(),
-    }));
+    };
+    let event = Event::new(Attributes::TimerCanceledEventAttributes(event)).user_metadata(user_metadata);
+    tx.add_event(event);
     if tx.run.state.buffered.is_empty() {
         completion.has_buffered_events = false;
     }
@@ -161,7 +165,7 @@ pub(crate) fn cancel_timer(
 
 /// Removes the TimerFired event of a timer from among the events that are held back, and answers the id of its
 /// TimerStarted event.
-fn take_back_buffered_firing(buffered: &mut Vec<HistoryEvent>, timer_id: &str) -> Option<i64> {
+fn take_back_buffered_firing(buffered: &mut Vec<Arc<HistoryEvent>>, timer_id: &str) -> Option<i64> {
     let fired = |event: &HistoryEvent| match &event.attributes {
         Some(Attributes::TimerFiredEventAttributes(fired)) if fired.timer_id == timer_id => {
             Some(fired.started_event_id)

@@ -63,6 +63,16 @@ impl Cluster {
             rate_per_second: POLLER_RATE,
             ..Default::default()
         });
+        let effective_rate_limit = match self.matching.rate_limit(&queue) {
+            Some(rate) if rate < f64::from(RATE_LIMIT) => EffectiveRateLimit {
+                requests_per_second: rate as f32,
+                rate_limit_source: RateLimitSource::Worker as i32,
+            },
+            _ => EffectiveRateLimit {
+                requests_per_second: RATE_LIMIT,
+                rate_limit_source: RateLimitSource::System as i32,
+            },
+        };
         Ok(DescribeTaskQueueResponse {
             pollers: pollers.collect(),
             stats: request
@@ -73,10 +83,7 @@ impl Cluster {
                 update_time: Some(NO_TIME),
                 ..Default::default()
             }),
-            effective_rate_limit: Some(EffectiveRateLimit {
-                requests_per_second: RATE_LIMIT,
-                rate_limit_source: RateLimitSource::System as i32,
-            }),
+            effective_rate_limit: Some(effective_rate_limit),
             task_queue_status: request
                 .include_task_queue_status
                 .then(|| TaskQueueStatus { backlog_count_hint: backlog, ..Default::default() }),

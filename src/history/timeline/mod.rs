@@ -11,6 +11,7 @@ mod failure;
 mod ids;
 mod other;
 mod payload;
+mod retried;
 mod text;
 mod tone;
 
@@ -18,8 +19,9 @@ use std::fmt;
 
 use temporalio_common::protos::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
 
-use self::{describe::describe, ids::RandomIds, tone::Tone};
-use super::{History, duration};
+pub(super) use self::ids::RandomIds;
+use self::{describe::describe, tone::Tone};
+use super::{History, RetriedAttempt, duration};
 use crate::clock::Time;
 
 /// How many characters of a payload are shown unless [`Timeline::payload_limit`] says otherwise.
@@ -28,7 +30,8 @@ const PAYLOAD_LIMIT: usize = 80;
 /// A history, one line for each event. Its `Display` is plain text; [`Self::colored`] is for a terminal.
 ///
 /// The compact form leaves out what goes without saying: workflow tasks that went well, and the start of an
-/// activity's first attempt. [`Self::full`] shows all events, and timeouts and retry policies.
+/// activity's first attempt. [`Self::full`] shows all events, and timeouts and retry policies. Between the events stand
+/// the [attempts that were retried](History::retried_attempts), at the time at which they ended.
 ///
 /// ```
 /// # use temporal_sim::history::History;
@@ -110,20 +113,40 @@ impl<'a> Timeline<'a> {
     fn rows(&self) -> Vec<Row> {
         let start = self.history.events.first().and_then(time);
         let mut ids = RandomIds::default();
-        let shown = self.history.events.iter().filter(|event| self.options.full || !is_routine(event));
-        shown
-            .map(|event| Row {
-                id: event.event_id.to_string(),
-                time: match (start, time(event)) {
-                    (_, Some(time)) if self.options.dates => date(time),
-                    (Some(start), Some(time)) => duration::offset(start, time),
-                    _ => "?".to_owned(),
-                },
-                event: text::event_type(event),
-                tone: tone::of(event),
-                text: ids.number(&describe(self.history, event, self.options)),
-            })
-            .collect()
+        let mut retried = self.history.retried_attempts();
+        let mut rows = Vec::new();
+        for event in &self.history.events {
+            rows.extend(self.retried(start, retried::take_before(event, &mut retried)));
+            if self.options.full || !is_routine(event) {
+                rows.push(Row {
+                    id: event.event_id.to_string(),
+                    time: self.time(start, time(event)),
+                    event: text::event_type(event),
+                    tone: tone::of(event),
+                    text: ids.number(&describe(self.history, event, self.options)),
+                });
+            }
+        }
+        rows.extend(self.retried(start, retried));
+        rows
+    }
+
+    fn retried(&self, start: Option<Time>, attempts: &[RetriedAttempt]) -> impl Iterator<Item = Row> {
+        retried::lines(attempts, self.history, self.options).map(move |line| Row {
+            id: String::new(),
+            time: self.time(start, Some(Time::from_system_time(line.time))),
+            event: line.title,
+            tone: Tone::Warning,
+            text: line.text,
+        })
+    }
+
+    fn time(&self, start: Option<Time>, time: Option<Time>) -> String {
+        match (start, time) {
+            (_, Some(time)) if self.options.dates => date(time),
+            (Some(start), Some(time)) => duration::offset(start, time),
+            _ => "?".to_owned(),
+        }
     }
 }
 
@@ -153,9 +176,15 @@ impl fmt::Display for Timeline<'_> {
 impl History {
     /// An event of this history, or one that might have been, in one line: its type and what matters about it.
     pub(crate) fn describe(&self, event: &HistoryEvent) -> String {
-        let options = Options { full: false, payload_limit: PAYLOAD_LIMIT, dates: false };
-        let text = describe(self, event, options);
-        format!("{} {text}", text::event_type(event)).trim_end().to_owned()
+        let (event_type, text) = self.in_words(event, None);
+        format!("{event_type} {text}").trim_end().to_owned()
+    }
+
+    /// The type of an event, and what matters about it, with so many characters of each payload.
+    pub(crate) fn in_words(&self, event: &HistoryEvent, payload_limit: Option<usize>) -> (String, String) {
+        let payload_limit = payload_limit.unwrap_or(PAYLOAD_LIMIT);
+        let options = Options { full: false, payload_limit, dates: false };
+        (text::event_type(event), describe(self, event, options))
     }
 }
 
@@ -171,7 +200,7 @@ fn date(time: Time) -> String {
 
 /// Whether an event says nothing that its neighbours do not say: a workflow task that went well, or that an
 /// activity was started, which the server only writes down when it has ended.
-fn is_routine(event: &HistoryEvent) -> bool {
+pub(crate) fn is_routine(event: &HistoryEvent) -> bool {
     match &event.attributes {
         Some(
             Attributes::WorkflowTaskScheduledEventAttributes(_)

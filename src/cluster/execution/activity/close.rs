@@ -124,7 +124,12 @@ impl Transaction<'_> {
         next: &NextStep,
         failure: Option<Failure>,
     ) {
-        self.run.activities.update(scheduled_event_id, |activity| activity.begin_next_attempt(next, failure));
+        let now = self.now;
+        let retried = self
+            .run
+            .activities
+            .update(scheduled_event_id, |activity| activity.retry(scheduled_event_id, next, failure, now));
+        self.run.retried_attempts.extend(retried);
         if matches!(next, NextStep::Retry(_)) {
             self.dispatch_activity_when_scheduled(scheduled_event_id);
         }

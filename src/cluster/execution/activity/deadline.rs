@@ -1,18 +1,11 @@
 //! Which of an activity's four timeouts is armed, and until when.
 //!
-//! | timeout | counts from | while |
-//! |---|---|---|
-//! | schedule-to-start | the scheduled time of the attempt, which for a retry is the end of its backoff | the attempt is not started |
-//! | schedule-to-close | the first scheduled time | the activity is pending |
-//! | start-to-close | the start of the attempt | the attempt is started |
-//! | heartbeat | the start of the attempt or the latest heartbeat, whichever is later | the attempt is started |
-//!
-//! A timeout of zero is never armed, and none is while the activity is paused.
+//! From which instant each counts is said at [`AttemptTimes::timeouts`]. None is armed while the activity is paused.
 
 use temporalio_common::protos::temporal::api::enums::v1::TimeoutType;
 
 use super::pending::PendingActivity;
-use crate::clock::{self, Time};
+use crate::{clock::Time, rules::activity_attempts::AttemptTimes};
 
 /// An armed timeout. The order is that in which expired timeouts are handled: by instant, then by activity, then
 /// by type.
@@ -31,26 +24,19 @@ pub(crate) struct Deadline {
 impl PendingActivity {
     /// The timeouts that are armed, in no particular order.
     pub(crate) fn deadlines(&self) -> impl Iterator<Item = Deadline> + use<> {
-        let options = &self.options;
-        let started = self.started.as_ref().map(|started| started.time);
-        let waiting = if started.is_none() { Some(self.scheduled_time) } else { None };
-        let alive = started.map(|started| self.last_heartbeat_time.map_or(started, |beat| beat.max(started)));
-        let timeouts = [
-            (TimeoutType::ScheduleToStart, waiting, options.schedule_to_start_timeout),
-            (
-                TimeoutType::ScheduleToClose,
-                Some(self.first_scheduled_time),
-                options.schedule_to_close_timeout,
-            ),
-            (TimeoutType::StartToClose, started, options.start_to_close_timeout),
-            (TimeoutType::Heartbeat, alive, options.heartbeat_timeout),
-        ];
         let (scheduled_event_id, attempt) = (self.scheduled_event_id, self.attempt);
-        let armed = self.pause.is_none();
-        timeouts.into_iter().filter_map(move |(timeout_type, from, timeout)| {
-            let timeout = clock::duration(timeout.as_ref());
-            let from = from.filter(|_| armed && !timeout.is_zero())?;
-            Some(Deadline { at: from + timeout, scheduled_event_id, timeout_type, attempt })
+        let times = AttemptTimes {
+            first_scheduled: self.first_scheduled_time,
+            scheduled: self.scheduled_time,
+            started: self.started.as_ref().map(|started| started.time),
+            last_heartbeat: self.last_heartbeat_time,
+        };
+        let armed = self.pause.is_none().then(|| times.timeouts(&self.options));
+        armed.into_iter().flatten().map(move |(timeout_type, at)| Deadline {
+            at,
+            scheduled_event_id,
+            timeout_type,
+            attempt,
         })
     }
 }

@@ -13,6 +13,7 @@
 //! | `deadline` | which of the four timeouts is armed, and until when |
 //! | `timeout` | what happens when timeouts expire |
 //! | `retry` | whether a failed or timed out attempt is followed by another, and how the activity closes if not |
+//! | `retried` | what is kept of the attempts that histories do not tell of |
 //! | `respond` | the calls of workers: who may answer for which activity |
 //! | `pause`, `reset`, `update_options`, `operate` | what an operator can do to a pending activity |
 //! | `describe` | what DescribeWorkflowExecution tells of one |
@@ -28,6 +29,7 @@ mod pending;
 mod poll;
 mod reset;
 mod respond;
+mod retried;
 mod retry;
 mod schedule;
 mod start;
@@ -37,6 +39,7 @@ mod update_options;
 pub(crate) use cancel::request_cancel_activity_task;
 pub(crate) use describe::describe;
 pub(crate) use pending::{Activities, PendingActivity};
+pub(crate) use retried::RetriedAttempt;
 pub(crate) use schedule::schedule_activity_task;
 
 pub(super) use options::of_event as options_of_event;

@@ -1,100 +1,41 @@
 //! What a failed or timed out attempt leads to: another attempt, or the end of the activity.
 
-use temporalio_common::protos::temporal::api::{
-    enums::v1::{RetryState, TimeoutType},
-    failure::v1::{Failure, failure::FailureInfo},
-};
+use temporalio_common::protos::temporal::api::{enums::v1::TimeoutType, failure::v1::Failure};
 
 use super::pending::PendingActivity;
-use crate::{
-    clock::Time,
-    cluster::{
-        failure,
-        retry::{self, FailedAttempt},
-    },
-};
+use crate::{clock::Time, cluster::failure, rules::activity_attempts::EndedAttempt};
 
-/// What follows an attempt that did not succeed.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum NextStep {
-    /// Another attempt, put on the task queue at this time.
-    Retry(Time),
-    /// Another attempt, as soon as the activity is no longer paused.
-    RetryAfterUnpause,
-    /// The activity closes, for this reason.
-    Close(RetryState),
-}
-
-/// What ends an activity whose attempt timed out.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TimedOut {
-    /// The failure of the ActivityTaskTimedOut event.
-    pub(crate) failure: Failure,
-    /// Its retry state.
-    pub(crate) retry_state: RetryState,
-}
+pub(crate) use crate::rules::activity_attempts::{NextStep, TimedOut};
 
 impl PendingActivity {
-    /// What follows the failure of the current attempt. The first that applies:
-    ///
-    /// 1. cancellation was requested: the activity closes;
-    /// 2. the failure is a schedule-to-start or schedule-to-close timeout: it closes with `TIMEOUT`;
-    /// 3. the failure is not retryable: it closes;
-    /// 4. the activity is paused: it waits, whatever the maximum number of attempts;
-    /// 5. that number is reached, or the next attempt would begin after the schedule-to-close timeout: it closes;
-    /// 6. it is retried after the policy's interval.
+    /// What follows the failure of the current attempt.
     pub(crate) fn after_failure(&self, failure: Option<&Failure>, now: Time) -> NextStep {
-        let Some(policy) = &self.options.retry_policy else {
-            return NextStep::Close(RetryState::RetryPolicyNotSet);
-        };
-        if self.cancel_requested() {
-            return NextStep::Close(RetryState::CancelRequested);
-        }
-        if is_timeout_of_the_whole_activity(failure) {
-            return NextStep::Close(RetryState::Timeout);
-        }
-        if !retry::is_retryable(failure, &policy.non_retryable_error_types) {
-            return NextStep::Close(RetryState::NonRetryableFailure);
-        }
-        if self.pause.is_some() {
-            return NextStep::RetryAfterUnpause;
-        }
-        let expiration = self.retry_expiration_time;
-        let failed = FailedAttempt { number: self.attempt, failure, at: now, expiration };
-        match retry::activity_backoff(policy, failed) {
-            Ok(interval) => NextStep::Retry(now + interval),
-            Err(retry_state) => NextStep::Close(retry_state),
-        }
+        self.ended(now).after_failure(failure)
     }
 
     /// What follows a timeout of the current attempt or of the whole activity: `Ok` with the failure that the next
     /// attempt will find, or `Err` with how the activity closes.
-    ///
-    /// A closing start-to-close or heartbeat timeout that would have been retried had there been time turns into a
-    /// schedule-to-close timeout. The cause is the failure of the attempt *before* the one that timed out.
     pub(crate) fn after_timeout(
         &self,
         timeout_type: TimeoutType,
         now: Time,
     ) -> Result<(NextStep, Failure), Box<TimedOut>> {
-        let name = retry::timeout_name(timeout_type);
-        let mut failure = failure::timeout(format!("activity {name} timeout"), timeout_type);
-        let retry_state = match self.after_failure(Some(&failure), now) {
-            NextStep::Close(retry_state) => retry_state,
-            next => return Ok((next, failure)),
-        };
-        if retry_state == RetryState::Timeout && timeout_type != TimeoutType::ScheduleToStart {
-            failure = failure::timeout(
-                "Not enough time to schedule next retry before activity ScheduleToClose timeout, \
-                 giving up retrying",
-                TimeoutType::ScheduleToClose,
-            );
+        self.ended(now).after_timeout(
+            timeout_type,
+            self.last_failure.as_ref(),
+            self.heartbeat_details.as_ref(),
+        )
+    }
+
+    fn ended(&self, now: Time) -> EndedAttempt<'_> {
+        EndedAttempt {
+            policy: self.options.retry_policy.as_ref(),
+            number: self.attempt,
+            at: now,
+            expiration: self.retry_expiration_time,
+            is_cancel_requested: self.cancel_requested(),
+            is_paused: self.pause.is_some(),
         }
-        if let Some(FailureInfo::TimeoutFailureInfo(info)) = &mut failure.failure_info {
-            info.last_heartbeat_details = self.heartbeat_details.clone();
-        }
-        failure.cause = self.last_failure.clone().map(Box::new);
-        Err(Box::new(TimedOut { failure, retry_state }))
     }
 
     /// Turns the failed attempt into the next one.
@@ -129,20 +70,12 @@ impl PendingActivity {
     }
 }
 
-fn is_timeout_of_the_whole_activity(failure: Option<&Failure>) -> bool {
-    match failure.and_then(|failure| failure.failure_info.as_ref()) {
-        Some(FailureInfo::TimeoutFailureInfo(info)) => {
-            matches!(info.timeout_type(), TimeoutType::ScheduleToStart | TimeoutType::ScheduleToClose)
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use temporalio_common::protos::temporal::api::{
         common::v1::{Payload, Payloads},
-        failure::v1::ApplicationFailureInfo,
+        enums::v1::RetryState,
+        failure::v1::{ApplicationFailureInfo, failure::FailureInfo},
     };
 
     use super::*;

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     clock::{self, Time},
     cluster::{Cluster, error::Error, token::WorkflowTaskToken},
+    rpc::Response,
 };
 
 /// The request id of a workflow task that is started in the answer to the one before it.
@@ -67,7 +68,7 @@ impl Cluster {
         &mut self,
         now: Time,
         mut request: RespondWorkflowTaskCompletedRequest,
-    ) -> Result<RespondWorkflowTaskCompletedResponse, Error> {
+    ) -> Result<Response, Error> {
         let run = self.run_of_workflow_task(&request.namespace, &request.task_token)?;
         if request.versioning_behavior != 0 && request.deployment_options.is_none() {
             return Err(Error::invalid_argument(
@@ -92,13 +93,14 @@ impl Cluster {
         };
         if outcome.inline
             && let Some(found) = self.runs.get(run)
-            && let Some(mut task) = self.workflow_task_response(found, true)
+            && let Some((mut task, events)) = self.workflow_task_response(found, true)
         {
             self.attach_queries(run, &mut task);
             self.attach_updates(run, &mut task);
             response.workflow_task = Some(task);
+            return Ok(Response::with_events(response, events));
         }
-        Ok(response)
+        Ok(response.into())
     }
 
     /// The run whose started workflow task a token names.

@@ -1,16 +1,13 @@
 //! The state of a run, made of the events of its history alone.
 //!
-//! A run that is reset is rebuilt at the reset point under a run id of its own. What no event tells of starts anew: attempts
+//! A run that is reset is rebuilt at the reset point under a run id of its own; a run that another cluster has recorded is
+//! taken over under its own (`adopt`). What no event tells of starts anew: attempts
 //! and heartbeats of activities, the sticky queue, request ids of signals.
 
 mod pending;
-#[cfg(test)]
-mod tests;
 mod workflow_task;
 
 pub(super) use pending::closed_child;
-#[cfg(test)]
-pub(crate) use tests::check_rebuild;
 
 use temporalio_common::protos::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
 
@@ -60,13 +57,23 @@ pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> O
     run.history = history;
     // A server stores the run once before it goes on.
     run.state.transition_count = 1;
-    for event in base.history.since(1).iter().take_while(|event| event.event_id <= last_event_id) {
-        apply(now, shared, &mut run, event);
-    }
+    let events = base.history.since(1).iter().map(|event| &**event);
+    apply_events(now, shared, &mut run, events.take_while(|event| event.event_id <= last_event_id));
     Some(run)
 }
 
-/// Does to the state what was done when the event was written.
+/// Does to the state what was done when the events were written.
+pub(super) fn apply_events<'a>(
+    now: Time,
+    shared: &mut Shared,
+    run: &mut Run,
+    events: impl Iterator<Item = &'a HistoryEvent>,
+) {
+    for event in events {
+        apply(now, shared, run, event);
+    }
+}
+
 fn apply(now: Time, shared: &mut Shared, run: &mut Run, event: &HistoryEvent) {
     use Attributes as A;
     let event_id = event.event_id;

@@ -1,0 +1,57 @@
+//! What may happen to a call on its way to the cluster and back.
+
+use std::time::Duration;
+
+use crate::{clock::Time, cluster::Error, rpc::Request};
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// The simulation itself, for its test: such calls never go wrong.
+    Simulation,
+    /// A client.
+    Client,
+    /// A worker of the simulation.
+    Worker,
+}
+
+/// How a call gets through.
+#[derive(Debug, Clone)]
+pub(crate) enum Passage {
+    /// As it should.
+    Deliver,
+    /// The request reaches the cluster so much later, unless the caller has given up by then.
+    Delay(Duration),
+    /// The request never reaches the cluster, and the caller gets this error.
+    Refuse(Error),
+    /// The cluster does what it is asked, and the caller gets this error in place of the answer.
+    LoseAnswer(Error),
+    /// The request reaches the cluster twice; the caller gets the first answer.
+    Twice,
+}
+
+/// Looks at each call as it comes in. It may change the request, and decides how the call gets through.
+pub(crate) type Interceptor = Box<dyn FnMut(Time, Caller, &mut Request) -> Passage + Send>;
+
+/// A request that has not reached the cluster yet.
+#[derive(Debug)]
+pub(super) struct Delayed {
+    pub(super) request: Request,
+    pub(super) deadline: Option<Time>,
+}
+
+/// Asks all interceptors in turn; the first that has something against a plain delivery decides.
+pub(super) fn intercept(
+    interceptors: &mut [Interceptor],
+    now: Time,
+    caller: Caller,
+    request: &mut Request,
+) -> Passage {
+    for interceptor in interceptors {
+        match interceptor(now, caller, request) {
+            Passage::Deliver => {}
+            passage => return passage,
+        }
+    }
+    Passage::Deliver
+}
