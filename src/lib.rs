@@ -87,6 +87,7 @@ mod simulation;
 pub mod strategies;
 mod worker;
 
+pub use cluster::Limits;
 pub use determinism::{Difference, check_determinism, compare_runs};
 pub use mock::{Mock, Outcome};
 pub use simulation::{Builder, Cause, ExecuteError, Failure, ResumeError, Simulation, hold_clock};

@@ -14,7 +14,9 @@ use temporalio_common::{
 };
 
 use super::{Failure, ResumeError, Simulation, reproduce, resume::Resumed, run, watchdog};
-use crate::{clock::Time, determinism::Recorder, history::History, rng::Seed, worker::Worker};
+use crate::{
+    clock::Time, cluster::Limits, determinism::Recorder, history::History, rng::Seed, worker::Worker,
+};
 
 /// Describes a simulation. Get one from [`Simulation::builder`].
 #[derive(Clone)]
@@ -23,6 +25,7 @@ pub struct Builder {
     pub(super) start: Time,
     pub(super) namespace: String,
     pub(super) search_attributes: BTreeMap<String, IndexedValueType>,
+    pub(super) limits: Limits,
     pub(super) workers: Vec<Worker>,
     pub(super) budget: u64,
     pub(super) tolerate_workflow_task_failures: bool,
@@ -45,6 +48,7 @@ impl Default for Builder {
             start: Time::from_system_time(UNIX_EPOCH + DEFAULT_START),
             namespace: "default".to_owned(),
             search_attributes: BTreeMap::new(),
+            limits: Limits::default(),
             workers: Vec::new(),
             budget: 1_000_000,
             tolerate_workflow_task_failures: false,
@@ -90,6 +94,14 @@ impl Builder {
     #[must_use]
     pub fn search_attribute<T: SearchAttributeValue>(mut self, key: &SearchAttributeKey<T>) -> Self {
         self.search_attributes.insert(key.name().to_owned(), key.indexed_value_type());
+        self
+    }
+
+    /// Changes how much the cluster takes: sizes, lengths of ids, how many events, activities, children or updates a run may
+    /// have. The defaults of [`Limits`] are those of a Temporal server.
+    #[must_use]
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
         self
     }
 

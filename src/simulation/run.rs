@@ -30,7 +30,11 @@ pub(super) async fn run<T>(
     progress: Arc<Progress>,
     body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>,
 ) -> Result<T, Stopped> {
-    let config = Config { search_attributes: builder.search_attributes.clone(), ..Config::default() };
+    let config = Config {
+        search_attributes: builder.search_attributes.clone(),
+        limits: builder.limits.clone(),
+        ..Config::default()
+    };
     let mut cluster = Cluster::new(config, builder.seed);
     let resumed = resume::resume(&builder, &mut cluster);
     let service = Service::new(cluster, builder.seed, builder.start);
