@@ -45,7 +45,7 @@ pub use options::{ActivityOptions, InvalidOptions, RetryPolicy, WorkflowOptions,
 pub use prediction::{Attempt, AttemptEnd, FinalOutcome, Prediction};
 pub use script::{AttemptFailure, AttemptOutcome, Ending, Heartbeats};
 
-pub(crate) use duration::text;
+pub(crate) use duration::{serde_text, text};
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use temporalio_common::{
 };
 
 use super::{Failure, Simulation, reproduce, run, watchdog};
-use crate::{clock::Time, determinism::Recorder, rng::Seed, worker::Worker};
+use crate::{clock::Time, determinism::Recorder, faults::Plan, rng::Seed, sweep::Observer, worker::Worker};
 
 /// Describes a simulation. Get one from [`Simulation::builder`].
 #[derive(Clone)]
@@ -27,7 +27,9 @@ pub struct Builder {
     pub(super) budget: u64,
     pub(super) tolerate_workflow_task_failures: bool,
     pub(super) watchdog: Duration,
+    pub(super) faults: Plan,
     pub(super) recorder: Option<Recorder>,
+    pub(super) observer: Option<Observer>,
 }
 
 /// 2025-01-01T00:00:00Z.
@@ -47,7 +49,9 @@ impl Default for Builder {
             budget: 1_000_000,
             tolerate_workflow_task_failures: false,
             watchdog: Duration::from_secs(10),
+            faults: Plan::default(),
             recorder: None,
+            observer: None,
         }
     }
 }
@@ -56,6 +60,11 @@ impl Builder {
     /// A simulation whose recording is compared with another.
     pub(crate) fn recorded(seed: u64, recorder: Recorder) -> Self {
         Self { recorder: Some(recorder), ..Self::default() }.seed(seed)
+    }
+
+    /// A simulation of a sweep.
+    pub(crate) fn observed(seed: u64, plan: Plan, observer: Observer) -> Self {
+        Self { seed: Seed(seed), faults: plan, observer: Some(observer), ..Self::default() }
     }
 
     /// The number that everything random comes from: run ids, random values of workflows, jitter. Default
@@ -101,6 +110,13 @@ impl Builder {
     #[must_use]
     pub fn budget(mut self, steps: u64) -> Self {
         self.budget = steps;
+        self
+    }
+
+    /// What goes wrong. Default: nothing.
+    #[must_use]
+    pub fn faults(mut self, plan: Plan) -> Self {
+        self.faults = plan;
         self
     }
 
@@ -220,7 +236,8 @@ fn report_panic(failure: &Failure) {
     eprintln!("\n{failure}");
 }
 
-fn seed_of_environment() -> Option<u64> {
+/// The seed that the environment asks for.
+pub(crate) fn seed_of_environment() -> Option<u64> {
     let value = env::var(SEED_VARIABLE).ok()?;
     match value.parse() {
         Ok(seed) => Some(seed),

@@ -20,13 +20,16 @@ use std::{
 use temporalio_client::{Client, ClientOptions, Connection};
 
 pub use builder::Builder;
+pub(crate) use builder::seed_of_environment;
 pub use clock::hold_clock;
 pub use execute::ExecuteError;
 pub use failure::{Cause, Failure};
 pub(crate) use report::Execution;
+pub(crate) use reproduce::command as reproduce_command;
 
 use crate::{
     clock::Time,
+    faults::Injector,
     history::History,
     overrides::Overrides,
     policy::lint::{Finding, Linter},
@@ -52,6 +55,7 @@ struct Inner {
     client: Client,
     workers: Vec<Worker>,
     overrides: Overrides,
+    faults: Injector,
     executions: AtomicU64,
     fatal: Arc<Fatal>,
 }
@@ -112,7 +116,7 @@ impl Simulation {
     ///
     /// Workflows that go on for ever keep this from returning; [`Builder::budget`] ends it then.
     pub async fn run_until_idle(&self) {
-        deadlock::idle(&self.0.service).await;
+        deadlock::idle(&self.0.service, &self.0.faults).await;
     }
 
     /// The event history of the latest run of a workflow.
@@ -127,6 +131,17 @@ impl Simulation {
             .rfind(|history| history.workflow_id() == workflow_id)
             .cloned()
             .ok_or_else(|| anyhow::anyhow!("no workflow has the id {workflow_id:?}; there are: {ids}"))
+    }
+
+    /// How often each fault of the plan has happened so far, in the order of the plan.
+    pub fn faults_fired(&self) -> Vec<u64> {
+        self.0.faults.fired()
+    }
+
+    /// From here on nothing goes wrong any more: workers that are away come back at once. What a test demands while
+    /// things go wrong is safety; that everything comes to its end can be asked for only afterwards.
+    pub fn stop_faults(&self) {
+        self.0.faults.stop();
     }
 
     /// Settings of activities and workflows that cannot mean what they say, in whatever has run so far. See
