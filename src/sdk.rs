@@ -48,7 +48,7 @@ use temporalio_workflow::{
         UpdateRoutineCompletion, WorkflowHost, WorkflowInit, WorkflowInstance as OfficialInstance,
         is_sdk_wake,
     },
-    BaseWorkflowContext,
+    BaseWorkflowContext, InternalPatchActivationCallback,
     workflow_interceptors::WorkflowInterceptorConstructor,
     workflows::WorkflowImplementation,
 };
@@ -68,6 +68,8 @@ pub(crate) struct WorkflowSettings {
     pub(crate) interceptors: Vec<WorkflowInterceptorConstructor>,
     /// Whether a workflow task fails when something other than the SDK wakes the workflow.
     pub(crate) detect_nondeterministic_futures: bool,
+    /// Decides about patches that no history decides about; `None` activates them all.
+    pub(crate) patch_activation: Option<InternalPatchActivationCallback>,
     /// Where to send the run id of an execution that something other than the SDK has woken. A workflow
     /// that waits for, say, a tokio timer would otherwise wait for ever: its task is over, and nothing
     /// that the server knows of will start another.
@@ -208,7 +210,7 @@ fn context(
         init,
         settings.data_converter.clone(),
         host,
-        None,
+        settings.patch_activation.clone(),
         settings.interceptors.clone(),
     )
 }

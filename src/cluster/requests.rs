@@ -1,6 +1,10 @@
 //! Checks that many requests have in common.
 
-use temporalio_common::protos::temporal::api::{common::v1::WorkflowExecution, taskqueue::v1::TaskQueue};
+use temporalio_common::protos::temporal::api::{
+    common::v1::{Callback, TimeSkippingConfig, WorkflowExecution, callback},
+    taskqueue::v1::TaskQueue,
+};
+use tonic::Code;
 
 use super::{error::Error, limits};
 use crate::rules::names;
@@ -41,6 +45,44 @@ pub(crate) fn check_run_id(run_id: &str) -> Result<(), Error> {
         Ok(())
     } else {
         Err(Error::invalid_argument("Invalid RunId."))
+    }
+}
+
+/// The same in the words of the RPCs that look at it last.
+pub(crate) fn check_run_uuid(run_id: &str) -> Result<(), Error> {
+    check_run_id(run_id).map_err(|_| Error::invalid_argument("RunId is not valid UUID."))
+}
+
+/// Refuses to skip time for a single workflow: the whole cluster is on virtual time, and a server does not do it unless it
+/// is told to.
+pub(crate) fn check_time_skipping(config: Option<&TimeSkippingConfig>) -> Result<(), Error> {
+    match config {
+        Some(_) => {
+            Err(Error::new(Code::Unimplemented, "The Time-Skipping feature is not enabled for namespace."))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses callbacks: a server takes those whose address it has been told to trust, and by default that is none.
+///
+/// # Errors
+///
+/// INVALID_ARGUMENT or UNIMPLEMENTED, in the server's words.
+pub(crate) fn check_callbacks(callbacks: &[Callback]) -> Result<(), Error> {
+    match callbacks.first().map(|callback| &callback.variant) {
+        None => Ok(()),
+        Some(Some(callback::Variant::Nexus(nexus))) => Err(Error::invalid_argument(format!(
+            "invalid url: url does not match any configured callback address: {}",
+            nexus.url
+        ))),
+        Some(Some(callback::Variant::Internal(_))) => {
+            Err(Error::invalid_argument("unsupported callback variant: *common.Callback_Internal_"))
+        }
+        Some(Some(callback::Variant::NexusHandler(_))) => {
+            Err(Error::unimplemented("a completion callback to a Nexus handler"))
+        }
+        Some(None) => Err(Error::new(Code::Unimplemented, "unknown callback variant: <nil>")),
     }
 }
 

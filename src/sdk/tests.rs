@@ -120,6 +120,7 @@ fn settings() -> WorkflowSettings {
         data_converter: DataConverter::default(),
         interceptors: Vec::new(),
         detect_nondeterministic_futures: true,
+        patch_activation: None,
         foreign_wakes: None,
     }
 }

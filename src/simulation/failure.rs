@@ -9,7 +9,10 @@ use std::{
 use tokio::sync::Notify;
 
 use super::report::Execution;
-use crate::{clock::Time, rng::Seed};
+use crate::{clock::Time, replay::Verdict, rng::Seed};
+
+/// More verdicts than this help nobody.
+const VERDICTS_SHOWN: usize = 3;
 
 /// A simulation that failed: why, and everything that helps to understand and to reproduce it.
 ///
@@ -71,6 +74,11 @@ pub enum Cause {
     Mocks {
         /// One line for each of them.
         unmet: Vec<String>,
+    },
+    /// Runs that have closed do not replay; see [`Builder::replays_itself`](super::Builder::replays_itself).
+    Replay {
+        /// What is wrong with each of them.
+        verdicts: Vec<Verdict>,
     },
     /// The simulation could not be set up.
     Setup {
@@ -148,6 +156,23 @@ impl fmt::Display for Cause {
             Self::Mocks { unmet } => {
                 write!(f, "mocks were not called as expected:")?;
                 unmet.iter().try_for_each(|line| write!(f, "\n  {line}"))
+            }
+            Self::Replay { verdicts } => {
+                write!(
+                    f,
+                    "{} that ended well does something else when it is replayed. Its code looks at something \
+                     that is not in its history: a clock or randomness of the machine, the environment, the order \
+                     of a HashMap, state that executions share",
+                    match verdicts.len() {
+                        1 => "a workflow execution".to_owned(),
+                        more => format!("each of {more} workflow executions"),
+                    }
+                )?;
+                verdicts.iter().take(VERDICTS_SHOWN).try_for_each(|verdict| {
+                    verdict.to_string().lines().enumerate().try_for_each(|(number, line)| {
+                        write!(f, "{}{line}", if number == 0 { "\n\n  " } else { "\n  " })
+                    })
+                })
             }
             Self::Setup { message } => write!(f, "it could not be set up: {message}"),
         }

@@ -6,8 +6,10 @@ mod deadlock;
 mod execute;
 mod failure;
 mod overrides;
+mod replay;
 mod report;
 mod reproduce;
+mod resume;
 mod run;
 mod watchdog;
 
@@ -26,6 +28,7 @@ pub use execute::ExecuteError;
 pub use failure::{Cause, Failure};
 pub(crate) use report::Execution;
 pub(crate) use reproduce::command as reproduce_command;
+pub use resume::ResumeError;
 
 use crate::{
     clock::Time,
@@ -35,7 +38,7 @@ use crate::{
     policy::lint::{Finding, Linter},
     rng::Seed,
     service::Service,
-    worker::Worker,
+    worker::{Shutdown, Worker},
 };
 use failure::Fatal;
 
@@ -54,6 +57,8 @@ struct Inner {
     connection: Connection,
     client: Client,
     workers: Vec<Worker>,
+    /// How each of the workers is asked to shut down.
+    shutdowns: Vec<Shutdown>,
     overrides: Overrides,
     faults: Injector,
     executions: AtomicU64,
@@ -117,6 +122,26 @@ impl Simulation {
     /// Workflows that go on for ever keep this from returning; [`Builder::budget`] ends it then.
     pub async fn run_until_idle(&self) {
         deadlock::idle(&self.0.service, &self.0.faults).await;
+    }
+
+    /// Shuts workers down as a deployment does: they take no further tasks, finish what they have begun,
+    /// and tell the server, so that nobody waits for their sticky queues. Activities may go on for as long
+    /// as [`Worker::graceful_shutdown_period`] says. Returns once they have stopped.
+    ///
+    /// `name` is the task queue of the workers, or the [`identity`](Worker::identity) of one of them.
+    ///
+    /// # Errors
+    /// If no worker of the simulation has this task queue or identity.
+    pub async fn shutdown_worker(&self, name: &str) -> anyhow::Result<()> {
+        let workers = self.0.workers.iter().zip(&self.0.shutdowns);
+        let called = workers.filter(|(worker, _)| worker.is_called(name)).map(|(_, shutdown)| shutdown);
+        let called = called.collect::<Vec<_>>();
+        anyhow::ensure!(!called.is_empty(), "no worker has the task queue or the identity {name:?}");
+        called.iter().for_each(|shutdown| shutdown.request());
+        for shutdown in called {
+            shutdown.completed().await;
+        }
+        Ok(())
     }
 
     /// The event history of the latest run of a workflow.

@@ -15,14 +15,14 @@ use super::{
     builder::{Builder, Stopped},
     deadlock::deadlock,
     failure::{Cause, Failure, Fatal},
-    report, reproduce,
+    replay, report, reproduce, resume,
 };
 use crate::{
     cluster::{Cluster, Config},
     faults::{Absence, Injector},
     overrides::Overrides,
     service::{Passage, Service, in_memory},
-    worker::{Environment, Event, Events, Progress, Runner},
+    worker::{Environment, Event, Events, Progress, Runner, Shutdown},
 };
 
 /// Runs the body in the simulation that the builder describes.
@@ -32,7 +32,9 @@ pub(super) async fn run<T>(
     body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>,
 ) -> Result<T, Stopped> {
     let config = Config { search_attributes: builder.search_attributes.clone(), ..Config::default() };
-    let service = Service::new(Cluster::new(config, builder.seed), builder.seed, builder.start);
+    let mut cluster = Cluster::new(config, builder.seed);
+    let resumed = resume::resume(&builder, &mut cluster);
+    let service = Service::new(cluster, builder.seed, builder.start);
     let fatal = Arc::new(Fatal::default());
     let limit = builder.budget;
     service.set_budget(limit, {
@@ -43,8 +45,12 @@ pub(super) async fn run<T>(
         service.start_trace();
     }
 
+    let set_up = match resumed {
+        Ok(()) => set_up(&builder, &service, &fatal).await,
+        Err(error) => Err(anyhow::anyhow!("a history cannot be resumed: {}", error.message)),
+    };
     let mut fired = None;
-    let result = match set_up(&builder, &service, &fatal).await {
+    let result = match set_up {
         Err(error) => Err((Cause::Setup { message: format!("{error:#}") }, None)),
         Ok(simulation) => {
             let workers = run_workers(&builder, &simulation, &progress);
@@ -68,6 +74,15 @@ pub(super) async fn run<T>(
     if let Some(recorder) = &builder.recorder {
         recorder.record(service.take_trace(), report::executions(&service));
     }
+    let result = match result {
+        Ok(value) if builder.replays_itself => {
+            match replay::divergent(&builder, &report::executions(&service)) {
+                verdicts if verdicts.is_empty() => Ok(value),
+                verdicts => Err((Cause::Replay { verdicts }, None)),
+            }
+        }
+        other => other,
+    };
     result.map_err(|(cause, panic)| {
         let now = service.last_event();
         let failure = Failure::new(
@@ -112,6 +127,7 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         connection,
         client,
         workers: builder.workers.clone(),
+        shutdowns: builder.workers.iter().map(|_| Shutdown::default()).collect(),
         overrides,
         faults,
         executions: AtomicU64::new(0),
@@ -124,19 +140,22 @@ async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<
     let mut running = (0..builder.workers.len())
         .map(|index| run_worker(index, builder, simulation, progress))
         .collect::<FuturesUnordered<_>>();
-    match running.next().await {
-        Some(message) => message,
-        None => std::future::pending().await,
+    loop {
+        match running.next().await {
+            Some(Ok(())) => {}
+            Some(Err(message)) => return message,
+            None => return std::future::pending().await,
+        }
     }
 }
 
-/// Runs one worker, with its crashes. Ends only if it cannot go on, with the reason.
+/// Runs one worker, with its crashes. Ends when it has shut down or cannot go on, with the reason.
 async fn run_worker(
     index: usize,
     builder: &Builder,
     simulation: &Simulation,
     progress: &Arc<Progress>,
-) -> String {
+) -> Result<(), String> {
     let Inner { service, faults, .. } = &*simulation.0;
     let start = || {
         let environment = Environment {
@@ -149,6 +168,7 @@ async fn run_worker(
             faults: faults.clone(),
             progress: progress.clone(),
             events: events(simulation.0.fatal.clone(), builder.tolerate_workflow_task_failures),
+            shutdown: simulation.0.shutdowns[index].clone(),
         };
         Runner::new(builder.workers[index].clone(), environment).run()
     };
@@ -156,7 +176,7 @@ async fn run_worker(
         if service.now() < from {
             tokio::select! {
                 biased;
-                message = start() => return message,
+                ended = start() => return ended,
                 () = service.sleep_until(from) => {}
             }
         }

@@ -6,14 +6,16 @@
 //! turns histories into activations and commands, [`crate::sdk`] runs the workflows' code, and [`activities`]
 //! runs the activities.
 
-mod activities;
+pub(crate) mod activities;
 pub(crate) mod codec;
 mod events;
 pub(crate) mod machines;
 mod options;
+mod payload_limits;
 mod progress;
 mod runner;
 mod shared;
+mod shutdown;
 mod workflows;
 
 use std::{sync::Arc, time::Duration};
@@ -23,15 +25,20 @@ use temporalio_common::{
     data_converters::{DataConverter, TemporalSerializable},
     worker::WorkerDeploymentOptions,
 };
-use temporalio_sdk::{activities::ExecutableActivity, runtime::WorkflowErrorType};
+use temporalio_sdk::{
+    activities::ExecutableActivity,
+    runtime::{WorkflowErrorType, worker_tuner::WorkerTuner},
+};
 use temporalio_workflow::{
-    workflow_interceptors::WorkflowInterceptorConstructor, workflows::WorkflowImplementation,
+    InternalPatchActivationCallback, workflow_interceptors::WorkflowInterceptorConstructor,
+    workflows::WorkflowImplementation,
 };
 
 pub use activities::ActivityMarkers;
 pub(crate) use events::{Event, Events};
 pub(crate) use progress::Progress;
 pub(crate) use runner::{Environment, Runner};
+pub(crate) use shutdown::Shutdown;
 pub(crate) use workflows::Workflows;
 
 use crate::mock::{Expectation, Mock};
@@ -224,6 +231,25 @@ impl Worker {
         self
     }
 
+    /// The same for workflows of one type, in addition to what holds for all. Default: none.
+    #[must_use]
+    pub fn workflow_types_to_failure_errors(
+        mut self,
+        workflow_type: impl Into<String>,
+        errors: impl IntoIterator<Item = WorkflowErrorType>,
+    ) -> Self {
+        self.options.workflow_types_to_failure_errors.entry(workflow_type.into()).or_default().extend(errors);
+        self
+    }
+
+    /// Decides whether the first call of `patched` for a patch id activates the patch, where no history
+    /// decides it. Default: it does. (The SDK shows this option behind its feature `experimental`.)
+    #[must_use]
+    pub fn patch_activation_callback(mut self, callback: InternalPatchActivationCallback) -> Self {
+        self.options.patch_activation_callback = Some(callback);
+        self
+    }
+
     /// Whether a workflow task fails when workflow code awaits something other than the SDK's futures, such
     /// as a tokio timer. Default `true`.
     #[must_use]
@@ -270,6 +296,15 @@ impl Worker {
         self
     }
 
+    /// How many tasks of each kind may be under way at the same time, as the official worker takes it. A
+    /// resource-based supplier has its maximum of slots: a simulation runs short of neither memory nor
+    /// processors. Default: 100 of each kind.
+    #[must_use]
+    pub fn tuner(mut self, tuner: impl Into<WorkerTuner>) -> Self {
+        self.options.tune(&tuner.into());
+        self
+    }
+
     /// How many workflow tasks may be under way at the same time. Default 100; at least 2 with a cache, 1
     /// without.
     #[must_use]
@@ -308,6 +343,39 @@ impl Worker {
         self
     }
 
+    /// How many activities this worker asks for per second: it waits for `1 / max` seconds between two polls.
+    /// Default: no limit.
+    ///
+    /// # Panics
+    /// If it is not a positive number.
+    #[track_caller]
+    #[must_use]
+    pub fn max_worker_activities_per_second(mut self, max: f64) -> Self {
+        assert!(
+            max > 0.0 && max.is_normal(),
+            "max_worker_activities_per_second is a positive number, not {max}"
+        );
+        self.options.max_worker_activities_per_second = Some(max);
+        self
+    }
+
+    /// How long activities may go on after the worker was asked to shut down. Then they are cancelled, and
+    /// those that end cancelled fail with type `WorkerShutdown`, to be retried. Default: for ever.
+    #[must_use]
+    pub fn graceful_shutdown_period(mut self, period: Duration) -> Self {
+        self.options.graceful_shutdown_period = Some(period);
+        self
+    }
+
+    /// Whether payloads and memos beyond the namespace's limits are sent all the same, for the server to
+    /// refuse: it fails the workflow or the activity for good. By default the worker fails the task instead,
+    /// which is then retried. (The SDK shows this option behind its feature `experimental`.)
+    #[must_use]
+    pub fn disable_payload_error_limit(mut self, disable: bool) -> Self {
+        self.options.disable_payload_error_limit = disable;
+        self
+    }
+
     /// The longest interval at which heartbeats are throttled. Default 60 s.
     #[must_use]
     pub fn max_heartbeat_throttle_interval(mut self, interval: Duration) -> Self {
@@ -329,6 +397,11 @@ impl Worker {
     pub fn deployment_options(mut self, options: WorkerDeploymentOptions) -> Self {
         self.options.deployment_options = Some(options);
         self
+    }
+
+    /// Whether somebody means this worker who names a task queue or an identity.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.options.task_queue == name || self.options.identity.as_deref() == Some(name)
     }
 
     /// The task queue and the data converter, if this workflow is registered.

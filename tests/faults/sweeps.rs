@@ -3,9 +3,10 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use insta::assert_snapshot;
+use proptest::strategy::Just;
 use temporal_sim::{
     Builder, Failure, Simulation, Worker,
-    faults::{ActivityEffect, CallEffect, Fault},
+    faults::{ActivityEffect, CallEffect, Fault, Plan, When},
     policy::ActivityOptions,
     strategies::{Scope, fault_plans},
     sweep::{Regression, Sweep},
@@ -99,11 +100,16 @@ fn a_charge_that_is_repeated_is_found_and_one_fault_is_enough() {
 
 #[test]
 fn a_failure_is_a_plan_a_command_and_a_timeline() {
-    let report = sweep_of_checkouts().run(charged_once);
+    let plan = Plan::new([
+        Fault::eviction(0, Duration::from_secs(1)),
+        Fault::activity("Provider::charge", When::once(), ActivityEffect::LoseAnswer),
+        Fault::worker_down(0, Duration::from_secs(60), Duration::from_secs(10)),
+    ]);
+    let report = Sweep::new([17]).faults(Just(plan)).run(charged_once);
     assert_snapshot!(report.failure().expect("some seed charges twice"), @r#"
     a sweep failed with seed 17
 
-      what goes wrong, after 9 runs in search of less:
+      what goes wrong, after 4 runs in search of less:
         {
           "faults": [
             {"activity":{"type":"Provider::charge","when":{},"effect":"lose_answer"}}

@@ -3,6 +3,9 @@
 #[path = "../workflows/support/embedded.rs"]
 mod embedded;
 mod fixtures;
+mod itself;
+mod reports;
+mod resume;
 mod robustness;
 mod verdicts;
 

@@ -37,6 +37,7 @@ fn simulated(scenario: Scenario) -> anyhow::Result<BTreeMap<String, Vec<String>>
         .search_attribute(&attributes::URGENCY)
         .search_attribute(&attributes::OPEN)
         .tolerate_workflow_task_failures(scenario.name.starts_with("mistake_"))
+        .replays_itself(true)
         .budget(20_000);
     let histories = simulation.try_run(async move |sim| {
         let options = ClientOptions::new("default").data_converter((scenario.data_converter)()).build();

@@ -121,7 +121,7 @@ fn payloads_size<'a>(fields: impl IntoIterator<Item = (&'a String, &'a Payload)>
 }
 
 /// Sets the fields that have a value and removes those that have none.
-fn merge<'a>(
+pub(super) fn merge<'a>(
     fields: &mut Arc<BTreeMap<String, Payload>>,
     upserted: impl IntoIterator<Item = (&'a String, &'a Payload)>,
 ) {

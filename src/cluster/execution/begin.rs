@@ -10,8 +10,8 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{
-    Effect, Event, ExecutionInfo, History, MutableState, Pending, Run, Transaction, activity, query,
-    state::AttachedRequest, timer, update::Updates, workflow_task::Problems,
+    Effect, Event, ExecutionInfo, ExecutionOptions, History, MutableState, Pending, Run, Transaction,
+    activity, query, state::AttachedRequest, timer, update::Updates, workflow_task::Problems,
 };
 use crate::{
     clock::{self, Time},
@@ -38,6 +38,25 @@ pub(crate) fn begin_run(
     spec: RunSpec,
     first: impl FnOnce(&mut Transaction<'_>),
 ) -> (Run, Vec<Effect>) {
+    let mut run = run_without_events(now, shared, &spec);
+    let (run_expiration, execution_time) = (run.info.run_expiration, run.info.execution_time);
+    let key = run.key;
+    let mut transaction = Transaction::begin(now, &mut run, shared);
+    let event = Event::new(Attributes::WorkflowExecutionStartedEventAttributes(spec.started));
+    transaction.add_event(event.user_metadata(spec.user_metadata).links(spec.links));
+    if let Some(expiration) = run_expiration {
+        transaction.arm(expiration, Timer::RunTimeout { run: key });
+    }
+    if execution_time > now {
+        transaction.arm(execution_time, Timer::FirstWorkflowTaskBackoff { run: key });
+    }
+    first(&mut transaction);
+    let effects = transaction.commit();
+    (run, effects)
+}
+
+/// A run as its first event makes it, before that event is written.
+pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec) -> Run {
     let started = &spec.started;
     let backoff = clock::duration(started.first_workflow_task_backoff.as_ref());
     let execution_time = now + backoff;
@@ -54,7 +73,7 @@ pub(crate) fn begin_run(
         key: shared.next_run_key(),
         namespace: spec.namespace,
         workflow_id: started.workflow_id.clone(),
-        run_id: spec.run_id,
+        run_id: spec.run_id.clone(),
         info: ExecutionInfo {
             first_execution_run_id: started.first_execution_run_id.clone(),
             task_queue: started.task_queue.as_ref().map(|queue| queue.name.clone()).unwrap_or_default(),
@@ -65,6 +84,7 @@ pub(crate) fn begin_run(
             run_expiration,
             run_timeout,
             workflow_task_timeout: clock::duration(started.workflow_task_timeout.as_ref()),
+            copied_event_id: 0,
             user_metadata: spec.user_metadata.clone(),
             create_request_id: spec.create_request_id.clone(),
         },
@@ -92,7 +112,10 @@ pub(crate) fn begin_run(
                     .map(|points| points.points.clone())
                     .unwrap_or_default(),
             ),
-            request_ids: Arc::new([(spec.create_request_id, start_request)].into()),
+            worker_version: None,
+            request_ids: Arc::new([(spec.create_request_id.clone(), start_request)].into()),
+            options: Arc::new(ExecutionOptions::of(started)),
+            reset_run_id: String::new(),
             buffered: Vec::new(),
         },
         history: History::default(),
@@ -108,19 +131,10 @@ pub(crate) fn begin_run(
         signal_request_ids: Default::default(),
         waiting: Vec::new(),
     };
-    let key = run.key;
-    let mut transaction = Transaction::begin(now, &mut run, shared);
-    let event = Event::new(Attributes::WorkflowExecutionStartedEventAttributes(spec.started));
-    transaction.add_event(event.user_metadata(spec.user_metadata).links(spec.links));
-    if let Some(expiration) = run_expiration {
-        transaction.arm(expiration, Timer::RunTimeout { run: key });
+    if run.state.options.versioning_override.is_some() {
+        run.show_versioning();
     }
-    if !backoff.is_zero() {
-        transaction.arm(execution_time, Timer::FirstWorkflowTaskBackoff { run: key });
-    }
-    first(&mut transaction);
-    let effects = transaction.commit();
-    (run, effects)
+    run
 }
 
 impl Transaction<'_> {

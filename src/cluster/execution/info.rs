@@ -31,6 +31,8 @@ pub(crate) struct ExecutionInfo {
     pub(crate) run_timeout: Duration,
     /// How long a worker may take for a workflow task.
     pub(crate) workflow_task_timeout: Duration,
+    /// How many events the run has taken over from the run that was reset to make it; 0 if there is none.
+    pub(crate) copied_event_id: i64,
     /// Summary and details of the start.
     pub(crate) user_metadata: Option<UserMetadata>,
 }

@@ -4,6 +4,7 @@
 //! something happened that the workflow has to see, a workflow task. What has to happen elsewhere because
 //! of it (a task to dispatch, a timer to arm, a next run) leaves the transaction as an [`Effect`].
 
+mod adopt;
 mod attributes;
 mod begin;
 mod chain;
@@ -18,7 +19,10 @@ mod first_deadline;
 mod history;
 mod info;
 mod marker;
+mod options;
 mod pending;
+mod rebuild;
+mod reset;
 mod runs;
 mod sticky;
 mod transaction;
@@ -36,9 +40,11 @@ pub(crate) mod workflow_task;
 
 pub(crate) use begin::{RunSpec, begin_run};
 pub(crate) use chain::run_timeout;
+use child_workflow::StartedChild;
 pub(crate) use child_workflow::{PendingChild, describe as describe_children};
 pub(crate) use history::History;
 pub(crate) use info::ExecutionInfo;
+pub(crate) use options::{ExecutionOptions, check_override, normalised_override};
 pub(crate) use pending::Pending;
 pub(crate) use runs::Runs;
 pub(crate) use state::MutableState;
@@ -108,6 +114,11 @@ impl Run {
             Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => started,
             _ => unreachable!("a run is made with its WorkflowExecutionStarted event"),
         }
+    }
+
+    /// Whether the run is what another run was reset to.
+    pub(crate) fn is_result_of_reset(&self) -> bool {
+        self.started().original_execution_run_id != self.run_id
     }
 
     /// Whether the run was started by a workflow execution, as its child.

@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::Payload,
+    common::v1::{Payload, WorkerVersionStamp},
     enums::v1::{EventType, WorkflowExecutionStatus},
     history::v1::HistoryEvent,
     workflow::v1::ResetPointInfo,
 };
 
 use super::{
+    options::ExecutionOptions,
     update::Updates,
     workflow_task::{Problems, Sticky, WorkflowTask},
 };
@@ -51,10 +52,16 @@ pub(crate) struct MutableState {
     pub(crate) search_attributes: Arc<BTreeMap<String, Payload>>,
     /// Where the run could be reset to, for each build id of its workers.
     pub(crate) auto_reset_points: Arc<Vec<ResetPointInfo>>,
+    /// The build that last completed a workflow task, as it said.
+    pub(crate) worker_version: Option<WorkerVersionStamp>,
     /// Request ids that starts attached to this run.
     pub(crate) request_ids: Arc<BTreeMap<String, AttachedRequest>>,
+    /// What a client can change about the run.
+    pub(crate) options: Arc<ExecutionOptions>,
+    /// The latest run that this one was reset to; empty if it never was.
+    pub(crate) reset_run_id: String,
     /// Events that wait for the started workflow task to end, in the order of their arrival.
-    pub(crate) buffered: Vec<HistoryEvent>,
+    pub(crate) buffered: Vec<Arc<HistoryEvent>>,
 }
 
 /// A request id that a run knows, and the event that carries it.
@@ -69,6 +76,23 @@ impl MutableState {
     /// Whether a worker has the run's workflow task.
     pub(crate) fn has_started_workflow_task(&self) -> bool {
         self.workflow_task.as_ref().is_some_and(WorkflowTask::is_started)
+    }
+
+    /// The event that carries a request id was held back, and has got its id.
+    pub(super) fn resolve_request_id(&mut self, request_id: &str, event_id: i64) {
+        if self.request_ids.contains_key(request_id)
+            && let Some(request) = Arc::make_mut(&mut self.request_ids).get_mut(request_id)
+        {
+            request.event_id = Some(event_id);
+        }
+    }
+
+    /// A worker has completed the workflow task that was started with this event.
+    pub(super) fn complete_workflow_task(&mut self, started_event_id: i64) {
+        self.workflow_task = None;
+        self.workflow_task_attempt = 1;
+        self.last_completed_started_event_id = started_event_id;
+        self.close_attempted = false;
     }
 
     /// Whether the run has not yet scheduled the workflow task that its start delay, retry backoff or cron

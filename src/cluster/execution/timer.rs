@@ -1,5 +1,7 @@
 //! User timers: StartTimer and CancelTimer commands, and timers that fire.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     command::v1::{CancelTimerCommandAttributes, StartTimerCommandAttributes},
     enums::v1::WorkflowTaskFailedCause as Cause,
@@ -22,11 +24,11 @@ use crate::{
 
 /// A user timer that has neither fired nor been cancelled.
 #[derive(Debug, Clone, Copy)]
-struct PendingTimer {
+pub(super) struct PendingTimer {
     /// The id of its TimerStarted event.
-    started_event_id: i64,
+    pub(super) started_event_id: i64,
     /// When it fires.
-    expiry: Time,
+    pub(super) expiry: Time,
 }
 
 /// The pending timers of one run.
@@ -44,12 +46,20 @@ impl UserTimers {
         self.first.is_armed(generation)
     }
 
-    fn insert(&mut self, timer_id: String, timer: PendingTimer) {
+    /// The TimerStarted event and the id of each of them.
+    #[cfg(test)]
+    pub(crate) fn started(&self) -> impl Iterator<Item = (i64, &str)> {
+        self.by_id.iter().map(|(id, timer)| (timer.started_event_id, id.as_str()))
+    }
+
+    /// Adds a timer.
+    pub(super) fn insert(&mut self, timer_id: String, timer: PendingTimer) {
         self.by_expiry.insert((timer.expiry, timer.started_event_id), timer_id.clone());
         self.by_id.insert(timer_id, timer);
     }
 
-    fn remove(&mut self, timer_id: &str) -> Option<PendingTimer> {
+    /// Takes out a timer that fires or is cancelled.
+    pub(super) fn remove(&mut self, timer_id: &str) -> Option<PendingTimer> {
         let timer = self.by_id.remove(timer_id)?;
         self.by_expiry.remove(&(timer.expiry, timer.started_event_id));
         Some(timer)
@@ -125,6 +135,7 @@ pub(crate) fn cancel_timer(
     tx: &mut Transaction<'_>,
     completion: &mut Completion,
     attributes: Option<CancelTimerCommandAttributes>,
+    user_metadata: Option<UserMetadata>,
 ) -> Result<(), CommandFailure> {
     let refuse = |message: String| CommandFailure::new(Cause::BadCancelTimerAttributes, message);
     let CancelTimerCommandAttributes { timer_id } = attributes
@@ -138,12 +149,14 @@ pub(crate) fn cancel_timer(
             ))
         })?,
     };
-    tx.add(Attributes::TimerCanceledEventAttributes(TimerCanceledEventAttributes {
+    let event = TimerCanceledEventAttributes {
         timer_id,
         started_event_id,
         workflow_task_completed_event_id: completion.completed_event_id,
         identity: completion.identity.clone(),
-    }));
+    };
+    let event = Event::new(Attributes::TimerCanceledEventAttributes(event)).user_metadata(user_metadata);
+    tx.add_event(event);
     if tx.run.state.buffered.is_empty() {
         completion.has_buffered_events = false;
     }
@@ -152,7 +165,7 @@ pub(crate) fn cancel_timer(
 
 /// Removes the TimerFired event of a timer from among the events that are held back, and answers the id of its
 /// TimerStarted event.
-fn take_back_buffered_firing(buffered: &mut Vec<HistoryEvent>, timer_id: &str) -> Option<i64> {
+fn take_back_buffered_firing(buffered: &mut Vec<Arc<HistoryEvent>>, timer_id: &str) -> Option<i64> {
     let fired = |event: &HistoryEvent| match &event.attributes {
         Some(Attributes::TimerFiredEventAttributes(fired)) if fired.timer_id == timer_id => {
             Some(fired.started_event_id)

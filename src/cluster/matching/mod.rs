@@ -4,8 +4,10 @@
 //! [`Cluster::start_task`] answers nothing for a task that is over, and the poller goes on waiting.
 
 mod describe;
+mod nexus;
 mod poll;
 mod queue;
+mod rate_limit;
 
 pub(crate) use queue::{Matching, Poller, QueueName, Task, TaskKind};
 
@@ -25,16 +27,42 @@ impl Cluster {
     /// Gives a task to the first poller that waits at the queue, or keeps it for the next.
     pub(super) fn add_task(&mut self, now: Time, queue: QueueName, task: Task) {
         match self.matching.first_poller(&queue).cloned() {
-            Some(poller) => {
+            Some(poller) if self.matching.lets_go(&queue, now) => {
                 if let Some(response) = self.start_task(now, &task, &poller) {
+                    self.matching.count_against_rate_limit(&queue, now);
                     self.matching.remove_poller(&queue, poller.call, now);
                     self.answer_parked(poller.call, Ok(response));
                 }
             }
-            None => {
+            waiting => {
                 let priority = self.priority(&task);
-                self.matching.push(queue, priority, task);
+                self.matching.push(queue.clone(), priority, task);
+                if waiting.is_some() {
+                    self.await_rate_limit(now, &queue);
+                }
             }
+        }
+    }
+
+    /// The rate limit of a queue may let tasks go again.
+    pub(super) fn rate_limit_passed(&mut self, now: Time, queue: usize) {
+        let Some(queue) = self.matching.fired(queue) else { return };
+        while self.matching.lets_go(&queue, now)
+            && let Some(poller) = self.matching.first_poller(&queue).cloned()
+            && let Some(task) = self.matching.pop(&queue)
+        {
+            if let Some(response) = self.start_task(now, &task, &poller) {
+                self.matching.count_against_rate_limit(&queue, now);
+                self.matching.remove_poller(&queue, poller.call, now);
+                self.answer_parked(poller.call, Ok(response));
+            }
+        }
+        self.await_rate_limit(now, &queue);
+    }
+
+    fn await_rate_limit(&mut self, now: Time, queue: &QueueName) {
+        if let Some((deadline, timer)) = self.matching.rate_limit_timer(queue, now) {
+            self.timers.arm(deadline, timer);
         }
     }
 
@@ -47,12 +75,16 @@ impl Cluster {
         poller: Poller,
     ) -> Reply {
         self.matching.note_poll(&queue, &poller.identity, now);
-        while let Some(task) = self.matching.pop(&queue) {
+        while self.matching.lets_go(&queue, now)
+            && let Some(task) = self.matching.pop(&queue)
+        {
             if let Some(response) = self.start_task(now, &task, &poller) {
+                self.matching.count_against_rate_limit(&queue, now);
                 return Ok(Some(response));
             }
         }
         self.matching.park(queue.clone(), poller);
+        self.await_rate_limit(now, &queue);
         self.park(now, context, limits::TASK_LONG_POLL, Parked::Poll(queue));
         Ok(None)
     }
@@ -75,7 +107,7 @@ impl Cluster {
         let key = |priority: Option<&Priority>| {
             priority.map(|priority| priority.priority_key).filter(|&priority| priority > 0)
         };
-        key(own).or_else(|| key(run.started().priority.as_ref())).unwrap_or(DEFAULT)
+        key(own).or_else(|| key(run.state.options.priority.as_ref())).unwrap_or(DEFAULT)
     }
 
     /// Starts a task for a poller; `None` if the task is over.

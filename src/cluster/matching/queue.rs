@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, VecDeque};
 
 use indexmap::IndexMap;
 
+use super::rate_limit::RateLimit;
 use crate::{
     clock::Time,
-    cluster::{CallId, execution::RunKey, limits, namespaces::NamespaceKey},
+    cluster::{CallId, execution::RunKey, limits, namespaces::NamespaceKey, timers::Timer},
 };
 
-/// Workflow tasks and activity tasks of queues with the same name do not meet.
+/// Tasks of different kinds do not meet, even if their queues have the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum TaskKind {
     Workflow,
     Activity,
+    /// There are workers that ask for these, but never any tasks.
+    Nexus,
 }
 
 /// Names a task queue.
@@ -53,6 +56,12 @@ struct TaskQueue {
     /// When each worker polled last, by identity.
     polled: IndexMap<String, Time>,
     last_poll: Option<Time>,
+    /// What the worker that polled last wants the whole queue to keep to.
+    rate_limit: Option<RateLimit>,
+    /// Counts the timers that were armed for the rate limit.
+    generation: u64,
+    /// The timer that will look at the queue again.
+    armed: Option<(u64, Time)>,
 }
 
 /// All task queues of a cluster.
@@ -68,6 +77,68 @@ impl Matching {
     pub(super) fn push(&mut self, queue: QueueName, priority: i32, task: Task) {
         self.sequence += 1;
         self.queues.entry(queue).or_default().backlog.insert((priority, self.sequence), task);
+    }
+
+    /// Takes over what a poller says of the rate of its queue.
+    pub(crate) fn set_rate_limit(&mut self, queue: &QueueName, now: Time, per_second: Option<f64>) {
+        if per_second.is_none() && self.queues.get(queue).is_none_or(|queue| queue.rate_limit.is_none()) {
+            return;
+        }
+        let queue = self.queues.entry(queue.clone()).or_default();
+        queue.rate_limit = per_second.map(|rate| match &queue.rate_limit {
+            Some(limit) => limit.changed(now, rate),
+            None => RateLimit::new(rate),
+        });
+    }
+
+    /// The rate that the workers of a queue have set, in tasks per second.
+    pub(super) fn rate_limit(&self, queue: &QueueName) -> Option<f64> {
+        Some(self.queues.get(queue)?.rate_limit.as_ref()?.per_second)
+    }
+
+    /// Whether the rate limit of a queue lets a task go.
+    pub(super) fn lets_go(&self, queue: &QueueName, now: Time) -> bool {
+        self.queues
+            .get(queue)
+            .and_then(|queue| queue.rate_limit.as_ref())
+            .is_none_or(|limit| limit.ready_at(now) == Some(now))
+    }
+
+    /// A task has gone to a poller.
+    pub(super) fn count_against_rate_limit(&mut self, queue: &QueueName, now: Time) {
+        if let Some(limit) = self.queues.get_mut(queue).and_then(|queue| queue.rate_limit.as_mut()) {
+            limit.consume(now);
+        }
+    }
+
+    /// The timer to arm for a queue in which tasks and pollers wait for the rate limit, and its deadline.
+    pub(super) fn rate_limit_timer(&mut self, queue: &QueueName, now: Time) -> Option<(Time, Timer)> {
+        let (index, _, queue) = self.queues.get_full_mut(queue)?;
+        if queue.backlog.is_empty() || queue.pollers.is_empty() {
+            return None;
+        }
+        let deadline = queue.rate_limit.as_ref()?.ready_at(now)?;
+        if queue.armed.is_some_and(|(_, armed)| armed == deadline) {
+            return None;
+        }
+        queue.generation += 1;
+        queue.armed = Some((queue.generation, deadline));
+        Some((deadline, Timer::TaskQueueRate { queue: index, generation: queue.generation }))
+    }
+
+    /// Whether the timer of a queue's rate limit is the latest one.
+    pub(crate) fn is_armed(&self, queue: usize, generation: u64) -> bool {
+        self.queues
+            .get_index(queue)
+            .and_then(|(_, queue)| queue.armed)
+            .is_some_and(|(armed, _)| armed == generation)
+    }
+
+    /// The queue whose timer has fired.
+    pub(super) fn fired(&mut self, queue: usize) -> Option<QueueName> {
+        let (name, queue) = self.queues.get_index_mut(queue)?;
+        queue.armed = None;
+        Some(name.clone())
     }
 
     /// Takes the first task of the backlog.

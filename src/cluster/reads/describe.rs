@@ -73,6 +73,7 @@ pub(crate) fn execution_info(run: &Run) -> WorkflowExecutionInfo {
         memo: Some(Memo { fields: fields(&run.state.memo) }),
         search_attributes: Some(SearchAttributes { indexed_fields: fields(&run.state.search_attributes) }),
         auto_reset_points: Some(ResetPoints { points: run.state.auto_reset_points.to_vec() }),
+        most_recent_worker_version_stamp: run.state.worker_version.clone(),
         task_queue: run.info.task_queue.clone(),
         history_size_bytes: run.history.size() as i64,
         execution_duration: run
@@ -81,7 +82,8 @@ pub(crate) fn execution_info(run: &Run) -> WorkflowExecutionInfo {
             .map(|close_time| clock::to_proto(close_time.since(run.info.execution_time))),
         root_execution: Some(started.root_workflow_execution.clone().unwrap_or_else(|| run.execution())),
         first_run_id: run.info.first_execution_run_id.clone(),
-        priority: started.priority.clone(),
+        priority: run.state.options.priority.clone(),
+        versioning_info: run.state.options.describe_versioning(),
         ..Default::default()
     }
 }
@@ -100,6 +102,8 @@ fn extended_info(run: &Run) -> WorkflowExecutionExtendedInfo {
         run_expiration_time: Some(run.info.run_expiration.map_or(NO_TIME, Time::to_proto)),
         cancel_requested: run.state.cancel_requested,
         original_start_time: Some(run.info.original_start_time.to_proto()),
+        last_reset_time: run.is_result_of_reset().then(|| run.info.start_time.to_proto()),
+        reset_run_id: run.state.reset_run_id.clone(),
         request_id_infos: request_id_infos.collect(),
         ..Default::default()
     }

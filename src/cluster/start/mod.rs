@@ -30,8 +30,7 @@ use self::id_policies::{IdPolicies, Resolution};
 use super::{
     Cluster, Error, cron,
     execution::{
-        Event, Run, RunKey, RunSpec, Transaction, begin_run,
-        state::AttachedRequest,
+        Event, Run, RunKey, RunSpec, Transaction, begin_run, normalised_override,
         workflow_task::{HISTORY_SERVICE, WorkflowTaskKind},
     },
     namespaces::NamespaceKey,
@@ -95,7 +94,7 @@ impl Cluster {
         });
         let run = self.runs.get(key).ok_or_else(|| Error::not_found("workflow execution not found"))?;
         Ok(StartWorkflowExecutionResponse {
-            eager_workflow_task: if is_eager { self.workflow_task_response(run, false) } else { None },
+            eager_workflow_task: if is_eager { self.whole_workflow_task(run) } else { None },
             ..self.start_response(run, true)
         })
     }
@@ -167,7 +166,7 @@ impl Cluster {
         let has_first_task = run.is_running()
             && run.state.workflow_task.as_ref().is_some_and(|task| task.request_id == request.request_id);
         if request.request_eager_execution && has_first_task {
-            response.eager_workflow_task = self.workflow_task_response(run, false);
+            response.eager_workflow_task = self.whole_workflow_task(run);
         }
         Ok(response)
     }
@@ -184,20 +183,12 @@ impl Cluster {
         if options.attach_request_id || attaches_links {
             let request_id = if options.attach_request_id { request.request_id.as_str() } else { "" };
             self.change(now, run, |tx| {
-                if !request_id.is_empty() {
-                    let attached = AttachedRequest {
-                        event_type: EventType::WorkflowExecutionOptionsUpdated,
-                        event_id: None,
-                    };
-                    let request_ids = std::sync::Arc::make_mut(&mut tx.run.state.request_ids);
-                    request_ids.insert(request_id.to_owned(), attached);
-                }
-                let event = Event::new(Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(
-                    WorkflowExecutionOptionsUpdatedEventAttributes {
-                        attached_request_id: request_id.to_owned(),
-                        ..Default::default()
-                    },
-                ));
+                let updated = WorkflowExecutionOptionsUpdatedEventAttributes {
+                    attached_request_id: request_id.to_owned(),
+                    ..Default::default()
+                };
+                tx.run.apply_options_updated(&updated, None);
+                let event = Event::new(Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(updated));
                 tx.add_event(event.links(if attaches_links { request.links.clone() } else { Vec::new() }));
             });
         }
@@ -308,6 +299,7 @@ fn started_attributes(
         header: request.header,
         workflow_id: request.workflow_id,
         priority: request.priority,
+        versioning_override: request.versioning_override.map(normalised_override),
         eager_execution_accepted: is_eager,
         ..Default::default()
     }

@@ -11,7 +11,8 @@ use super::id_policies::IdPolicies;
 use crate::{
     clock::{self, Time},
     cluster::{
-        Cluster, cron, durations, error::Error, limits, namespaces::NamespaceKey, payloads, requests, retry,
+        Cluster, cron, durations, error::Error, execution::check_override, limits, namespaces::NamespaceKey,
+        payloads, requests, retry,
     },
     rules::workflow_timeouts::{run_timeout, task_timeout},
 };
@@ -70,16 +71,11 @@ impl Cluster {
         }
         request.search_attributes.take_if(|attributes| attributes.indexed_fields.is_empty());
         check_priority(request.priority.as_ref())?;
-        if !request.completion_callbacks.is_empty() {
-            return Err(Error::unimplemented("StartWorkflowExecution with completion_callbacks"));
-        }
+        requests::check_callbacks(&request.completion_callbacks)?;
         check_links(&request.links)?;
-        if request.versioning_override.is_some() {
-            return Err(Error::unimplemented("StartWorkflowExecution with versioning_override"));
-        }
-        if request.time_skipping_config.is_some() {
-            return Err(Error::unimplemented("StartWorkflowExecution with time_skipping_config"));
-        }
+        requests::check_time_skipping(request.time_skipping_config.as_ref())?;
+        let task_queue = request.task_queue.as_ref().map_or("", |queue| queue.name.as_str());
+        check_override(request.versioning_override.as_ref(), task_queue)?;
         requests::check_blob(request.input.as_ref().map_or(0, |input| input.encoded_len()))?;
         if request.memo.as_ref().is_some_and(|memo| memo.encoded_len() > limits::MEMO_SIZE) {
             return Err(Error::invalid_argument("Memo size exceeds limit."));

@@ -1,5 +1,7 @@
 //! Updates among everything else that happens to a run.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
@@ -77,10 +79,9 @@ pub(super) fn messages(task: &PollWorkflowTaskQueueResponse, how: Answered) -> V
 }
 
 /// Whoever has no answer waits for one, and a workflow task is going to carry what is to be answered.
-pub(super) fn check_waiting(server: &mut Server, mut updaters: Vec<CallId>) {
-    updaters.retain(|&call| server.answer::<UpdateWorkflowExecutionRequest>(call).is_none());
+pub(super) fn check_waiting(server: &Server, updaters: usize) {
     let waits: usize = server.cluster.runs.iter().map(|run| run.update_waiters.len()).sum();
-    assert_eq!(updaters.len(), waits, "whoever has no answer waits for one");
+    assert_eq!(updaters, waits, "whoever has no answer waits for one");
     for run in server.cluster.runs.iter() {
         assert!(run.is_running() || run.update_waiters.is_empty(), "a closed run answers everybody");
         let is_carried = run.state.workflow_task.is_some() || !run.state.updates.wait_for_workflow_task();
@@ -89,7 +90,7 @@ pub(super) fn check_waiting(server: &mut Server, mut updaters: Vec<CallId>) {
 }
 
 /// An update is accepted once, and completed after that.
-pub(super) fn check(history: &[HistoryEvent]) {
+pub(super) fn check(history: &[Arc<HistoryEvent>]) {
     let mut accepted = std::collections::BTreeMap::new();
     for event in history {
         match &event.attributes {

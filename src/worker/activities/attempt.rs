@@ -14,12 +14,10 @@ use temporalio_common::protos::{
     },
     temporal::api::{
         common::v1::{Payload, Payloads},
-        enums::v1::ActivityTaskFailedCause,
-        failure::v1::{Failure, failure::FailureInfo},
+        failure::v1::Failure,
         workflowservice::v1::{
             PollActivityTaskQueueResponse, RecordActivityTaskHeartbeatRequest,
-            RecordActivityTaskHeartbeatResponse, RespondActivityTaskCanceledRequest,
-            RespondActivityTaskCompletedRequest, RespondActivityTaskFailedRequest,
+            RecordActivityTaskHeartbeatResponse,
         },
     },
 };
@@ -29,6 +27,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use super::{
     context::{AttemptContext, attempt_context},
     details::DetailsError,
+    end::AttemptEnd,
     heartbeats::Heartbeats,
     result::{encode, execution_result, not_registered},
 };
@@ -48,10 +47,10 @@ use crate::{
 const LOCAL_TIMEOUT_BUFFER: Duration = Duration::from_secs(5);
 
 /// Runs the attempt and reports its end to the server.
-pub(crate) async fn run_attempt(shared: &Shared, mut task: PollActivityTaskQueueResponse) {
-    let decoded = shared.codec.decode_for_activity(&mut task).await;
+pub(crate) async fn run_attempt(shared: &Shared, mut task: Box<PollActivityTaskQueueResponse>) {
+    let decoded = shared.codec.decode_for_activity(&mut *task).await;
     let ActivityTask { task_token, variant: Some(Variant::Start(start)) } =
-        ActivityTask::start_from_poll_resp(task)
+        ActivityTask::start_from_poll_resp(*task)
     else {
         unreachable!("a polled activity task is one to start");
     };
@@ -99,7 +98,7 @@ fn failed(failure: &AttemptFailure) -> ActivityExecutionResult {
 }
 
 type HeartbeatCall<'a> =
-    Pin<Box<dyn Future<Output = Result<RecordActivityTaskHeartbeatResponse, Error>> + 'a>>;
+    Pin<Box<dyn Future<Output = Result<Box<RecordActivityTaskHeartbeatResponse>, Error>> + 'a>>;
 
 /// An attempt on its way.
 struct Attempt<'a> {
@@ -116,6 +115,8 @@ struct Attempt<'a> {
     close_deadline: Option<Time>,
     /// Whether the activity was told to stop. It is told once.
     cancelled: bool,
+    /// Whether it was told to stop because the worker shuts down.
+    shut_down: bool,
     /// Whether the server no longer knows of the attempt, so that nothing needs to be reported.
     forgotten: bool,
     /// Whether a fault keeps its heartbeats from the server.
@@ -145,6 +146,7 @@ impl<'a> Attempt<'a> {
             heartbeat_deadline: heartbeat_timeout.map(give_up),
             close_deadline: positive(start.start_to_close_timeout.as_ref()).map(give_up),
             cancelled: false,
+            shut_down: false,
             forgotten: false,
             loses_heartbeats: false,
         }
@@ -216,12 +218,16 @@ impl<'a> Attempt<'a> {
                 returned = execution.as_mut() => return returned,
                 Some(details) = recorded.recv() => self.heartbeat(details).await,
                 answer = wait_for(&mut self.in_flight) => self.heartbeat_answered(answer, environment),
-                () = sleep_until(self.shared, throttled_until) => {
+                () = self.shared.sleep_until(throttled_until) => {
                     let details = self.heartbeats.throttle_ended(self.shared.service.now());
                     self.send_heartbeat(details);
                 }
-                () = sleep_until(self.shared, give_up) => {
+                () = self.shared.sleep_until(give_up) => {
                     self.forgotten = true;
+                    self.cancel(environment);
+                }
+                () = self.shared.shutdown.activities_cancelled(), if !self.cancelled => {
+                    self.shut_down = true;
                     self.cancel(environment);
                 }
             }
@@ -259,18 +265,32 @@ impl<'a> Attempt<'a> {
 
     fn send_heartbeat(&mut self, details: Option<Vec<Payload>>) {
         let Some(payloads) = details.filter(|_| !self.loses_heartbeats) else { return };
-        self.in_flight = Some(Box::pin(self.shared.call(RecordActivityTaskHeartbeatRequest {
-            namespace: self.shared.namespace.clone(),
+        let shared = self.shared;
+        let heartbeat = RecordActivityTaskHeartbeatRequest {
+            namespace: shared.namespace.clone(),
             task_token: self.task_token.clone(),
             details: (!payloads.is_empty()).then_some(Payloads { payloads }),
-            identity: self.shared.identity.clone(),
+            identity: shared.identity.clone(),
             ..Default::default()
-        })));
+        };
+        self.in_flight = Some(match shared.payload_limits.check(&heartbeat) {
+            Ok(()) => Box::pin(shared.call(heartbeat)),
+            // The attempt fails, and its code is told to stop as if the server had asked for it.
+            Err(failure) => {
+                let end = AttemptEnd::payloads_too_large(shared, heartbeat.task_token, *failure);
+                Box::pin(async move {
+                    end.send(shared).await.map_err(|(_, error)| error)?;
+                    let told =
+                        RecordActivityTaskHeartbeatResponse { cancel_requested: true, ..Default::default() };
+                    Ok(Box::new(told))
+                })
+            }
+        });
     }
 
     fn heartbeat_answered(
         &mut self,
-        answer: Result<RecordActivityTaskHeartbeatResponse, Error>,
+        answer: Result<Box<RecordActivityTaskHeartbeatResponse>, Error>,
         environment: &ActivityEnvironment,
     ) {
         self.in_flight = None;
@@ -311,6 +331,7 @@ impl<'a> Attempt<'a> {
             return;
         }
         if matches!(status, Status::Cancelled(_))
+            && !self.shut_down
             && let Some(payloads) = self.heartbeats.take_held_back()
         {
             // A cancellation cannot carry heartbeat details itself.
@@ -319,64 +340,20 @@ impl<'a> Attempt<'a> {
                 let _ = in_flight.await;
             }
         }
-        let shared = self.shared;
-        let (namespace, identity) = (shared.namespace.clone(), shared.identity.clone());
-        let deployment_options = shared.worker.options.deployment();
-        let task_token = std::mem::take(&mut self.task_token);
-        let (rpc, answer) = match status {
-            Status::WillCompleteAsync(_) => return,
-            Status::Completed(success) => (
-                "RespondActivityTaskCompleted",
-                shared
-                    .call(RespondActivityTaskCompletedRequest {
-                        task_token,
-                        result: success.result.map(|payload| Payloads { payloads: vec![payload] }),
-                        identity,
-                        namespace,
-                        deployment_options,
-                        ..Default::default()
-                    })
-                    .await
-                    .map(drop),
-            ),
-            Status::Failed(failed) => (
-                "RespondActivityTaskFailed",
-                shared
-                    .call(RespondActivityTaskFailedRequest {
-                        task_token,
-                        failure: failed.failure,
-                        identity,
-                        namespace,
-                        last_heartbeat_details: self
-                            .heartbeats
-                            .take_last()
-                            .map(|payloads| Payloads { payloads }),
-                        deployment_options,
-                        cause: ActivityTaskFailedCause::Unspecified.into(),
-                        ..Default::default()
-                    })
-                    .await
-                    .map(drop),
-            ),
-            Status::Cancelled(cancelled) => (
-                "RespondActivityTaskCanceled",
-                shared
-                    .call(RespondActivityTaskCanceledRequest {
-                        task_token,
-                        details: cancelled.failure.and_then(cancellation_details),
-                        identity,
-                        namespace,
-                        deployment_options,
-                        ..Default::default()
-                    })
-                    .await
-                    .map(drop),
-            ),
+        let details = match status {
+            Status::Failed(_) => self.heartbeats.take_last(),
+            Status::Cancelled(_) if self.shut_down => self.heartbeats.take_last(),
+            _ => None,
         };
-        match answer {
+        let task_token = std::mem::take(&mut self.task_token);
+        let Some(end) = AttemptEnd::new(self.shared, task_token, status, details, self.shut_down) else {
+            return;
+        };
+        if let Err((rpc, error)) = end.send(self.shared).await
             // The activity was timed out, cancelled or completed by somebody else meanwhile.
-            Err(error) if error.code != tonic::Code::NotFound => self.refused(rpc, error),
-            _ => {}
+            && error.code != tonic::Code::NotFound
+        {
+            self.refused(rpc, error);
         }
     }
 
@@ -385,23 +362,9 @@ impl<'a> Attempt<'a> {
     }
 }
 
-fn cancellation_details(failure: Failure) -> Option<Payloads> {
-    match failure.failure_info {
-        Some(FailureInfo::CanceledFailureInfo(info)) => info.details,
-        _ => None,
-    }
-}
-
 async fn wait_for<T>(call: &mut Option<Pin<Box<dyn Future<Output = T> + '_>>>) -> T {
     match call {
         Some(call) => call.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_until(shared: &Shared, time: Option<Time>) {
-    match time {
-        Some(time) => shared.service.sleep_until(time).await,
         None => std::future::pending().await,
     }
 }

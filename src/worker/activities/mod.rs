@@ -4,6 +4,7 @@
 mod attempt;
 mod context;
 mod details;
+mod end;
 mod heartbeats;
 mod registry;
 mod result;

@@ -18,8 +18,9 @@ use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnorde
 use indexmap::IndexMap;
 use temporalio_client::{Client, ClientOptions, Connection};
 use temporalio_common::protos::temporal::api::{
-    enums::v1::WorkflowTaskFailedCause, failure::v1::Failure,
-    workflowservice::v1::PollActivityTaskQueueResponse,
+    enums::v1::{TaskQueueType, WorkflowTaskFailedCause},
+    failure::v1::Failure,
+    workflowservice::v1::{DescribeNamespaceRequest, PollActivityTaskQueueResponse, ShutdownWorkerRequest},
 };
 use tokio::sync::{
     OwnedSemaphorePermit, Semaphore,
@@ -27,11 +28,11 @@ use tokio::sync::{
 };
 
 use super::{
-    Events, Progress, Worker, activities::run_attempt, codec::Codec, options::Options, shared::Shared,
+    Event, Events, Progress, Worker, activities::run_attempt, codec::Codec, options::Options,
+    payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown,
 };
 use crate::{
-    faults::Injector,
-    faults::WorkflowTaskEffect,
+    faults::{Injector, WorkflowTaskEffect},
     overrides::Overrides,
     rng::{Seed, Stream},
     sdk::WorkflowSettings,
@@ -60,6 +61,8 @@ pub(crate) struct Environment {
     pub(crate) progress: Arc<Progress>,
     /// Where the worker's events go.
     pub(crate) events: Events,
+    /// How the worker is asked to shut down.
+    pub(crate) shutdown: Shutdown,
 }
 
 /// A worker that runs. Several can be made from one [`Worker`], at the same time or one after the other.
@@ -91,7 +94,7 @@ struct RunContext {
 
 /// An activity task that came with the answer to a workflow task completion, and its reserved slot.
 struct EagerActivity {
-    task: PollActivityTaskQueueResponse,
+    task: Box<PollActivityTaskQueueResponse>,
     slot: OwnedSemaphorePermit,
 }
 
@@ -104,8 +107,18 @@ impl Runner {
     /// A worker that starts when [`Self::run`] is polled.
     pub(crate) fn new(worker: impl Into<Arc<Worker>>, environment: Environment) -> Self {
         let worker: Arc<Worker> = worker.into();
-        let Environment { service, connection, namespace, seed, index, overrides, faults, progress, events } =
-            environment;
+        let Environment {
+            service,
+            connection,
+            namespace,
+            seed,
+            index,
+            overrides,
+            faults,
+            progress,
+            events,
+            shutdown,
+        } = environment;
         let options = &worker.options;
         let identity =
             options.identity.clone().unwrap_or_else(|| format!("worker-{index}@{}", options.task_queue));
@@ -127,10 +140,13 @@ impl Runner {
                 data_converter: options.data_converter.clone(),
                 interceptors: options.workflow_interceptors.clone(),
                 detect_nondeterministic_futures: options.detect_nondeterministic_futures,
+                patch_activation: options.patch_activation_callback.clone(),
                 foreign_wakes: Some(foreign_wakes_sender),
             },
             activity_slots: Arc::new(Semaphore::new(options.max_concurrent_activities)),
             local_activity_slots: Arc::new(Semaphore::new(options.max_concurrent_local_activities)),
+            payload_limits: PayloadLimits::default(),
+            shutdown,
             service,
             namespace,
             identity,
@@ -160,16 +176,19 @@ impl Runner {
         }
     }
 
-    /// Polls and works. Ends only if there is nothing that it could do, or if the server refuses to give out
-    /// tasks, with the reason.
-    pub(crate) async fn run(mut self) -> String {
+    /// Polls and works until it is asked to shut down and has finished what it has begun.
+    ///
+    /// # Errors
+    /// In words for people: there is nothing that it could do, or the server refuses to give out tasks.
+    pub(crate) async fn run(mut self) -> Result<(), String> {
         let worker = &self.shared.worker;
         if worker.workflows.is_empty() && worker.activities.is_empty() {
-            return format!(
+            return Err(format!(
                 "the worker of task queue {} has nothing to run: register at least one workflow or activity",
                 worker.options.task_queue
-            );
+            ));
         }
+        self.learn_payload_limits().await;
         let mut workflow_tasks = WorkflowTasks::new(&self.shared, self.context.sticky_queue.clone());
         let mut activity_tasks = ActivityTasks::new(&self.shared);
         loop {
@@ -181,21 +200,97 @@ impl Runner {
                 Some(EagerActivity { task, slot }) = self.eager.recv() => self.start_attempt(task, slot),
                 Some(execution) = self.abandoned.recv() => self.attempts.push(execution),
                 () = self.shared.next_eviction() => self.evict_all(),
+                () = self.shared.shutdown.requested() => break,
                 polled = workflow_tasks.next() => match polled {
                     Ok(Some(delivery)) => self.dispatch(delivery),
                     Ok(None) => {}
-                    Err(reason) => return reason,
+                    Err(reason) => return Err(reason),
                 },
                 polled = activity_tasks.next() => match polled {
                     Ok(Some((task, slot))) => self.start_attempt(task, slot),
                     Ok(None) => {}
-                    Err(reason) => return reason,
+                    Err(reason) => return Err(reason),
                 },
             }
         }
+        for delivery in workflow_tasks.close() {
+            self.dispatch(delivery);
+        }
+        if let Some((task, slot)) = activity_tasks.close() {
+            self.start_attempt(task, slot);
+        }
+        self.shut_down().await;
+        Ok(())
     }
 
-    fn start_attempt(&mut self, task: PollActivityTaskQueueResponse, slot: OwnedSemaphorePermit) {
+    /// Asks the server how large payloads may be. If it does not know the namespace, the polls will say so.
+    async fn learn_payload_limits(&self) {
+        if self.shared.worker.options.disable_payload_error_limit {
+            return;
+        }
+        let namespace = self.shared.namespace.clone();
+        let described = self.shared.call(DescribeNamespaceRequest { namespace, ..Default::default() }).await;
+        if let Some(limits) = described.ok().and_then(|it| it.namespace_info).and_then(|info| info.limits) {
+            self.shared.payload_limits.learn(limits);
+        }
+    }
+
+    /// Tells the server, and finishes what has begun. Activities are cancelled after the grace period.
+    async fn shut_down(mut self) {
+        let shared = self.shared.clone();
+        if let Err(error) = shared.call(self.shutdown_request()).await {
+            let type_name = shared.worker.options.task_queue.clone();
+            shared.report(Event::CallRefused { rpc: "ShutdownWorker", type_name, error });
+        }
+        let period = shared.worker.options.graceful_shutdown_period;
+        let mut grace_ends = period.map(|period| shared.service.now() + period);
+        loop {
+            while let Ok(EagerActivity { task, slot }) = self.eager.try_recv() {
+                self.start_attempt(task, slot);
+            }
+            while let Ok(execution) = self.abandoned.try_recv() {
+                self.attempts.push(execution);
+            }
+            self.runs.values().for_each(|cached| cached.mailbox.evict());
+            if self.serving.is_empty() && self.attempts.is_empty() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                Some(run_id) = self.serving.next(), if !self.serving.is_empty() => self.run_ended(&run_id),
+                Some(()) = self.attempts.next(), if !self.attempts.is_empty() => {}
+                Some(EagerActivity { task, slot }) = self.eager.recv() => self.start_attempt(task, slot),
+                Some(execution) = self.abandoned.recv() => self.attempts.push(execution),
+                () = shared.sleep_until(grace_ends) => {
+                    grace_ends = None;
+                    shared.shutdown.cancel_activities();
+                }
+            }
+        }
+        shared.shutdown.complete();
+    }
+
+    fn shutdown_request(&self) -> ShutdownWorkerRequest {
+        let Shared { worker, namespace, identity, .. } = &*self.shared;
+        let polls = [
+            (!worker.workflows.is_empty(), TaskQueueType::Workflow),
+            (!worker.activities.is_empty(), TaskQueueType::Activity),
+        ];
+        ShutdownWorkerRequest {
+            namespace: namespace.clone(),
+            sticky_task_queue: self.context.sticky_queue.clone().unwrap_or_default(),
+            identity: identity.clone(),
+            reason: "graceful shutdown".to_owned(),
+            task_queue: worker.options.task_queue.clone(),
+            task_queue_types: polls
+                .into_iter()
+                .filter_map(|(polls, kind)| polls.then_some(kind.into()))
+                .collect(),
+            ..Default::default()
+        }
+    }
+
+    fn start_attempt(&mut self, task: Box<PollActivityTaskQueueResponse>, slot: OwnedSemaphorePermit) {
         let shared = self.shared.clone();
         self.attempts.push(Box::pin(async move {
             run_attempt(&shared, task).await;

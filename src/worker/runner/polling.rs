@@ -4,9 +4,10 @@
 //! poll again. It polls its task queue again before it works on a task from there, as a worker does that polls
 //! several times at once: a child that the task starts finds it waiting.
 
-use std::{future::pending, rc::Rc, sync::Arc, task::Poll};
+use std::{future::pending, pin::Pin, rc::Rc, sync::Arc, task::Poll, time::Duration};
 
 use futures_util::{
+    FutureExt as _,
     future::{LocalBoxFuture, MaybeDone, OptionFuture, maybe_done},
     poll,
 };
@@ -20,12 +21,12 @@ use temporalio_common::protos::temporal::api::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Delivery, Shared};
-use crate::cluster::Error;
+use crate::{clock::Time, cluster::Error};
 
 /// What a poll brought; `None` if the server had nothing for too long.
 type Polled<T> = Result<Option<T>, Error>;
 
-type ActivityTask = (PollActivityTaskQueueResponse, OwnedSemaphorePermit);
+type ActivityTask = (Box<PollActivityTaskQueueResponse>, OwnedSemaphorePermit);
 
 /// The polls for workflow tasks.
 pub(super) struct WorkflowTasks {
@@ -86,6 +87,16 @@ impl WorkflowTasks {
         }
     }
 
+    /// Takes back the polls; gives the tasks that have come already.
+    pub(super) fn close(self) -> Vec<Delivery> {
+        let sticky = self.sticky.and_then(|poll| poll.now_or_never());
+        let normal = self.normal.and_then(|mut poll| {
+            let _ = (&mut poll).now_or_never();
+            Pin::new(&mut poll).take_output()
+        });
+        [sticky, normal].into_iter().flatten().filter_map(|polled| polled.ok().flatten()).collect()
+    }
+
     /// Sends a poll for the task queue, without waiting for its answer.
     async fn poll_task_queue(&mut self) {
         let mut poll = maybe_done(self.poll(normal(&self.shared.worker.options.task_queue)));
@@ -97,7 +108,7 @@ impl WorkflowTasks {
         let (shared, slots) = (self.shared.clone(), self.slots.clone());
         Box::pin(async move {
             let slot = acquire(slots).await;
-            let task = shared
+            let (task, events) = shared
                 .poll(PollWorkflowTaskQueueRequest {
                     namespace: shared.namespace.clone(),
                     task_queue: Some(task_queue),
@@ -106,7 +117,7 @@ impl WorkflowTasks {
                     ..Default::default()
                 })
                 .await?;
-            Ok((!task.task_token.is_empty()).then_some(Delivery { task, slot }))
+            Ok((!task.task_token.is_empty()).then(|| Delivery { task, events, slot }))
         })
     }
 }
@@ -115,11 +126,13 @@ impl WorkflowTasks {
 pub(super) struct ActivityTasks {
     shared: Rc<Shared>,
     poll: Option<LocalBoxFuture<'static, Polled<ActivityTask>>>,
+    /// When the next poll may go out.
+    next_poll: Option<Time>,
 }
 
 impl ActivityTasks {
     pub(super) fn new(shared: &Rc<Shared>) -> Self {
-        Self { shared: shared.clone(), poll: None }
+        Self { shared: shared.clone(), poll: None, next_poll: None }
     }
 
     /// The next activity task, and the slot for it. The error is in words for people.
@@ -127,18 +140,43 @@ impl ActivityTasks {
         if self.shared.worker.activities.is_empty() {
             return pending().await;
         }
-        let shared = &self.shared;
-        let polled = self.poll.get_or_insert_with(|| Box::pin(poll_activity_tasks(shared.clone()))).await;
+        if self.poll.is_none() {
+            let not_before = self.reserve();
+            self.poll = Some(Box::pin(poll_activity_tasks(self.shared.clone(), not_before)));
+        }
+        let polled = match &mut self.poll {
+            Some(poll) => poll.await,
+            None => return Ok(None),
+        };
         self.poll = None;
         polled.map_err(|error| in_words(&self.shared, "activity tasks", &error))
     }
+
+    /// When a poll may go out if the worker is to keep to its rate; the one after it goes out later.
+    fn reserve(&mut self) -> Option<Time> {
+        let rate = self.shared.worker.options.max_worker_activities_per_second?;
+        let now = self.shared.service.now();
+        let time = self.next_poll.map_or(now, |next| next.max(now));
+        // A rate so low that the interval cannot be expressed is no poll in the time of any test.
+        let interval = Duration::try_from_secs_f64(rate.recip()).unwrap_or(Duration::MAX);
+        self.next_poll = Some(time + interval);
+        (time > now).then_some(time)
+    }
+
+    /// Takes back the poll; gives the task that has come already.
+    pub(super) fn close(self) -> Option<ActivityTask> {
+        self.poll?.now_or_never()?.ok()?
+    }
 }
 
-async fn poll_activity_tasks(shared: Rc<Shared>) -> Polled<ActivityTask> {
+async fn poll_activity_tasks(shared: Rc<Shared>, not_before: Option<Time>) -> Polled<ActivityTask> {
+    if not_before.is_some() {
+        shared.sleep_until(not_before).await;
+    }
     let slot = acquire(shared.activity_slots.clone()).await;
     let options = &shared.worker.options;
     let limit = options.max_task_queue_activities_per_second;
-    let task = shared
+    let (task, _) = shared
         .poll(PollActivityTaskQueueRequest {
             namespace: shared.namespace.clone(),
             task_queue: Some(normal(&options.task_queue)),

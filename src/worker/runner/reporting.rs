@@ -151,12 +151,14 @@ fn answer(result: QueryResult) -> (String, WorkflowQueryResult) {
 /// Takes a slot for each activity that may come back with the answer, and asks for no more than that.
 fn reserve_slots(shared: &Shared, commands: &mut [Command]) -> Vec<OwnedSemaphorePermit> {
     let options = &shared.worker.options;
-    let limit =
-        if shared.worker.activities.is_empty() || options.max_task_queue_activities_per_second.is_some() {
-            0
-        } else {
-            options.max_eager_activity_reservations_per_workflow_task
-        };
+    let limit = if shared.worker.activities.is_empty()
+        || options.max_task_queue_activities_per_second.is_some()
+        || shared.shutdown.is_requested()
+    {
+        0
+    } else {
+        options.max_eager_activity_reservations_per_workflow_task
+    };
     let mut reserved = Vec::new();
     for command in commands {
         let Some(Attributes::ScheduleActivityTaskCommandAttributes(activity)) = &mut command.attributes

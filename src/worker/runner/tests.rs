@@ -61,6 +61,7 @@ async fn a_worker_that_crashed_is_replaced_by_another_that_replays() {
             faults: Default::default(),
             progress: Arc::default(),
             events: Arc::new(move |event| events.lock().expect("nobody panics with it").push(event)),
+            shutdown: Shutdown::default(),
         };
         Runner::new(worker.clone(), environment).run()
     };
@@ -75,11 +76,11 @@ async fn a_worker_that_crashed_is_replaced_by_another_that_replays() {
     let story = async {
         service.call(start).await.expect("it starts");
         tokio::select! {
-            ended = run() => panic!("the first worker ended: {ended}"),
+            ended = run() => panic!("the first worker ended: {ended:?}"),
             () = tokio::time::sleep(HOUR / 2) => {}
         }
         tokio::select! {
-            ended = run() => panic!("the second worker ended: {ended}"),
+            ended = run() => panic!("the second worker ended: {ended:?}"),
             () = tokio::time::sleep(2 * HOUR) => {}
         }
     };

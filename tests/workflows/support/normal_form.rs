@@ -38,7 +38,12 @@ fn line(event: &HistoryEvent, names: &mut Names) -> String {
         forget_times(marker);
     }
     let attributes = serde_json::to_value(&attributes).expect("events have a JSON form");
-    format!("{} {name} {}", event.event_id, normal(attributes, names))
+    let mut line = format!("{} {name} {}", event.event_id, normal(attributes, names));
+    if let Some(metadata) = &event.user_metadata {
+        let metadata = serde_json::to_value(metadata).expect("events have a JSON form");
+        line += &format!(" for people: {}", normal(metadata, names));
+    }
+    line
 }
 
 fn normal(value: Value, names: &mut Names) -> Value {

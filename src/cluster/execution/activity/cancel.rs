@@ -4,11 +4,12 @@ use temporalio_common::protos::temporal::api::{
     command::v1::RequestCancelActivityTaskCommandAttributes,
     enums::v1::WorkflowTaskFailedCause as Cause,
     history::v1::{ActivityTaskCancelRequestedEventAttributes, HistoryEvent, history_event::Attributes},
+    sdk::v1::UserMetadata,
 };
 
 use crate::cluster::{
     execution::{
-        Transaction,
+        Event, Transaction,
         completed::{CommandFailure, Completion},
     },
     payloads,
@@ -26,6 +27,7 @@ pub(crate) fn request_cancel_activity_task(
     tx: &mut Transaction<'_>,
     completion: &mut Completion,
     attributes: Option<RequestCancelActivityTaskCommandAttributes>,
+    user_metadata: Option<UserMetadata>,
 ) -> Result<(), CommandFailure> {
     let bad = |message: String| CommandFailure::new(Cause::BadRequestCancelActivityAttributes, message);
     let command = attributes.ok_or_else(|| {
@@ -50,7 +52,8 @@ pub(crate) fn request_cancel_activity_task(
         scheduled_event_id,
         workflow_task_completed_event_id: completion.completed_event_id,
     };
-    let event_id = tx.add(Attributes::ActivityTaskCancelRequestedEventAttributes(requested));
+    let requested = Event::new(Attributes::ActivityTaskCancelRequestedEventAttributes(requested));
+    let event_id = tx.add_event(requested.user_metadata(user_metadata));
     let waits = tx.run.activities.update(scheduled_event_id, |activity| {
         activity.cancel_requested_event_id = Some(event_id);
         !activity.is_started()

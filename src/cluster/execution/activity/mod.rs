@@ -38,9 +38,11 @@ mod update_options;
 
 pub(crate) use cancel::request_cancel_activity_task;
 pub(crate) use describe::describe;
-pub(crate) use pending::Activities;
+pub(crate) use pending::{Activities, PendingActivity};
 pub(crate) use retried::RetriedAttempt;
 pub(crate) use schedule::schedule_activity_task;
+
+pub(super) use options::of_event as options_of_event;
 
 use crate::rules::activity_options as options;
 

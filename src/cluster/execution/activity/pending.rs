@@ -166,7 +166,7 @@ impl Activities {
     }
 
     /// Adds an activity. Its activity id must not be pending.
-    pub(super) fn insert(&mut self, activity: PendingActivity) {
+    pub(in crate::cluster::execution) fn insert(&mut self, activity: PendingActivity) {
         for deadline in activity.deadlines() {
             self.deadlines.insert(deadline, ());
         }
@@ -175,7 +175,7 @@ impl Activities {
     }
 
     /// Changes an activity and with it its deadlines; `None` if it is not pending.
-    pub(super) fn update<R>(
+    pub(in crate::cluster::execution) fn update<R>(
         &mut self,
         scheduled_event_id: i64,
         change: impl FnOnce(&mut PendingActivity) -> R,
@@ -192,7 +192,10 @@ impl Activities {
     }
 
     /// Takes an activity out, because it is about to be closed.
-    pub(super) fn remove(&mut self, scheduled_event_id: i64) -> Option<PendingActivity> {
+    pub(in crate::cluster::execution) fn remove(
+        &mut self,
+        scheduled_event_id: i64,
+    ) -> Option<PendingActivity> {
         let activity = self.by_scheduled_event_id.remove(&scheduled_event_id)?;
         self.scheduled_event_ids.remove(&activity.activity_id);
         for deadline in activity.deadlines() {

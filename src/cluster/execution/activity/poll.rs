@@ -31,6 +31,8 @@ impl Cluster {
             request.identity,
             TaskKind::Activity,
         )?;
+        let rate = request.task_queue_metadata.and_then(|metadata| metadata.max_tasks_per_second);
+        self.matching.set_rate_limit(&queue, now, rate);
         self.poll(now, context, queue, poller)
     }
 

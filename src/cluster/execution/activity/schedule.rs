@@ -106,7 +106,7 @@ pub(crate) fn schedule_activity_task(
 
 impl Transaction<'_> {
     /// Puts the current attempt of an activity on its task queue.
-    pub(super) fn dispatch_activity(&mut self, scheduled_event_id: i64) {
+    pub(in crate::cluster::execution) fn dispatch_activity(&mut self, scheduled_event_id: i64) {
         if let Some(activity) = self.run.activities.get(scheduled_event_id) {
             let (attempt, stamp) = (activity.attempt, activity.stamp);
             let run = self.run.key;

@@ -55,6 +55,7 @@ impl Run {
     ) -> Option<PollActivityTaskQueueResponse> {
         let activity = self.activities.get(scheduled_event_id)?;
         let started_time = activity.started.as_ref()?.time;
+        let event = self.history.get(scheduled_event_id)?;
         let scheduled = scheduled_attributes(self, scheduled_event_id)?;
         let workflow = self.started();
         let token = ActivityTaskToken {
@@ -75,7 +76,7 @@ impl Run {
             header: scheduled.header.clone(),
             input: scheduled.input.clone(),
             heartbeat_details: activity.heartbeat_details.clone(),
-            scheduled_time: Some(activity.first_scheduled_time.to_proto()),
+            scheduled_time: event.event_time,
             current_attempt_scheduled_time: Some(activity.scheduled_time.to_proto()),
             started_time: Some(started_time.to_proto()),
             attempt: activity.attempt,
@@ -83,7 +84,10 @@ impl Run {
             start_to_close_timeout: scheduled.start_to_close_timeout,
             heartbeat_timeout: scheduled.heartbeat_timeout,
             retry_policy: activity.options.retry_policy.clone(),
-            priority: merge_priorities(workflow.priority.as_ref(), activity.options.priority.as_ref()),
+            priority: merge_priorities(
+                self.state.options.priority.as_ref(),
+                activity.options.priority.as_ref(),
+            ),
             ..Default::default()
         })
     }

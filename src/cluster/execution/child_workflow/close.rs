@@ -14,12 +14,12 @@ use crate::{
     clock::Time,
     cluster::{
         Cluster,
-        execution::{Run, RunKey, Transaction},
+        execution::{Run, RunKey, Transaction, reset::RESETTER},
     },
 };
 
-/// Who terminates a run in order to begin it again somewhere in the middle. Its parent goes on to wait.
-const RESETTER: &str = "history-resetter";
+/// How many resets of a parent a child follows to find whom to tell.
+const MOST_RESETS: usize = 100;
 
 /// The end of a child, as its parent is told.
 #[derive(Debug, Clone)]
@@ -36,17 +36,42 @@ impl Cluster {
     /// Does what has to be done elsewhere when a run has closed.
     pub(in crate::cluster) fn follow_close(&mut self, now: Time, run: RunKey) {
         self.tell_parent(now, run);
-        self.apply_parent_close_policies(now, run);
+        // The children of a run that was terminated to be reset belong to the run that it was reset to.
+        if self.runs.get(run).is_some_and(|run| !is_terminated_by_resetter(run)) {
+            self.apply_parent_close_policies(now, run);
+        }
     }
 
-    /// Tells the parent of a closed run about it. The parent is a certain run: if that has closed, nobody is told.
+    /// Tells the parent of a closed run about it. The parent is a certain run: if that has closed, nobody is told, unless it
+    /// was reset.
     fn tell_parent(&mut self, now: Time, run: RunKey) {
         let Some(run) = self.runs.get(run) else { return };
         let Some(parent) = &run.started().parent_workflow_execution else { return };
         let Some(closed) = closed_child(run) else { return };
-        let Ok(parent) = self.runs.find(run.namespace, &parent.workflow_id, &parent.run_id) else { return };
-        let parent = parent.key;
+        let Some(parent) = self.open_parent(run, parent) else { return };
         self.change(now, parent, |tx| tx.record_child_closed(closed));
+    }
+
+    /// The run that is told of the end of a child: the one that started it or, if that has closed, the run that it was reset
+    /// to, and so on.
+    fn open_parent(&self, child: &Run, parent: &WorkflowExecution) -> Option<RunKey> {
+        let mut run_id = &parent.run_id;
+        for _ in 0..=MOST_RESETS {
+            let run = self.runs.find(child.namespace, &parent.workflow_id, run_id).ok()?;
+            if run.is_running() || run.state.reset_run_id.is_empty() {
+                return Some(run.key);
+            }
+            run_id = &run.state.reset_run_id;
+        }
+        None
+    }
+}
+
+/// Whether a run was terminated because it is reset.
+fn is_terminated_by_resetter(run: &Run) -> bool {
+    match run.history.last().and_then(|event| event.attributes.as_ref()) {
+        Some(Attributes::WorkflowExecutionTerminatedEventAttributes(event)) => event.identity == RESETTER,
+        _ => false,
     }
 }
 

@@ -28,4 +28,4 @@ mod start;
 mod validation;
 
 pub(crate) use initiate::start_child_workflow_execution;
-pub(crate) use pending::{PendingChild, describe};
+pub(crate) use pending::{PendingChild, StartedChild, describe};

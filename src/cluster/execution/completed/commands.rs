@@ -39,12 +39,13 @@ pub(super) fn apply(
             tx,
             completion,
             attributes!(RequestCancelActivityTaskCommandAttributes),
+            user_metadata,
         ),
         CommandType::StartTimer => {
             timer::start_timer(tx, completion, attributes!(StartTimerCommandAttributes), user_metadata)
         }
         CommandType::CancelTimer => {
-            timer::cancel_timer(tx, completion, attributes!(CancelTimerCommandAttributes))
+            timer::cancel_timer(tx, completion, attributes!(CancelTimerCommandAttributes), user_metadata)
         }
         CommandType::CompleteWorkflowExecution => close::complete(
             tx,

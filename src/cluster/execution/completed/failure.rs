@@ -73,6 +73,7 @@ impl CommandFailure {
             failure: Some(failure),
             identity,
             binary_checksum: String::new(),
+            reset: None,
         });
         if terminate {
             tx.flush_buffered_events();

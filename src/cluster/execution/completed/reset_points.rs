@@ -3,55 +3,62 @@
 use std::sync::Arc;
 
 use temporalio_common::protos::temporal::api::{
-    enums::v1::IndexedValueType, workflow::v1::ResetPointInfo,
-    workflowservice::v1::RespondWorkflowTaskCompletedRequest,
+    common::v1::WorkerVersionStamp, workflow::v1::ResetPointInfo,
 };
 
-use super::build_id;
-use crate::cluster::{execution::Transaction, search_attributes::Value};
+use crate::{
+    clock::Time,
+    cluster::execution::{Run, options::UNVERSIONED},
+};
 
-/// The search attribute that lists the builds of a run's workers.
-const BUILD_IDS: &str = "BuildIds";
+/// The builds by which a worker says which code it runs.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cluster::execution) struct WorkerBuild<'a> {
+    pub(in crate::cluster::execution) stamp: Option<&'a WorkerVersionStamp>,
+    pub(in crate::cluster::execution) binary_checksum: &'a str,
+}
 
-impl Transaction<'_> {
+impl Run {
     /// Notes where the run could be reset to if this build of the worker turned out to be bad, and lists
     /// the build in the search attribute `BuildIds`. No event tells of either.
-    pub(super) fn track_worker(
+    pub(in crate::cluster::execution) fn track_worker(
         &mut self,
-        request: &RespondWorkflowTaskCompletedRequest,
+        now: Time,
+        worker: WorkerBuild<'_>,
         completed_event_id: i64,
     ) {
-        let build_id = build_id(request.worker_version_stamp.as_ref());
-        let checksum = request.binary_checksum.as_str();
-        let state = &mut self.run.state;
+        let WorkerBuild { stamp, binary_checksum: checksum } = worker;
+        let build_id = stamp.map_or("", |stamp| &stamp.build_id);
+        let state = &mut self.state;
+        if stamp.is_some() && state.worker_version.as_ref() != stamp {
+            state.worker_version = stamp.cloned();
+        }
         let known = |point: &ResetPointInfo| point.build_id == build_id && point.binary_checksum == checksum;
         let is_known = state.auto_reset_points.iter().any(known);
-        if is_known && state.search_attributes.contains_key(BUILD_IDS) {
+        if is_known && state.has_builds() {
             return;
         }
         if !is_known {
             Arc::make_mut(&mut state.auto_reset_points).push(ResetPointInfo {
                 build_id: build_id.to_owned(),
                 binary_checksum: checksum.to_owned(),
-                run_id: self.run.run_id.clone(),
+                run_id: self.run_id.clone(),
                 first_workflow_task_completed_id: completed_event_id,
-                create_time: Some(self.now.to_proto()),
+                create_time: Some(now.to_proto()),
                 expire_time: None,
                 resettable: true,
             });
         }
-        let mut ids: Vec<String> = state
-            .search_attributes
-            .get(BUILD_IDS)
-            .and_then(|payload| serde_json::from_slice(&payload.data).ok())
-            .unwrap_or_default();
-        let stamped = (!build_id.is_empty()).then(|| format!("unversioned:{build_id}"));
-        for id in std::iter::once("unversioned".to_owned()).chain(stamped) {
-            if !ids.contains(&id) {
-                ids.push(id);
+        let mut builds = state.builds();
+        let unversioned = state.options.versioning_override.is_none().then(|| UNVERSIONED.to_owned());
+        let stamped = (!build_id.is_empty()).then(|| format!("{UNVERSIONED}:{build_id}"));
+        for build in unversioned.into_iter().chain(stamped) {
+            if !builds.contains(&build) {
+                builds.push(build);
             }
         }
-        let payload = Value::KeywordList(ids).encode(IndexedValueType::KeywordList);
-        Arc::make_mut(&mut state.search_attributes).insert(BUILD_IDS.to_owned(), payload);
+        if builds != state.builds() {
+            state.set_builds(builds);
+        }
     }
 }

@@ -23,6 +23,10 @@ impl Cluster {
                 continue;
             }
             update.state = State::Sent;
+            if update.is_recorded {
+                // The worker finds it in the history.
+                continue;
+            }
             response.messages.push(Message {
                 id: format!("{}/request", update.id),
                 protocol_instance_id: update.id.clone(),

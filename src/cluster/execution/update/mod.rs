@@ -10,6 +10,7 @@ mod abort;
 mod deliver;
 mod poll;
 mod protocol;
+mod recorded;
 mod registry;
 mod request;
 #[cfg(test)]

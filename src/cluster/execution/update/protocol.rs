@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
     command::v1::ProtocolMessageCommandAttributes,
-    enums::v1::{EventType, WorkflowTaskFailedCause as Cause},
+    enums::v1::WorkflowTaskFailedCause as Cause,
     history::v1::{
         WorkflowExecutionUpdateAcceptedEventAttributes, WorkflowExecutionUpdateCompletedEventAttributes,
         history_event::Attributes,
@@ -18,7 +18,6 @@ use super::{
     super::{
         Run, Transaction,
         completed::{CommandFailure, Completion},
-        state::AttachedRequest,
     },
     registry::{Ended, State, Update},
 };
@@ -113,6 +112,7 @@ fn handle(tx: &mut Transaction<'_>, completed_event_id: i64, message: Message) -
             id: id.clone(),
             request: Arc::new(request.clone()),
             state: State::Sent,
+            is_recorded: false,
         });
     }
     match (answer, tx.run.state.updates.get(&id).cloned()) {
@@ -149,26 +149,15 @@ fn accept(tx: &mut Transaction<'_>, update: Update, acceptance: Acceptance) -> R
     if acceptance.accepted_request_message_id.is_empty() {
         return missing("accepted_request_message_id");
     }
-    let event_id = tx.add(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(
-        WorkflowExecutionUpdateAcceptedEventAttributes {
-            protocol_instance_id: update.id.clone(),
-            accepted_request_message_id: acceptance.accepted_request_message_id,
-            accepted_request_sequencing_event_id: acceptance.accepted_request_sequencing_event_id,
-            accepted_request: Some((*update.request).clone()),
-        },
-    ));
-    let in_flight = &mut tx.run.state.updates.in_flight;
-    if let Some(accepted) = in_flight.iter_mut().find(|other| other.id == update.id) {
-        accepted.state = State::Accepted { event_id };
-    }
-    let request_id = &update.request.request_id;
-    if !request_id.is_empty() {
-        let accepted = AttachedRequest {
-            event_type: EventType::WorkflowExecutionUpdateAccepted,
-            event_id: Some(event_id),
-        };
-        Arc::make_mut(&mut tx.run.state.request_ids).insert(request_id.clone(), accepted);
-    }
+    let accepted = WorkflowExecutionUpdateAcceptedEventAttributes {
+        protocol_instance_id: update.id,
+        accepted_request_message_id: acceptance.accepted_request_message_id,
+        accepted_request_sequencing_event_id: acceptance.accepted_request_sequencing_event_id,
+        // The event of its admission has the request already.
+        accepted_request: (!update.is_recorded).then(|| (*update.request).clone()),
+    };
+    let event_id = tx.add(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(accepted.clone()));
+    tx.run.apply_update_accepted(event_id, &accepted);
     Ok(())
 }
 
@@ -191,8 +180,7 @@ fn complete(
             outcome: response.outcome,
         },
     ));
-    tx.run.state.updates.remove(id);
-    tx.run.completed_updates.insert(id.to_owned(), event_id);
+    tx.run.apply_update_completed(event_id, id);
     Ok(())
 }
 

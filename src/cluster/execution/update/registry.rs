@@ -36,6 +36,8 @@ pub(super) struct Update {
     /// What was asked for, with the update id filled in.
     pub(super) request: Arc<Request>,
     pub(super) state: State,
+    /// Whether an event of its own says that it has been admitted: a reset has brought it into the run.
+    pub(super) is_recorded: bool,
 }
 
 /// How far an update has come that has not ended.
@@ -195,6 +197,7 @@ impl Transaction<'_> {
             id: id.to_owned(),
             request: Arc::new(request),
             state: State::Admitted,
+            is_recorded: false,
         });
         if self.run.state.workflow_task.is_none() {
             self.schedule_workflow_task_of(WorkflowTaskKind::Speculative, None);

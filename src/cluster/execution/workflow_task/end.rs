@@ -18,12 +18,20 @@ pub(crate) struct WorkflowTaskFailure {
     pub(crate) failure: Option<Failure>,
     pub(crate) identity: String,
     pub(crate) binary_checksum: String,
+    /// The run that is reset, and the run that it is reset to, if that is why.
+    pub(crate) reset: Option<(String, String)>,
 }
 
 impl WorkflowTaskFailure {
     /// The server itself ends the task.
     pub(crate) fn by_the_server(cause: WorkflowTaskFailedCause) -> Self {
-        Self { cause, failure: None, identity: HISTORY_SERVICE.to_owned(), binary_checksum: String::new() }
+        Self {
+            cause,
+            failure: None,
+            identity: HISTORY_SERVICE.to_owned(),
+            binary_checksum: String::new(),
+            reset: None,
+        }
     }
 }
 
@@ -40,10 +48,7 @@ impl Transaction<'_> {
         completed.scheduled_event_id = task.scheduled_event_id;
         completed.started_event_id = task.started_event_id;
         let completed_event_id = self.add(Attributes::WorkflowTaskCompletedEventAttributes(completed));
-        let state = &mut self.run.state;
-        state.workflow_task_attempt = 1;
-        state.last_completed_started_event_id = task.started_event_id;
-        state.close_attempted = false;
+        self.run.state.complete_workflow_task(task.started_event_id);
         self.forget_problems();
         Some(completed_event_id)
     }
@@ -52,6 +57,7 @@ impl Transaction<'_> {
     pub(crate) fn fail_workflow_task(&mut self, failure: WorkflowTaskFailure) {
         let Some(mut task) = self.run.state.workflow_task.take() else { return };
         let cause = failure.cause;
+        let (base_run_id, new_run_id) = failure.reset.unwrap_or_default();
         if task.attempt == 1 {
             if task.kind == WorkflowTaskKind::Speculative {
                 // The server does not remember who has started the task.
@@ -65,6 +71,8 @@ impl Transaction<'_> {
                 failure: failure.failure,
                 identity: failure.identity,
                 binary_checksum: failure.binary_checksum,
+                base_run_id,
+                new_run_id,
                 ..Default::default()
             }));
             self.note_problem(Problem::Failed(cause));
