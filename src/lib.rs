@@ -46,6 +46,7 @@
 //! * [`history`] reads, writes and shows event histories, also those of a real cluster.
 //! * [`replay`] replays histories of a real cluster against the workflow code of today.
 //! * [`policy`] predicts what retry policies and timeouts do, and finds those that cannot mean what they say.
+//! * [`explore`] compares settings in an outage.
 //! * [`faults`] makes things go wrong, [`sweep`] looks for the seed in which that breaks something,
 //!   [`strategies`] generates settings and faults for property tests.
 //! * [`Failure`] is the report of a simulation that failed, [`Cause`] the reason.
@@ -71,6 +72,7 @@ mod cluster;
 #[doc(hidden)]
 pub mod conformance;
 mod determinism;
+pub mod explore;
 pub mod faults;
 pub mod history;
 mod mock;

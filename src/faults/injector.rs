@@ -50,11 +50,8 @@ impl Injector {
     /// A plan for a simulation with this seed that starts at this time.
     pub(crate) fn new(plan: Plan, seed: Seed, start: Time) -> Self {
         let progress = plan.faults.iter().enumerate().map(|(index, fault)| Progress {
-            outage: matches!(fault, Fault::Outage(_)).then(|| OutageState {
-                stream: seed.stream(&format!("outage {index}")),
-                second: 0,
-                taken: 0,
-            }),
+            outage: matches!(fault, Fault::Outage(_))
+                .then(|| OutageState::new(seed.stream(&format!("outage {index}")))),
             ..Default::default()
         });
         let state = State { progress: progress.collect(), ..Default::default() };

@@ -58,6 +58,8 @@ pub use when::When;
 pub use worker::{Eviction, WorkerDown};
 pub use workflow_task::{WorkflowTaskEffect, WorkflowTaskFault};
 
+pub(crate) use outage::OutageState;
+
 pub(crate) use injector::{Absence, Injector};
 
 #[cfg(test)]

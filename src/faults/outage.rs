@@ -1,6 +1,6 @@
 //! A system that an activity calls is not there.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,7 @@ impl Outage {
     }
 
     /// What an attempt at this time fails with, if it does.
-    pub(super) fn failure_at(&self, elapsed: Duration, state: &mut OutageState) -> Option<AttemptFailure> {
+    pub(crate) fn failure_at(&self, elapsed: Duration, state: &mut OutageState) -> Option<AttemptFailure> {
         if elapsed < self.from {
             return None;
         }
@@ -68,26 +68,29 @@ impl Outage {
             return Some(self.failure.clone());
         }
         let recovery = self.recovery.filter(|recovery| elapsed < recovery.until)?;
-        if state.second != elapsed.as_secs() {
-            state.second = elapsed.as_secs();
-            state.taken = 0;
+        if let Some(limit) = recovery.per_second {
+            let taken = state.taken.entry(elapsed.as_secs()).or_default();
+            if *taken >= limit {
+                return Some(AttemptFailure { error_type: "RateLimited".to_owned(), ..Default::default() });
+            }
+            *taken += 1;
         }
-        if recovery.per_second.is_some_and(|limit| state.taken >= limit) {
-            return Some(AttemptFailure { error_type: "RateLimited".to_owned(), ..Default::default() });
-        }
-        state.taken += 1;
         (state.stream.below(100) < u64::from(recovery.error_percent)).then(|| self.failure.clone())
     }
 }
 
 /// What an outage remembers.
 #[derive(Debug)]
-pub(super) struct OutageState {
-    pub(super) stream: Stream,
-    /// The second in which the latest attempt came.
-    pub(super) second: u64,
-    /// How many attempts were taken in it.
-    pub(super) taken: u32,
+pub(crate) struct OutageState {
+    stream: Stream,
+    /// How many attempts were taken in each second in which there was a limit.
+    taken: BTreeMap<u64, u32>,
+}
+
+impl OutageState {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self { stream, taken: BTreeMap::new() }
+    }
 }
 
 fn unavailable() -> AttemptFailure {

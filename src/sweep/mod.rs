@@ -19,12 +19,12 @@
 //!     simulation.worker(payments(&bank)).try_run(async move |sim| {
 //!         let rent = Transfer { reference: "1".into(), from: "alice".into(), to: "bob".into(), amount: Money::euros(40) };
 //!         let _ = sim.execute(MoneyTransfer::run, rent).await;
-//!         assert_eq!(bank.balance("alice") + bank.balance("bob"), Money::euros(100), "money is conserved");
+//!         assert!(bank.balance("bob") <= Money::euros(40), "nothing is booked twice");
 //!         Ok(())
 //!     })
 //! });
 //! report.assert_passed();
-//! report.assert_reached(["ActivityTaskTimedOut", "fault activity"]);
+//! report.assert_reached(["ActivityTaskCompleted", "fault activity"]);
 //! ```
 
 mod coverage;
