@@ -133,7 +133,8 @@ impl Service {
     /// The same for a worker, whose calls may go wrong. The events of a history are left where the cluster has them:
     /// they are beside the answer.
     pub(crate) async fn call_from_worker<R: Rpc>(&self, request: Box<R>) -> Result<WithEvents<R>, Error> {
-        let Response { message, events } = self.submit(Caller::Worker, R::into_request(request), None).await?;
+        let Response { message, events } =
+            self.submit(Caller::Worker, R::into_request(request), None).await?;
         Ok((R::message(message).ok_or_else(|| mismatched(R::NAME))?, events))
     }
 

@@ -81,7 +81,8 @@ impl Driver {
     pub(in crate::cluster::execution) fn begin<R: Rpc>(&mut self, request: R) -> Begun<R> {
         self.calls += 1;
         let id = CallId(self.calls);
-        self.cluster.handle_call(self.now, Call { id, request: Box::new(request).into_request(), deadline: None });
+        self.cluster
+            .handle_call(self.now, Call { id, request: Box::new(request).into_request(), deadline: None });
         Begun { id, rpc: PhantomData }
     }
 

@@ -53,7 +53,8 @@ impl Server {
     fn begin<R: Rpc>(&mut self, request: R) -> CallId {
         self.calls += 1;
         let id = CallId(self.calls);
-        self.cluster.handle_call(self.now, Call { id, request: Box::new(request).into_request(), deadline: None });
+        self.cluster
+            .handle_call(self.now, Call { id, request: Box::new(request).into_request(), deadline: None });
         id
     }
 

@@ -245,7 +245,8 @@ impl<'a> Attempt<'a> {
                 let end = AttemptEnd::payloads_too_large(shared, heartbeat.task_token, *failure);
                 Box::pin(async move {
                     end.send(shared).await.map_err(|(_, error)| error)?;
-                    let told = RecordActivityTaskHeartbeatResponse { cancel_requested: true, ..Default::default() };
+                    let told =
+                        RecordActivityTaskHeartbeatResponse { cancel_requested: true, ..Default::default() };
                     Ok(Box::new(told))
                 })
             }
