@@ -185,6 +185,8 @@ rpcs! {
         ListClosedWorkflowExecutions(ListClosedWorkflowExecutionsRequest) -> ListClosedWorkflowExecutionsResponse;
         GetSearchAttributes(GetSearchAttributesRequest) -> GetSearchAttributesResponse;
         DescribeTaskQueue(DescribeTaskQueueRequest) -> DescribeTaskQueueResponse;
+        ListTaskQueuePartitions(ListTaskQueuePartitionsRequest) -> ListTaskQueuePartitionsResponse;
+        PollNexusTaskQueue(PollNexusTaskQueueRequest) -> PollNexusTaskQueueResponse;
         // schedules
         CreateSchedule(CreateScheduleRequest) -> CreateScheduleResponse;
         DescribeSchedule(DescribeScheduleRequest) -> DescribeScheduleResponse;
@@ -194,6 +196,11 @@ rpcs! {
         ListScheduleMatchingTimes(ListScheduleMatchingTimesRequest) -> ListScheduleMatchingTimesResponse;
         ListSchedules(ListSchedulesRequest) -> ListSchedulesResponse;
         CountSchedules(CountSchedulesRequest) -> CountSchedulesResponse;
+        // batch operations
+        StartBatchOperation(StartBatchOperationRequest) -> StartBatchOperationResponse;
+        StopBatchOperation(StopBatchOperationRequest) -> StopBatchOperationResponse;
+        DescribeBatchOperation(DescribeBatchOperationRequest) -> DescribeBatchOperationResponse;
+        ListBatchOperations(ListBatchOperationsRequest) -> ListBatchOperationsResponse;
         // workflow tasks
         PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest) -> PollWorkflowTaskQueueResponse;
         RespondWorkflowTaskCompleted(RespondWorkflowTaskCompletedRequest) -> RespondWorkflowTaskCompletedResponse;

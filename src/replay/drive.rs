@@ -13,7 +13,7 @@ use temporalio_common::protos::{
     },
 };
 
-use super::watchdog::Progress;
+use super::progress::Progress;
 use crate::{
     clock::Time,
     history::History,
@@ -74,7 +74,7 @@ pub(super) async fn drive(history: &History, setup: &Setup, progress: &Progress)
     };
     progress.observe(replay.machines.take_observations());
     let woken_from_outside = replay.awaits_foreign_future().await;
-    Replayed { observations: progress.observations(), end, woken_from_outside }
+    Replayed { observations: progress.take_observations(), end, woken_from_outside }
 }
 
 struct Replay<'a> {

@@ -1,6 +1,8 @@
 //! The embedded worker, seen from a test that uses it: what official workflows and activities experience.
 
 mod activities;
+mod context;
+mod interceptors;
 mod local_activities;
 mod registration;
 mod workflows;

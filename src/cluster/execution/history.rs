@@ -109,6 +109,20 @@ impl History {
         Some(Self { events, batches: self.batches[..batches].to_vec(), open: false, size })
     }
 
+    /// The events that another cluster wrote. It does not tell in which batches; a workflow task's completion and the events of
+    /// its commands are always one.
+    pub(super) fn of_recorded(events: &[HistoryEvent]) -> Self {
+        let mut history = Self::default();
+        for event in events {
+            if !event.is_command_event() {
+                history.close_batch();
+            }
+            history.append(event.clone());
+        }
+        history.close_batch();
+        history
+    }
+
     /// Writes an event at the end of the open batch, or of a batch of its own. It has its id already.
     pub(super) fn append(&mut self, event: Arc<HistoryEvent>) {
         debug_assert_eq!(event.event_id, self.next_event_id(), "event ids are contiguous");

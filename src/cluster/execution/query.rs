@@ -151,6 +151,7 @@ impl Cluster {
         &mut self,
         request: RespondQueryTaskCompletedRequest,
     ) -> Result<RespondQueryTaskCompletedResponse, Error> {
+        self.shared.namespaces.check_given(&request.namespace)?;
         let token = QueryTaskToken::decode(&request.task_token)?;
         if self
             .shared

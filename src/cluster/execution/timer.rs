@@ -46,6 +46,12 @@ impl UserTimers {
         self.first.is_armed(generation)
     }
 
+    /// The TimerStarted event and the id of each of them.
+    #[cfg(test)]
+    pub(crate) fn started(&self) -> impl Iterator<Item = (i64, &str)> {
+        self.by_id.iter().map(|(id, timer)| (timer.started_event_id, id.as_str()))
+    }
+
     /// Adds a timer.
     pub(super) fn insert(&mut self, timer_id: String, timer: PendingTimer) {
         self.by_expiry.insert((timer.expiry, timer.started_event_id), timer_id.clone());

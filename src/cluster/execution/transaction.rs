@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::Time,
-    cluster::{Shared, limits, schedules::ScheduleKey, timers::Timer},
+    cluster::{Shared, batch::BatchKey, limits, schedules::ScheduleKey, timers::Timer},
 };
 
 /// The id of an event that is held back and gets its real one when it is written.
@@ -46,8 +46,12 @@ pub(crate) enum FollowUp {
     DispatchQueries { run: RunKey },
     /// Have a schedule look whether a workflow for which it waits has closed.
     RefreshSchedule { schedule: ScheduleKey },
+    /// Take the first executions of a batch operation.
+    StartBatch { batch: BatchKey },
     /// Begin the child that a command initiated.
     StartChild { run: RunKey, initiated_event_id: i64 },
+    /// Begin the child anew whose run another cluster had, although its parent knows already that it has started.
+    RestartChild { run: RunKey, initiated_event_id: i64 },
     /// Tell the parent of a run that has closed, and end its children.
     FollowClose { run: RunKey },
     /// Send the signal that a command initiated.
@@ -164,9 +168,9 @@ impl<'a> Transaction<'a> {
         event_id
     }
 
-    /// Arms a timer.
+    /// Arms a timer. One that is overdue fires at the time of the transaction.
     pub(crate) fn arm(&mut self, deadline: Time, timer: Timer) {
-        self.effects.push(Effect::Arm(deadline, timer));
+        self.effects.push(Effect::Arm(deadline.max(self.now), timer));
     }
 
     /// Has a step follow this transaction.

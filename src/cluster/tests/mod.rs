@@ -1,7 +1,7 @@
 //! Tests of the cluster as a whole: a cluster and a clock, moved by hand.
 
 mod children;
-mod invariants;
+mod model;
 mod policy;
 mod reading;
 mod running;
