@@ -87,6 +87,8 @@ pub(crate) struct Config {
     pub(crate) long_polls_expire: bool,
     /// The custom search attributes of the namespace `default`. Names that belong to the server are passed over.
     pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
+    /// The number of events beyond which a history is terminated; `None` for that of a server.
+    pub(crate) history_count: Option<i64>,
 }
 
 /// A call on its way in.
@@ -276,7 +278,7 @@ impl Cluster {
     }
 
     /// Adds a run that has just begun.
-    fn add_run(&mut self, run: Run) {
+    fn add_run(&mut self, run: Box<Run>) {
         let key = run.key;
         self.runs.insert(run);
         self.update_visibility(key);
@@ -287,7 +289,7 @@ impl Cluster {
         for effect in effects {
             match effect {
                 Effect::Arm(deadline, timer) => self.timers.arm(deadline, timer),
-                Effect::NewRun(run) => self.add_run(*run),
+                Effect::NewRun(run) => self.add_run(run),
                 Effect::FollowUp(step) => self.follow_ups.push_back(step),
             }
         }

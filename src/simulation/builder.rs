@@ -23,6 +23,7 @@ pub struct Builder {
     pub(super) start: Time,
     pub(super) namespace: String,
     pub(super) search_attributes: BTreeMap<String, IndexedValueType>,
+    pub(super) history_count: Option<i64>,
     pub(super) workers: Vec<Worker>,
     pub(super) budget: u64,
     pub(super) tolerate_workflow_task_failures: bool,
@@ -45,6 +46,7 @@ impl Default for Builder {
             start: Time::from_system_time(UNIX_EPOCH + DEFAULT_START),
             namespace: "default".to_owned(),
             search_attributes: BTreeMap::new(),
+            history_count: None,
             workers: Vec::new(),
             budget: 1_000_000,
             tolerate_workflow_task_failures: false,
@@ -90,6 +92,14 @@ impl Builder {
     #[must_use]
     pub fn search_attribute<T: SearchAttributeValue>(mut self, key: &SearchAttributeKey<T>) -> Self {
         self.search_attributes.insert(key.name().to_owned(), key.indexed_value_type());
+        self
+    }
+
+    /// How many events the history of a run may have before the cluster terminates the run. Default 51,200, as on a
+    /// real server.
+    #[must_use]
+    pub fn max_history_events(mut self, events: u32) -> Self {
+        self.history_count = Some(events.into());
         self
     }
 

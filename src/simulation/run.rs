@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     cluster::{Cluster, Config},
     overrides::Overrides,
-    service::{Passage, Service, in_memory},
+    service::{Service, in_memory},
     worker::{Environment, Event, Events, Progress, Runner, Shutdown},
 };
 
@@ -30,7 +30,38 @@ pub(super) async fn run<T>(
     progress: Arc<Progress>,
     body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>,
 ) -> Result<T, Stopped> {
-    let config = Config { search_attributes: builder.search_attributes.clone(), ..Config::default() };
+    let mut returned = None;
+    let body = |simulation| {
+        let returned = &mut returned;
+        async move {
+            *returned = Some(body(simulation).await?);
+            Ok(())
+        }
+        .boxed_local()
+    };
+    simulate(builder, progress, Box::new(body)).await?;
+    Ok(returned.expect("a body that does not fail has returned something"))
+}
+
+/// A body that leaves what it returns with whoever made it.
+type Body<'a> = Box<dyn FnOnce(Simulation) -> LocalBoxFuture<'a, anyhow::Result<()>> + 'a>;
+
+/// Runs a body. Nothing here depends on its type, and the future is boxed, so that all of a simulation is compiled once,
+/// with this crate, and not again with each test.
+fn simulate(
+    builder: Builder,
+    progress: Arc<Progress>,
+    body: Body<'_>,
+) -> LocalBoxFuture<'_, Result<(), Stopped>> {
+    simulate_unboxed(builder, progress, body).boxed_local()
+}
+
+async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<'_>) -> Result<(), Stopped> {
+    let config = Config {
+        search_attributes: builder.search_attributes.clone(),
+        history_count: builder.history_count,
+        ..Config::default()
+    };
     let mut cluster = Cluster::new(config, builder.seed);
     let resumed = resume::resume(&builder, &mut cluster);
     let service = Service::new(cluster, builder.seed, builder.start);
@@ -98,12 +129,9 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
     let connection = Connection::connect(options).await?;
     let client = Client::new(connection.clone(), ClientOptions::new(builder.namespace.clone()).build())?;
     let overrides = Overrides::default();
-    service.intercept({
+    service.rewrite({
         let overrides = overrides.clone();
-        Box::new(move |_, _, request| {
-            overrides.rewrite(request);
-            Passage::Deliver
-        })
+        move |request| overrides.rewrite(request)
     });
     Ok(Simulation(Arc::new(Inner {
         seed: builder.seed,

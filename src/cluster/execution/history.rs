@@ -117,7 +117,7 @@ impl History {
             if !event.is_command_event() {
                 history.close_batch();
             }
-            history.append(event.clone());
+            history.append(Arc::new(event.clone()));
         }
         history.close_batch();
         history

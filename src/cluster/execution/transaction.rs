@@ -179,8 +179,8 @@ impl<'a> Transaction<'a> {
     }
 
     /// Adds a run, with what its own first transaction leaves behind.
-    pub(crate) fn start_run(&mut self, run: Run, effects: Vec<Effect>) {
-        self.effects.push(Effect::NewRun(Box::new(run)));
+    pub(crate) fn start_run(&mut self, run: Box<Run>, effects: Vec<Effect>) {
+        self.effects.push(Effect::NewRun(run));
         self.effects.extend(effects);
     }
 
@@ -287,7 +287,9 @@ impl<'a> Transaction<'a> {
         let history = &self.run.history;
         let reason = if history.size() > limits::HISTORY_SIZE {
             "Workflow history size exceeds limit."
-        } else if history.next_event_id() - 1 > limits::HISTORY_COUNT {
+        } else if history.next_event_id() - 1
+            > self.shared.config.history_count.unwrap_or(limits::HISTORY_COUNT)
+        {
             "Workflow history count exceeds limit."
         } else {
             return None;

@@ -34,7 +34,7 @@ pub(super) struct Rebuild<'a> {
 
 /// A run that is at the point where its base was after an event. All its timeouts begin anew, now. `None` unless the event is
 /// the last of those that were written together.
-pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> Option<Run> {
+pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> Option<Box<Run>> {
     let Rebuild { base, last_event_id, run_id } = rebuild;
     let history = base.history.copy_until(last_event_id)?;
     let first = history.first()?;
@@ -55,8 +55,13 @@ pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> O
     let run_expiration = (!run.info.run_timeout.is_zero()).then(|| now + run.info.run_timeout);
     run.info.run_expiration = run_expiration.into_iter().chain(run.info.execution_expiration).min();
     run.history = history;
-    let events = base.history.since(1).iter();
-    apply_events(now, shared, &mut run, events.take_while(|event| event.event_id <= last_event_id));
+    let events = base.history.since(1).iter().map(AsRef::as_ref);
+    apply_events(
+        now,
+        shared,
+        &mut run,
+        events.take_while(|event: &&HistoryEvent| event.event_id <= last_event_id),
+    );
     Some(run)
 }
 
