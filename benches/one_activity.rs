@@ -5,12 +5,12 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Figures, OneActivity, TASK_QUEUE, timed};
+use common::{Figures, Greeter, OneActivity, TASK_QUEUE, timed};
 use criterion::{Criterion, criterion_group};
 use temporal_sim::bench::GuestFloor;
 use temporalio_client::{WorkflowGetResultOptions, WorkflowStartOptions};
 
-const FLOOR: &str = "a: workflow code alone, driven by hand";
+const FLOOR: &str = "a: its code alone, driven by hand";
 const DIRECT: &str = "b: in a simulation";
 const CLIENT: &str = "c: in a simulation, through the client";
 
@@ -18,7 +18,7 @@ static FIGURES: Figures = Figures::new();
 
 fn one_activity(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("one-activity workflow");
-    let floor = GuestFloor::new::<OneActivity>(&"x".to_owned(), &"Hello, x!".to_owned());
+    let floor = GuestFloor::new::<OneActivity, _>(Greeter::greet, Greeter, &"x".to_owned());
     group.bench_function(FLOOR, |bencher| {
         bencher.iter_custom(|iterations| {
             noted(FLOOR, iterations, measure(|| (0..iterations).for_each(|_| floor.run())))

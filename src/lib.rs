@@ -88,7 +88,7 @@ mod worker;
 
 pub use determinism::{Difference, check_determinism, compare_runs};
 pub use mock::{Mock, Outcome};
-pub use simulation::{Builder, Cause, ExecuteError, Failure, Simulation, hold_clock};
+pub use simulation::{Builder, Cause, ExecuteError, Failure, ResumeError, Simulation, hold_clock};
 pub use worker::{ActivityMarkers, Worker};
 
 #[cfg(doctest)]

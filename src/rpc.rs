@@ -3,9 +3,13 @@
 //! Every transport and the cluster share this table, so an RPC has one name, one pair of types and one
 //! handler. An RPC that has no row is answered with UNIMPLEMENTED and its name.
 
+use std::sync::Arc;
+
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
-    operatorservice::v1 as operator, workflowservice::v1 as workflow,
+    history::v1::{History, HistoryEvent},
+    operatorservice::v1 as operator,
+    workflowservice::v1 as workflow,
 };
 
 /// A request message and the response that belongs to it.
@@ -16,9 +20,69 @@ pub(crate) trait Rpc: Sized {
     const NAME: &'static str;
 
     /// Wraps the message for [`crate::cluster::Cluster::handle_call`].
-    fn into_request(self) -> Request;
-    /// Unwraps the answer; `None` if it belongs to another RPC.
-    fn response(answer: Response) -> Option<Self::Response>;
+    fn into_request(self: Box<Self>) -> Request;
+    /// Unwraps the message of an answer; `None` if it belongs to another RPC.
+    fn message(answer: ResponseMessage) -> Option<Box<Self::Response>>;
+
+    /// Unwraps an answer, with the events of its history in their place; `None` if it belongs to another RPC.
+    fn response(answer: Response) -> Option<Box<Self::Response>> {
+        Self::message(answer.into_message())
+    }
+}
+
+/// The successful answer of any RPC in the table.
+///
+/// The events of the history that it carries are shared with the cluster, which keeps them: who reads them in this
+/// process need not copy them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Response {
+    /// The answer. Its history lacks the shared events.
+    pub(crate) message: ResponseMessage,
+    /// The events that its history begins with.
+    pub(crate) events: Vec<Arc<HistoryEvent>>,
+}
+
+impl Response {
+    /// Adds the events of a history to an answer that has a place for one.
+    pub(crate) fn with_events(message: impl Into<ResponseMessage>, events: Vec<Arc<HistoryEvent>>) -> Self {
+        Self { message: message.into(), events }
+    }
+
+    /// Encodes the answer for the wire.
+    pub(crate) fn encode(self) -> Vec<u8> {
+        self.into_message().encode()
+    }
+
+    /// The whole answer, with copies of the events in their place.
+    fn into_message(mut self) -> ResponseMessage {
+        if !self.events.is_empty()
+            && let Some(history) = self.message.history()
+        {
+            let events = self.events.into_iter().map(Arc::unwrap_or_clone);
+            history.get_or_insert_default().events.splice(0..0, events);
+        }
+        self.message
+    }
+}
+
+impl<M: Into<ResponseMessage>> From<M> for Response {
+    fn from(message: M) -> Self {
+        Self { message: message.into(), events: Vec::new() }
+    }
+}
+
+impl ResponseMessage {
+    /// The place for a history.
+    fn history(&mut self) -> Option<&mut Option<History>> {
+        match self {
+            Self::PollWorkflowTaskQueue(task) => Some(&mut task.history),
+            Self::RespondWorkflowTaskCompleted(answer) => {
+                answer.workflow_task.as_mut().map(|task| &mut task.history)
+            }
+            Self::GetWorkflowExecutionHistory(page) => Some(&mut page.history),
+            _ => None,
+        }
+    }
 }
 
 /// Why bytes could not be turned into a [`Request`].
@@ -42,9 +106,9 @@ macro_rules! rpcs {
         /// The names of all RPCs in the table: service and RPC, as a gRPC path carries them.
         pub(crate) const ALL: &[(&str, &str)] = &[$( $( ($service, stringify!($rpc)), )* )*];
 
-        /// The successful answer of any RPC in the table.
+        /// The message that answers any RPC in the table.
         #[derive(Debug, Clone, PartialEq)]
-        pub(crate) enum Response { $( $( $rpc(Box<$module::$response>), )* )* }
+        pub(crate) enum ResponseMessage { $( $( $rpc(Box<$module::$response>), )* )* }
 
         impl Request {
             /// Decodes a request by the names that a gRPC path carries.
@@ -63,9 +127,8 @@ macro_rules! rpcs {
             }
         }
 
-        impl Response {
-            /// Encodes the answer for the wire.
-            pub(crate) fn encode(&self) -> Vec<u8> {
+        impl ResponseMessage {
+            fn encode(&self) -> Vec<u8> {
                 match self { $( $( Self::$rpc(message) => message.encode_to_vec(), )* )* }
             }
         }
@@ -74,12 +137,12 @@ macro_rules! rpcs {
             impl Rpc for $module::$request {
                 type Response = $module::$response;
                 const NAME: &'static str = stringify!($rpc);
-                fn into_request(self) -> Request { Request::$rpc(Box::new(self)) }
-                fn response(answer: Response) -> Option<Self::Response> {
-                    match answer { Response::$rpc(message) => Some(*message), _ => None }
+                fn into_request(self: Box<Self>) -> Request { Request::$rpc(self) }
+                fn message(answer: ResponseMessage) -> Option<Box<Self::Response>> {
+                    match answer { ResponseMessage::$rpc(message) => Some(message), _ => None }
                 }
             }
-            impl From<$module::$response> for Response {
+            impl From<$module::$response> for ResponseMessage {
                 fn from(message: $module::$response) -> Self { Self::$rpc(Box::new(message)) }
             }
         )* )*
@@ -121,6 +184,8 @@ rpcs! {
         ListClosedWorkflowExecutions(ListClosedWorkflowExecutionsRequest) -> ListClosedWorkflowExecutionsResponse;
         GetSearchAttributes(GetSearchAttributesRequest) -> GetSearchAttributesResponse;
         DescribeTaskQueue(DescribeTaskQueueRequest) -> DescribeTaskQueueResponse;
+        ListTaskQueuePartitions(ListTaskQueuePartitionsRequest) -> ListTaskQueuePartitionsResponse;
+        PollNexusTaskQueue(PollNexusTaskQueueRequest) -> PollNexusTaskQueueResponse;
         // schedules
         CreateSchedule(CreateScheduleRequest) -> CreateScheduleResponse;
         DescribeSchedule(DescribeScheduleRequest) -> DescribeScheduleResponse;
@@ -130,6 +195,11 @@ rpcs! {
         ListScheduleMatchingTimes(ListScheduleMatchingTimesRequest) -> ListScheduleMatchingTimesResponse;
         ListSchedules(ListSchedulesRequest) -> ListSchedulesResponse;
         CountSchedules(CountSchedulesRequest) -> CountSchedulesResponse;
+        // batch operations
+        StartBatchOperation(StartBatchOperationRequest) -> StartBatchOperationResponse;
+        StopBatchOperation(StopBatchOperationRequest) -> StopBatchOperationResponse;
+        DescribeBatchOperation(DescribeBatchOperationRequest) -> DescribeBatchOperationResponse;
+        ListBatchOperations(ListBatchOperationsRequest) -> ListBatchOperationsResponse;
         // workflow tasks
         PollWorkflowTaskQueue(PollWorkflowTaskQueueRequest) -> PollWorkflowTaskQueueResponse;
         RespondWorkflowTaskCompleted(RespondWorkflowTaskCompletedRequest) -> RespondWorkflowTaskCompletedResponse;

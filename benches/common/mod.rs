@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use temporal_sim::{Simulation, Worker};
+use temporal_sim::{Simulation, Worker, history::History};
 use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::{
     ActivityOptions, WorkflowContext, WorkflowResult,
@@ -98,6 +98,27 @@ pub fn timed(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 
         let events = simulation.histories().iter().map(|history| history.events().len() as u64).sum();
         Ok((elapsed, events))
     })
+}
+
+/// The history of the only workflow that the body executes.
+pub fn recorded(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 'static) -> History {
+    Simulation::builder().worker(worker()).budget(u64::MAX).run(async |simulation| {
+        body(&simulation).await?;
+        simulation.histories().pop().ok_or_else(|| anyhow::anyhow!("it executed nothing"))
+    })
+}
+
+/// The real time.
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// How long it takes.
+pub fn measured(run: impl FnOnce()) -> Duration {
+    let start = now();
+    run();
+    start.elapsed()
 }
 
 /// Opens so many workflows that sleep, and lets them all end.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{clock::Time, rpc::Response};
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    PollActivityTaskQueueResponse, PollWorkflowTaskQueueResponse,
+    PollActivityTaskQueueResponse, PollNexusTaskQueueResponse, PollWorkflowTaskQueueResponse,
 };
 
 /// What is known about a call besides what it asks.
@@ -119,6 +119,7 @@ impl Cluster {
                 let empty: Response = match queue.kind {
                     TaskKind::Workflow => PollWorkflowTaskQueueResponse::default().into(),
                     TaskKind::Activity => PollActivityTaskQueueResponse::default().into(),
+                    TaskKind::Nexus => PollNexusTaskQueueResponse::default().into(),
                 };
                 self.answer_parked(call, Ok(empty));
             }

@@ -49,6 +49,9 @@ impl Cluster {
             }
             Request::DescribeTaskQueue(request) => reply(self.describe_task_queue(*request)?),
 
+            Request::ListTaskQueuePartitions(request) => reply(self.list_task_queue_partitions(*request)?),
+            Request::PollNexusTaskQueue(request) => self.poll_nexus_task_queue(now, context, *request),
+
             Request::CreateSchedule(request) => reply(self.create_schedule(now, *request)?),
             Request::DescribeSchedule(request) => reply(self.describe_schedule(now, &request)?),
             Request::UpdateSchedule(request) => reply(self.update_schedule(now, *request)?),
@@ -59,6 +62,11 @@ impl Cluster {
             }
             Request::ListSchedules(request) => reply(self.list_schedules(now, &request)?),
             Request::CountSchedules(request) => reply(self.count_schedules(now, &request)?),
+
+            Request::StartBatchOperation(request) => reply(self.start_batch_operation(now, *request)?),
+            Request::StopBatchOperation(request) => reply(self.stop_batch_operation(now, &request)?),
+            Request::DescribeBatchOperation(request) => reply(self.describe_batch_operation(&request)?),
+            Request::ListBatchOperations(request) => reply(self.list_batch_operations(&request)?),
 
             Request::ListWorkflowExecutions(request) => reply(self.list_workflow_executions(&request)?),
             Request::ScanWorkflowExecutions(request) => reply(self.scan_workflow_executions(*request)?),

@@ -17,6 +17,7 @@
 
 #![allow(deprecated, reason = "a server fills in and reads what old clients and workers know")]
 
+mod batch;
 mod calls;
 mod cron;
 mod dispatch;
@@ -53,6 +54,7 @@ pub(crate) use execution::activity::RetriedAttempt;
 pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
 
 use self::{
+    batch::Batches,
     calls::{CallContext, Calls},
     execution::{Effect, FollowUp, Run, RunKey, Runs, Transaction, query::DirectQueries},
     matching::Matching,
@@ -109,6 +111,7 @@ pub(crate) struct Cluster {
     matching: Matching,
     timers: Timers,
     schedules: Schedules,
+    batches: Batches,
     calls: Calls,
     direct_queries: DirectQueries,
     follow_ups: VecDeque<FollowUp>,
@@ -192,6 +195,7 @@ impl Cluster {
             matching: Matching::default(),
             timers: Timers::default(),
             schedules: Schedules::default(),
+            batches: Batches::default(),
             calls: Calls::default(),
             direct_queries: DirectQueries::default(),
             follow_ups: VecDeque::new(),
@@ -299,8 +303,12 @@ impl Cluster {
                 }
                 FollowUp::DispatchQueries { run } => self.dispatch_queries(now, run),
                 FollowUp::RefreshSchedule { schedule } => self.refresh_schedule(now, schedule),
+                FollowUp::StartBatch { batch } => self.start_batch(now, batch),
                 FollowUp::StartChild { run, initiated_event_id } => {
                     self.start_initiated_child(now, run, initiated_event_id);
+                }
+                FollowUp::RestartChild { run, initiated_event_id } => {
+                    self.restart_recorded_child(now, run, initiated_event_id);
                 }
                 FollowUp::FollowClose { run } => self.follow_close(now, run),
                 FollowUp::SignalExternal { run, initiated_event_id } => {
@@ -312,13 +320,14 @@ impl Cluster {
                 FollowUp::Delete { run } => self.delete_run(run),
             }
         }
-        let Self { timers, runs, direct_queries, calls, schedules, matching, .. } = self;
-        timers.drop_dead(|timer| is_live(runs, direct_queries, calls, schedules, matching, timer));
+        let mut timers = std::mem::take(&mut self.timers);
+        timers.drop_dead(|timer| self.is_live(timer));
+        self.timers = timers;
     }
 
     /// A timer has come due.
     fn fire(&mut self, now: Time, timer: Timer) {
-        if is_live(&self.runs, &self.direct_queries, &self.calls, &self.schedules, &self.matching, timer) {
+        if self.is_live(timer) {
             match timer {
                 Timer::UserTimer { run, .. } => self.change(now, run, |tx| tx.fire_user_timers()),
                 Timer::ActivityTimeout { run, .. } => {
@@ -338,6 +347,7 @@ impl Cluster {
                 }
                 Timer::RunTimeout { run } => self.time_out_run(now, run),
                 Timer::Schedule { schedule, .. } => self.wake_schedule(now, schedule),
+                Timer::Batch { batch } => self.continue_batch(now, batch),
                 Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
                 Timer::TaskQueueRate { queue, .. } => self.rate_limit_passed(now, queue),
                 Timer::CallExpiry { call } => self.expire_call(now, call),
@@ -355,41 +365,37 @@ impl Cluster {
         // The only way to fail is a history that is too long, and that has ended the run.
         drop(changed);
     }
-}
 
-/// Whether a timer still means something. A timer for which this is `false` will never mean anything again.
-fn is_live(
-    runs: &Runs,
-    queries: &DirectQueries,
-    calls: &Calls,
-    schedules: &Schedules,
-    matching: &Matching,
-    timer: Timer,
-) -> bool {
-    let open = |run| runs.get(run).filter(|run| run.is_running());
-    match timer {
-        Timer::UserTimer { run, generation } => open(run).is_some_and(|run| run.timers.is_armed(generation)),
-        Timer::ActivityTimeout { run, generation } => {
-            open(run).is_some_and(|run| run.activities.is_armed(generation))
+    /// Whether a timer still means something. A timer for which this is `false` will never mean anything again.
+    fn is_live(&self, timer: Timer) -> bool {
+        let open = |run| self.runs.get(run).filter(|run| run.is_running());
+        match timer {
+            Timer::UserTimer { run, generation } => {
+                open(run).is_some_and(|run| run.timers.is_armed(generation))
+            }
+            Timer::ActivityTimeout { run, generation } => {
+                open(run).is_some_and(|run| run.activities.is_armed(generation))
+            }
+            Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
+                open(run).is_some_and(|run| run.is_activity_task_current(scheduled_event_id, attempt, stamp))
+            }
+            Timer::WorkflowTaskScheduleToStart { run, stamp, .. } => {
+                open(run).and_then(|run| run.state.workflow_task.as_ref()).is_some_and(|task| {
+                    task.stamp == stamp && !task.is_started() && (task.is_sticky() || task.is_speculative())
+                })
+            }
+            Timer::WorkflowTaskStartToClose { run, stamp, .. } => open(run)
+                .and_then(|run| run.state.workflow_task.as_ref())
+                .is_some_and(|task| task.stamp == stamp && task.is_started()),
+            Timer::FirstWorkflowTaskBackoff { run } => {
+                open(run).is_some_and(|run| run.state.waits_for_first_workflow_task())
+            }
+            Timer::RunTimeout { run } => open(run).is_some(),
+            Timer::Schedule { schedule, wakeup } => self.schedules.waits_for(schedule, wakeup),
+            Timer::Batch { batch } => self.batches.is_running(batch),
+            Timer::StickyQuery { query } => self.direct_queries.is_sticky(query),
+            Timer::TaskQueueRate { queue, generation } => self.matching.is_armed(queue, generation),
+            Timer::CallExpiry { call } => self.calls.contains(call),
         }
-        Timer::ActivityRetry { run, scheduled_event_id, attempt, stamp } => {
-            open(run).is_some_and(|run| run.is_activity_task_current(scheduled_event_id, attempt, stamp))
-        }
-        Timer::WorkflowTaskScheduleToStart { run, stamp, .. } => {
-            open(run).and_then(|run| run.state.workflow_task.as_ref()).is_some_and(|task| {
-                task.stamp == stamp && !task.is_started() && (task.is_sticky() || task.is_speculative())
-            })
-        }
-        Timer::WorkflowTaskStartToClose { run, stamp, .. } => open(run)
-            .and_then(|run| run.state.workflow_task.as_ref())
-            .is_some_and(|task| task.stamp == stamp && task.is_started()),
-        Timer::FirstWorkflowTaskBackoff { run } => {
-            open(run).is_some_and(|run| run.state.waits_for_first_workflow_task())
-        }
-        Timer::RunTimeout { run } => open(run).is_some(),
-        Timer::Schedule { schedule, wakeup } => schedules.waits_for(schedule, wakeup),
-        Timer::StickyQuery { query } => queries.is_sticky(query),
-        Timer::TaskQueueRate { queue, generation } => matching.is_armed(queue, generation),
-        Timer::CallExpiry { call } => calls.contains(call),
     }
 }

@@ -52,6 +52,15 @@ impl Namespaces {
         self.by_name.get_index_of(name).map(NamespaceKey).ok_or_else(|| Error::namespace_not_found(name))
     }
 
+    /// Refuses a namespace that is not registered. None at all is fine, if something else says which is meant.
+    ///
+    /// # Errors
+    ///
+    /// NOT_FOUND if there is no namespace of that name.
+    pub(crate) fn check_given(&self, name: &str) -> Result<(), Error> {
+        if name.is_empty() { Ok(()) } else { self.find(name).map(drop) }
+    }
+
     /// The namespace of a key.
     pub(crate) fn get(&self, key: NamespaceKey) -> Option<&Namespace> {
         self.by_name.get_index(key.0).map(|(_, namespace)| namespace)

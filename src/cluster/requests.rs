@@ -1,7 +1,7 @@
 //! Checks that many requests have in common.
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::{TimeSkippingConfig, WorkflowExecution},
+    common::v1::{Callback, TimeSkippingConfig, WorkflowExecution, callback},
     taskqueue::v1::TaskQueue,
 };
 use tonic::Code;
@@ -61,6 +61,28 @@ pub(crate) fn check_time_skipping(config: Option<&TimeSkippingConfig>) -> Result
             Err(Error::new(Code::Unimplemented, "The Time-Skipping feature is not enabled for namespace."))
         }
         None => Ok(()),
+    }
+}
+
+/// Refuses callbacks: a server takes those whose address it has been told to trust, and by default that is none.
+///
+/// # Errors
+///
+/// INVALID_ARGUMENT or UNIMPLEMENTED, in the server's words.
+pub(crate) fn check_callbacks(callbacks: &[Callback]) -> Result<(), Error> {
+    match callbacks.first().map(|callback| &callback.variant) {
+        None => Ok(()),
+        Some(Some(callback::Variant::Nexus(nexus))) => Err(Error::invalid_argument(format!(
+            "invalid url: url does not match any configured callback address: {}",
+            nexus.url
+        ))),
+        Some(Some(callback::Variant::Internal(_))) => {
+            Err(Error::invalid_argument("unsupported callback variant: *common.Callback_Internal_"))
+        }
+        Some(Some(callback::Variant::NexusHandler(_))) => {
+            Err(Error::unimplemented("a completion callback to a Nexus handler"))
+        }
+        Some(None) => Err(Error::new(Code::Unimplemented, "unknown callback variant: <nil>")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use super::{CallId, execution::RunKey, schedules::ScheduleKey};
+use super::{CallId, batch::BatchKey, execution::RunKey, schedules::ScheduleKey};
 use crate::clock::Time;
 
 /// What a timer does when its time has come.
@@ -28,6 +28,8 @@ pub(crate) enum Timer {
     RunTimeout { run: RunKey },
     /// A schedule wants to be woken.
     Schedule { schedule: ScheduleKey, wakeup: Time },
+    /// A batch operation takes its next execution.
+    Batch { batch: BatchKey },
     /// The worker that has a run in its cache did not answer a query.
     StickyQuery { query: u64 },
     /// The rate limit of a task queue lets a task go.
@@ -47,9 +49,10 @@ impl Timer {
             Self::WorkflowTaskScheduleToStart { .. } | Self::WorkflowTaskStartToClose { .. } => 4,
             Self::RunTimeout { .. } => 5,
             Self::Schedule { .. } => 6,
-            Self::StickyQuery { .. } => 7,
-            Self::TaskQueueRate { .. } => 8,
-            Self::CallExpiry { .. } => 9,
+            Self::Batch { .. } => 7,
+            Self::StickyQuery { .. } => 8,
+            Self::TaskQueueRate { .. } => 9,
+            Self::CallExpiry { .. } => 10,
         }
     }
 }

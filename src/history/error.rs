@@ -114,7 +114,7 @@ pub enum SaveError {
         source: io::Error,
     },
     /// The file's name does not tell in which form to write.
-    #[error("{}: a history is written to a `.json` or a `.pb` file", path.display())]
+    #[error("{}: a history is written to a `.json`, `.pb`, `.json.gz` or `.pb.gz` file", path.display())]
     UnknownExtension {
         /// The file.
         path: PathBuf,

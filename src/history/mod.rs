@@ -15,9 +15,13 @@
 //! # }
 //! ```
 
+mod diff;
 mod duration;
 mod error;
+pub(crate) mod fields;
 mod load;
+mod pages;
+mod redact;
 mod retried;
 mod save;
 mod summary;
@@ -33,10 +37,15 @@ use temporalio_common::protos::temporal::api::{
     },
 };
 
+pub use diff::{Diff, DiffEvent, DiffKind, DiffOptions, DiffRow, DiffSide, DiffText, FieldChange, diff};
 pub use error::{InvalidHistory, LoadError, SaveError};
+pub use pages::{MergeError, Page};
+pub use redact::Redaction;
 pub use retried::RetriedAttempt;
+pub use save::Format;
 pub use summary::{ActivitySummary, Summary};
 pub use timeline::Timeline;
+pub(crate) use timeline::is_routine;
 
 /// The event history of one workflow run: never empty, begins with `WorkflowExecutionStarted`, and its event
 /// ids count up from 1.

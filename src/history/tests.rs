@@ -150,7 +150,7 @@ fn the_form_of_a_saved_history_follows_from_its_name() {
     let folder = std::env::temp_dir().join(format!("temporal-sim-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let history = load("approval_open.json");
-    for name in ["history.json", "history.pb"] {
+    for name in ["history.json", "history.pb", "history.json.gz", "history.pb.gz"] {
         history.save(folder.join(name)).unwrap();
         assert_eq!(History::load(folder.join(name)).unwrap(), history);
     }

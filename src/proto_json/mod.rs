@@ -117,7 +117,8 @@ pub(crate) fn message_type(name: &str) -> Result<MessageDescriptor, Error> {
     POOL.get_message_by_name(name).ok_or_else(|| Error::UnknownType { name: name.to_owned() })
 }
 
-fn reflect<M: Message + Name>(message: &M) -> Result<DynamicMessage, Error> {
+/// A message whose fields can be walked by their names.
+pub(crate) fn reflect<M: Message + Name>(message: &M) -> Result<DynamicMessage, Error> {
     let mut reflected = DynamicMessage::new(message_type(&M::full_name())?);
     reflected.transcode_from(message).map_err(mismatch)?;
     Ok(reflected)

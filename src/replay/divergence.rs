@@ -111,7 +111,8 @@ fn completion_before(history: &History, event_id: i64) -> i64 {
         .map_or(0, |event| event.event_id)
 }
 
-fn time_of(event: &HistoryEvent) -> Option<String> {
+/// When an event was recorded, in RFC 3339.
+pub(super) fn time_of(event: &HistoryEvent) -> Option<String> {
     let nanos = Time::from_proto(event.event_time.as_ref()?).as_nanos();
     jiff::Timestamp::from_nanosecond(nanos).ok().map(|time| time.to_string())
 }

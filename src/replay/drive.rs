@@ -1,6 +1,6 @@
 //! One replay: the machines and the workflow's code, driven through a history.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use temporalio_common::protos::{
     coresdk::{
@@ -13,7 +13,7 @@ use temporalio_common::protos::{
     },
 };
 
-use super::watchdog::Progress;
+use super::progress::Progress;
 use crate::{
     clock::Time,
     history::History,
@@ -74,7 +74,7 @@ pub(super) async fn drive(history: &History, setup: &Setup, progress: &Progress)
     };
     progress.observe(replay.machines.take_observations());
     let woken_from_outside = replay.awaits_foreign_future().await;
-    Replayed { observations: progress.observations(), end, woken_from_outside }
+    Replayed { observations: progress.take_observations(), end, woken_from_outside }
 }
 
 struct Replay<'a> {
@@ -128,7 +128,7 @@ impl<'a> Replay<'a> {
         let now = history.events().last().and_then(|event| event.event_time.as_ref());
         let now = now.map(Time::from_proto).unwrap_or_default();
         self.machines.handle_task(Task {
-            history: history.events().to_vec(),
+            history: history.events().iter().cloned().map(Arc::new).collect(),
             previous_started_event_id: completed,
             started_event_id: completed,
             ..Default::default()

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use temporalio_common::{
     data_converters::{DataConverter, SerializationContextData, WorkflowSerializationContext},
     protos::{
@@ -14,7 +13,10 @@ use temporalio_common::{
 };
 
 use super::divergence::FieldDifference;
-use crate::proto_json;
+use crate::{
+    history::fields::{attributes, flatten, is_payload, readable},
+    proto_json,
+};
 
 /// Fields that the server or the worker fills in, whatever the workflow's code does.
 const NOT_THE_CODES: &[&str] = &[
@@ -71,10 +73,10 @@ impl Fields {
                 None => drop(fields.remove("namespace")),
             }
         }
-        let mut read = Self::default();
-        read.flatten(String::new(), readable(value));
-        read.0.retain(|field, _| !is_bookkeeping(event_type, field));
-        read
+        // It differs from build to build.
+        let readable = readable(value, &|name| name == "stackTrace");
+        let leaves = flatten(readable).into_iter().filter(|(field, _)| !is_bookkeeping(event_type, field));
+        Self(leaves.map(|(field, value)| (field, value.to_string())).collect())
     }
 
     /// The fields in which two events differ.
@@ -88,27 +90,6 @@ impl Fields {
                 produced: produced.0.get(name).cloned(),
             })
             .collect()
-    }
-
-    fn flatten(&mut self, path: String, value: Value) {
-        match value {
-            Value::Object(fields) if !fields.is_empty() => {
-                for (name, value) in fields {
-                    let dot = if path.is_empty() { "" } else { "." };
-                    self.flatten(format!("{path}{dot}{name}"), value);
-                }
-            }
-            Value::Array(items) if !items.is_empty() => {
-                for (index, value) in items.into_iter().enumerate() {
-                    self.flatten(format!("{path}[{index}]"), value);
-                }
-            }
-            // An event without any field.
-            _ if path.is_empty() => {}
-            leaf => {
-                self.0.insert(path, leaf.to_string());
-            }
-        }
     }
 }
 
@@ -147,100 +128,6 @@ fn is_bookkeeping(event_type: EventType, field: &str) -> bool {
         }
         _ => false,
     }
-}
-
-/// The attributes of an event in JSON, and its user metadata. What has no JSON form is compared as a whole.
-fn attributes(event: &HistoryEvent) -> Value {
-    let Ok(Value::Object(fields)) = proto_json::to_value(event) else {
-        return json!({ "attributes": format!("{:?}", event.attributes) });
-    };
-    let mut attributes = Map::new();
-    for (name, value) in fields {
-        if name == "userMetadata" {
-            attributes.insert(name, value);
-        } else if name.ends_with("EventAttributes")
-            && let Value::Object(own) = value
-        {
-            attributes.extend(own);
-        }
-    }
-    Value::Object(attributes)
-}
-
-/// Puts payloads into a readable form, and leaves out what is empty or zero: that is the same as not set.
-fn readable(value: Value) -> Value {
-    match value {
-        Value::Object(fields) if is_payload(&fields) => payload(fields),
-        Value::Object(fields) => {
-            let fields: Map<_, _> = fields
-                .into_iter()
-                // It differs from build to build.
-                .filter(|(name, _)| name != "stackTrace")
-                .map(|(name, value)| {
-                    let value = if name == "taskQueue" { queue_name(value) } else { readable(value) };
-                    (name, value)
-                })
-                .filter(|(_, value)| !is_unset(value))
-                .collect();
-            unwrapped(fields)
-        }
-        Value::Array(items) => items.into_iter().map(readable).collect(),
-        other => other,
-    }
-}
-
-/// The messages that only hold a list or a map of payloads are not worth a name.
-fn unwrapped(mut fields: Map<String, Value>) -> Value {
-    if fields.len() == 1 {
-        for wrapper in ["payloads", "fields", "indexedFields"] {
-            if let Some(value) = fields.remove(wrapper) {
-                return value;
-            }
-        }
-    }
-    Value::Object(fields)
-}
-
-fn is_unset(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => fields.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::String(text) => text == "0s",
-        _ => false,
-    }
-}
-
-/// A task queue of this kind is always an ordinary one.
-fn queue_name(value: Value) -> Value {
-    value.get("name").cloned().unwrap_or(value)
-}
-
-fn is_payload(fields: &Map<String, Value>) -> bool {
-    fields.contains_key("metadata")
-        && fields.keys().all(|name| matches!(name.as_str(), "metadata" | "data" | "externalPayloads"))
-}
-
-/// The value of a JSON payload; others by their encoding.
-fn payload(mut fields: Map<String, Value>) -> Value {
-    let metadata = fields.get_mut("metadata").and_then(Value::as_object_mut);
-    let encoding = metadata.and_then(|metadata| {
-        // The server writes down the type of a search attribute.
-        metadata.remove("type");
-        (metadata.len() == 1).then(|| decoded(metadata.get("encoding")?)).flatten()
-    });
-    let encoding = encoding.and_then(|bytes| String::from_utf8(bytes).ok());
-    match encoding.as_deref() {
-        Some("binary/null") => Value::Null,
-        Some("json/plain") => {
-            let data = fields.get("data").and_then(decoded).unwrap_or_default();
-            serde_json::from_slice(&data).unwrap_or(Value::Object(fields))
-        }
-        _ => Value::Object(fields),
-    }
-}
-
-fn decoded(base64: &Value) -> Option<Vec<u8>> {
-    BASE64_STANDARD.decode(base64.as_str()?).ok()
 }
 
 /// Decodes every payload but those of search attributes, which are never encoded. What cannot be decoded

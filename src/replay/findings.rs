@@ -11,7 +11,7 @@ use super::{
     drive::{End, Replayed},
     fields::{Fields, Reading, is_identity, is_patch_marker},
     prediction::RunFacts,
-    watchdog::Progress,
+    progress::Progress,
 };
 use crate::{
     history::History,

@@ -38,17 +38,22 @@
 //! histories, unknown workflow types, code that panics, blocks its thread or never yields.
 
 mod advice;
+mod batch;
 mod difference;
 mod divergence;
 mod drive;
 mod fields;
 mod files;
 mod findings;
+mod lane;
+mod live;
 mod prediction;
+mod progress;
+mod replays;
 mod report;
+mod side_by_side;
 mod stability;
 mod verdict;
-mod watchdog;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
@@ -59,14 +64,16 @@ use temporalio_workflow::{
 
 pub use difference::Difference;
 pub use divergence::{Divergence, FieldDifference};
-pub use report::Report;
+pub use report::{Report, ReportError, ReportTable};
+pub use side_by_side::{SideBySide, Step, StepComparison};
 pub use stability::Instability;
 pub use verdict::{Production, Verdict};
 
 use self::{
-    drive::{End, Replayed, Setup},
+    drive::Setup,
     fields::Reading,
-    watchdog::{Progress, Stopped},
+    lane::Lanes,
+    replays::{Outcome, Replays},
 };
 use crate::{
     history::{History, LoadError},
@@ -90,6 +97,7 @@ pub struct Replayer {
     allowed: BTreeSet<Difference>,
     replays: usize,
     blocked_after: Duration,
+    lanes: Lanes,
 }
 
 impl Default for Replayer {
@@ -109,6 +117,7 @@ impl Replayer {
             allowed: BTreeSet::new(),
             replays: 2,
             blocked_after: BLOCKED_AFTER,
+            lanes: Lanes::default(),
         }
     }
 
@@ -205,71 +214,41 @@ impl Replayer {
 
     /// Replays one history.
     pub fn replay(&self, history: &History) -> Verdict {
-        let verdict = Verdict {
-            source: None,
-            workflow_type: history.workflow_type().to_owned(),
-            workflow_id: history.workflow_id().to_owned(),
-            run_id: history.run_id().to_owned(),
-            events: history.events().len(),
-            production: Production::Compatible,
-            differences: Vec::new(),
-            allowed: Vec::new(),
-            instability: None,
-            last_agreed: Vec::new(),
-            advice: Vec::new(),
-        };
-        let Ok(factory) = self.workflows.get(history.workflow_type(), history.task_queue()) else {
-            let registered = self.workflows.types().map(str::to_owned).collect();
-            let production = Production::UnregisteredWorkflow { registered };
-            let advice = advice::of(history, &production, &[], None);
-            return Verdict { production, advice, ..verdict };
-        };
-        let setup = Setup {
-            factory: factory.clone(),
-            settings: self.settings(history),
-            codec: Codec::new(self.data_converter.clone().unwrap_or_default(), self.data_converter.is_some()),
-        };
-        let history = Arc::new(history.clone());
-        let first = self.replay_once(&history, &setup);
-        let instability = match first.end {
-            End::Blocked { .. } | End::Broken { .. } => None,
-            _ => (1..self.replays)
-                .find_map(|_| stability::compare(&history, &first, &self.replay_once(&history, &setup))),
-        };
-        let (production, found) = match self.divergences(&history, &first) {
-            Ok(found) => (findings::production(&history, &first), found),
-            Err(Stopped::Panicked(reason)) => (Production::Failed { reason }, Vec::new()),
-            Err(Stopped::Blocked) => {
-                let reason = "the payload codec does not give the thread back".to_owned();
-                (Production::Failed { reason }, Vec::new())
-            }
-        };
-        let (allowed, differences): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|it| self.allowed.contains(&it.difference));
-        let advice = advice::of(&history, &production, &differences, instability.as_ref());
-        let mut verdict = Verdict { production, differences, allowed, instability, advice, ..verdict };
-        verdict.last_agreed = last_agreed(&history, &verdict);
-        verdict
+        self.judge(&Arc::new(history.clone()))
+    }
+
+    /// Replays histories, on all cores, such as those of a simulation
+    /// ([`Simulation::histories`](crate::Simulation::histories)). The report has them in their order. Each is taken from
+    /// the iterator when a core is free for it, so that there may be any number.
+    pub fn replay_histories<I>(&self, histories: I) -> Report
+    where
+        I: IntoIterator<Item = History>,
+        I::IntoIter: Send,
+    {
+        let histories = histories.into_iter();
+        Report::new(batch::on_all_cores(histories, |history| self.judge(&Arc::new(history))))
     }
 
     /// Replays the history in a file: JSON or protobuf, either also with gzip.
     pub fn replay_file(&self, path: impl AsRef<Path>) -> Verdict {
         let path = path.as_ref();
         match History::load(path) {
-            Ok(history) => Verdict { source: Some(path.to_owned()), ..self.replay(&history) },
+            Ok(history) => Verdict { source: Some(path.to_owned()), ..self.judge(&Arc::new(history)) },
             // The verdict names the file itself.
             Err(LoadError::File { source, .. }) => Verdict::unreadable(path.to_owned(), source.to_string()),
             Err(error) => Verdict::unreadable(path.to_owned(), error.to_string()),
         }
     }
 
-    /// Replays the histories in these files.
+    /// Replays the histories in these files, on all cores; no more of them are in memory at a time than there are
+    /// cores.
     pub fn replay_files<I, P>(&self, paths: I) -> Report
     where
         I: IntoIterator<Item = P>,
+        I::IntoIter: Send,
         P: AsRef<Path>,
     {
-        Report::new(paths.into_iter().map(|path| self.replay_file(path)).collect())
+        Report::new(batch::on_all_cores(paths.into_iter(), |path| self.replay_file(path)))
     }
 
     /// Replays all histories in a folder and the folders below it: the files whose names end in `.json`, `.pb`,
@@ -284,6 +263,53 @@ impl Replayer {
         }
     }
 
+    fn judge(&self, history: &Arc<History>) -> Verdict {
+        let verdict = Verdict {
+            source: None,
+            workflow_type: history.workflow_type().to_owned(),
+            workflow_id: history.workflow_id().to_owned(),
+            run_id: history.run_id().to_owned(),
+            events: history.events().len(),
+            production: Production::Compatible,
+            differences: Vec::new(),
+            allowed: Vec::new(),
+            instability: None,
+            last_agreed: Vec::new(),
+            advice: Vec::new(),
+            side_by_side: SideBySide::default(),
+        };
+        let Ok(factory) = self.workflows.get(history.workflow_type(), history.task_queue()) else {
+            let registered = self.workflows.types().map(str::to_owned).collect();
+            let production = Production::UnregisteredWorkflow { registered };
+            let advice = advice::of(history, &production, &[], None);
+            return Verdict { production, advice, ..verdict };
+        };
+        let replays = Replays {
+            lanes: &self.lanes,
+            setup: Setup {
+                factory: factory.clone(),
+                settings: self.settings(history),
+                codec: Codec::new(
+                    self.data_converter.clone().unwrap_or_default(),
+                    self.data_converter.is_some(),
+                ),
+            },
+            reading: Reading { namespace: self.namespace.clone(), codec: self.data_converter.clone() },
+            count: self.replays,
+            limit: self.blocked_after,
+        };
+        let Outcome { first, production, found, instability } = replays.of(history);
+        let (allowed, differences): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|it| self.allowed.contains(&it.difference));
+        let advice = advice::of(history, &production, &differences, instability.as_ref());
+        let mut verdict = Verdict { production, differences, allowed, instability, advice, ..verdict };
+        verdict.last_agreed = last_agreed(history, &verdict);
+        if !verdict.is_compatible() {
+            verdict.side_by_side = SideBySide::new(history, &first, &verdict);
+        }
+        verdict
+    }
+
     fn settings(&self, history: &History) -> WorkflowSettings {
         WorkflowSettings {
             namespace: self.namespace.clone().unwrap_or_else(|| "default".to_owned()),
@@ -294,32 +320,6 @@ impl Replayer {
             patch_activation: None,
             foreign_wakes: None,
         }
-    }
-
-    fn replay_once(&self, history: &Arc<History>, setup: &Setup) -> Replayed {
-        let progress = Arc::new(Progress::default());
-        let (history, setup) = (history.clone(), setup.clone());
-        let replayed = watchdog::watch(self.blocked_after, &progress, |progress| async move {
-            drive::drive(&history, &setup, &progress).await
-        });
-        let end = match replayed {
-            Ok(replayed) => return replayed,
-            Err(Stopped::Blocked) => {
-                let started_event_id = progress.started_event_id();
-                End::Blocked { started_event_id, limit: self.blocked_after }
-            }
-            Err(Stopped::Panicked(reason)) => End::Broken { reason },
-        };
-        Replayed { observations: progress.observations(), end, woken_from_outside: false }
-    }
-
-    /// On a thread of its own too, because a codec is code of the user.
-    fn divergences(&self, history: &Arc<History>, replayed: &Replayed) -> Result<Vec<Divergence>, Stopped> {
-        let reading = Reading { namespace: self.namespace.clone(), codec: self.data_converter.clone() };
-        let (history, replayed) = (history.clone(), replayed.clone());
-        watchdog::watch(self.blocked_after, &Arc::default(), |progress| async move {
-            findings::divergences(&history, &replayed, &reading, &progress).await
-        })
     }
 }
 

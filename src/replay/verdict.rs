@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
-use super::{Divergence, Instability};
+use super::{Divergence, Instability, SideBySide};
 
 /// What the replay of one history says. Its `Display` is meant to be read by whoever has to act on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,6 +33,8 @@ pub struct Verdict {
     pub last_agreed: Vec<String>,
     /// What to do about it.
     pub advice: Vec<String>,
+    /// What was recorded and what the code did, next to each other; empty if the history is compatible.
+    pub side_by_side: SideBySide,
 }
 
 /// Whether a worker would go on with a run.
@@ -152,6 +154,7 @@ impl Verdict {
             instability: None,
             last_agreed: Vec::new(),
             advice: Vec::new(),
+            side_by_side: SideBySide::default(),
         }
     }
 

@@ -100,7 +100,7 @@ mod tests {
         let mut ids = ClientIds::new(Seed(7));
         let mut replaced = |id: &str| {
             let signal = SignalWorkflowExecutionRequest { request_id: id.to_owned(), ..Default::default() };
-            let mut request = signal.into_request();
+            let mut request = Box::new(signal).into_request();
             ids.replace(&mut request);
             match request {
                 Request::SignalWorkflowExecution(signal) => signal.request_id,
@@ -121,7 +121,8 @@ mod tests {
         let meta = Meta { update_id: drawn.clone(), ..Default::default() };
         let update = UpdateRequest { meta: Some(meta), ..Default::default() };
         let mut request =
-            UpdateWorkflowExecutionRequest { request: Some(update), ..Default::default() }.into_request();
+            Box::new(UpdateWorkflowExecutionRequest { request: Some(update), ..Default::default() })
+                .into_request();
         ids.replace(&mut request);
         let Request::UpdateWorkflowExecution(update) = request else { panic!("another request came out") };
         let replaced =
@@ -132,7 +133,7 @@ mod tests {
             let update_ref = UpdateRef { update_id: asked, ..Default::default() };
             let poll =
                 PollWorkflowExecutionUpdateRequest { update_ref: Some(update_ref), ..Default::default() };
-            let mut request = poll.into_request();
+            let mut request = Box::new(poll).into_request();
             ids.replace(&mut request);
             let Request::PollWorkflowExecutionUpdate(poll) = request else {
                 panic!("another request came out")

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use tokio::{sync::Notify, time::Instant};
 
 pub(crate) use call::Pending;
@@ -26,7 +27,7 @@ use crate::{
     clock::Time,
     cluster::{Answer, Call, CallId, Cluster, Error},
     rng::Seed,
-    rpc::{DecodeError, Request, Rpc},
+    rpc::{DecodeError, Request, Response, Rpc},
 };
 use client_ids::ClientIds;
 use interception::{Delayed, intercept};
@@ -63,6 +64,9 @@ struct State {
     budget: Option<Budget>,
     trace: Option<Vec<TraceEntry>>,
 }
+
+/// An answer, and the events of its history beside it.
+pub(crate) type WithEvents<R> = (Box<<R as Rpc>::Response>, Vec<Arc<HistoryEvent>>);
 
 /// One call, as [`Service::take_trace`] reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,15 +125,17 @@ impl Service {
 
     /// Calls an RPC and waits for its answer, however long it takes. A call whose future is dropped is
     /// withdrawn.
-    pub(crate) async fn call<R: Rpc>(&self, request: R) -> Result<R::Response, Error> {
-        self.call_as(Caller::Simulation, request).await
+    pub(crate) async fn call<R: Rpc>(&self, request: R) -> Result<Box<R::Response>, Error> {
+        let response = self.submit(Caller::Simulation, Box::new(request).into_request(), None).await?;
+        R::response(response).ok_or_else(|| mismatched(R::NAME))
     }
 
-    /// The same for a caller whose calls may go wrong.
-    pub(crate) async fn call_as<R: Rpc>(&self, caller: Caller, request: R) -> Result<R::Response, Error> {
-        let response = self.submit(caller, request.into_request(), None).await?;
-        R::response(response)
-            .ok_or_else(|| Error::internal(format!("{} was answered with another RPC's response", R::NAME)))
+    /// The same for a worker, whose calls may go wrong. The events of a history are left where the cluster has them:
+    /// they are beside the answer.
+    pub(crate) async fn call_from_worker<R: Rpc>(&self, request: Box<R>) -> Result<WithEvents<R>, Error> {
+        let Response { message, events } =
+            self.submit(Caller::Worker, R::into_request(request), None).await?;
+        Ok((R::message(message).ok_or_else(|| mismatched(R::NAME))?, events))
     }
 
     /// Calls an RPC whose caller stops waiting at `deadline`.
@@ -166,6 +172,11 @@ impl Service {
         state.waiting.insert(id, waiting);
         self.settle(state);
         Pending::new(self.clone(), id, deadline)
+    }
+
+    /// Whether calls may go wrong on their way.
+    pub(crate) fn is_intercepted(&self) -> bool {
+        !self.lock().interceptors.is_empty()
     }
 
     /// From here on, asks the interceptor about each call.
@@ -362,6 +373,10 @@ impl State {
             _ => true,
         }
     }
+}
+
+fn mismatched(rpc: &str) -> Error {
+    Error::internal(format!("{rpc} was answered with another RPC's response"))
 }
 
 fn decode(service: &str, rpc: &str, request: &[u8]) -> Result<Request, Error> {

@@ -13,8 +13,8 @@ use temporalio_common::{
     search_attributes::{SearchAttributeKey, SearchAttributeValue},
 };
 
-use super::{Failure, Simulation, reproduce, run, watchdog};
-use crate::{clock::Time, determinism::Recorder, rng::Seed, worker::Worker};
+use super::{Failure, ResumeError, Simulation, reproduce, resume::Resumed, run, watchdog};
+use crate::{clock::Time, determinism::Recorder, history::History, rng::Seed, worker::Worker};
 
 /// Describes a simulation. Get one from [`Simulation::builder`].
 #[derive(Clone)]
@@ -28,6 +28,7 @@ pub struct Builder {
     pub(super) tolerate_workflow_task_failures: bool,
     pub(super) watchdog: Duration,
     pub(super) replays_itself: bool,
+    pub(super) resumed: Vec<Resumed>,
     pub(super) recorder: Option<Recorder>,
 }
 
@@ -49,6 +50,7 @@ impl Default for Builder {
             tolerate_workflow_task_failures: false,
             watchdog: Duration::from_secs(10),
             replays_itself: false,
+            resumed: Vec::new(),
             recorder: None,
         }
     }
@@ -113,6 +115,30 @@ impl Builder {
     pub fn tolerate_workflow_task_failures(mut self, tolerate: bool) -> Self {
         self.tolerate_workflow_task_failures = tolerate;
         self
+    }
+
+    /// Goes on with a run that another cluster has recorded, as it was after an event: would today's code have saved
+    /// it? The simulation has the run from its beginning, open, under its own ids, and its time goes on from that
+    /// event, unless [`start_time`](Self::start_time) is called after this. The worker that polls the run's task queue
+    /// gets its next workflow task with the whole history, and replays it.
+    ///
+    /// What events tell of stays as it was: timers and timeouts keep their deadlines, signals and updates that came are
+    /// there. What no event tells how far it had come begins again: the attempts of activities that are not closed,
+    /// children that are not (from their beginning, unless their histories are resumed as well), signals and
+    /// cancellations that were on their way to other workflows. A workflow task that a worker had taken times out.
+    ///
+    /// Several histories can be resumed; time goes on from the latest event then.
+    ///
+    /// # Errors
+    /// If the run cannot have been as it is after that event, or was closed.
+    pub fn resume(mut self, history: &History, last_event_id: i64) -> Result<Self, ResumeError> {
+        let resumed = Resumed::new(history, last_event_id)?;
+        self.start = match self.resumed.as_slice() {
+            [] => resumed.time(),
+            _ => resumed.time().max(self.start),
+        };
+        self.resumed.push(resumed);
+        Ok(self)
     }
 
     /// Whether every run that has closed is replayed at the end, with the workflows of the workers: a test that

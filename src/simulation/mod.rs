@@ -9,6 +9,7 @@ mod overrides;
 mod replay;
 mod report;
 mod reproduce;
+mod resume;
 mod run;
 mod watchdog;
 
@@ -25,6 +26,7 @@ pub use clock::hold_clock;
 pub use execute::ExecuteError;
 pub use failure::{Cause, Failure};
 pub(crate) use report::Execution;
+pub use resume::ResumeError;
 
 use crate::{
     clock::Time,

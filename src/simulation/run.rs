@@ -15,7 +15,7 @@ use super::{
     builder::{Builder, Stopped},
     deadlock::deadlock,
     failure::{Cause, Failure, Fatal},
-    replay, report, reproduce,
+    replay, report, reproduce, resume,
 };
 use crate::{
     cluster::{Cluster, Config},
@@ -31,7 +31,9 @@ pub(super) async fn run<T>(
     body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>,
 ) -> Result<T, Stopped> {
     let config = Config { search_attributes: builder.search_attributes.clone(), ..Config::default() };
-    let service = Service::new(Cluster::new(config, builder.seed), builder.seed, builder.start);
+    let mut cluster = Cluster::new(config, builder.seed);
+    let resumed = resume::resume(&builder, &mut cluster);
+    let service = Service::new(cluster, builder.seed, builder.start);
     let fatal = Arc::new(Fatal::default());
     let limit = builder.budget;
     service.set_budget(limit, {
@@ -42,7 +44,11 @@ pub(super) async fn run<T>(
         service.start_trace();
     }
 
-    let result = match set_up(&builder, &service, &fatal).await {
+    let set_up = match resumed {
+        Ok(()) => set_up(&builder, &service, &fatal).await,
+        Err(error) => Err(anyhow::anyhow!("a history cannot be resumed: {}", error.message)),
+    };
+    let result = match set_up {
         Err(error) => Err((Cause::Setup { message: format!("{error:#}") }, None)),
         Ok(simulation) => {
             let workers = run_workers(&builder, &simulation, &progress);

@@ -6,7 +6,7 @@
 //! turns histories into activations and commands, [`crate::sdk`] runs the workflows' code, and [`activities`]
 //! runs the activities.
 
-mod activities;
+pub(crate) mod activities;
 pub(crate) mod codec;
 mod events;
 pub(crate) mod machines;

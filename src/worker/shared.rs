@@ -16,7 +16,7 @@ use crate::{
     overrides::Overrides,
     rpc::Rpc,
     sdk::WorkflowSettings,
-    service::{Caller, Service},
+    service::{Service, WithEvents},
 };
 
 /// What all parts of one running worker share.
@@ -49,13 +49,18 @@ impl Shared {
     }
 
     /// Calls an RPC; tries again what the official client tries again, for up to ten seconds.
-    pub(crate) async fn call<R: Rpc + Clone>(&self, request: R) -> Result<R::Response, Error> {
-        self.call_for(request, Some(GIVE_UP_AFTER)).await
+    pub(crate) async fn call<R: Rpc + Clone>(&self, request: R) -> Result<Box<R::Response>, Error> {
+        Ok(self.call_for_events(request).await?.0)
+    }
+
+    /// Does the same with an RPC that answers with a history, whose events it leaves where the server has them.
+    pub(crate) async fn call_for_events<R: Rpc + Clone>(&self, request: R) -> Result<WithEvents<R>, Error> {
+        self.retry(Box::new(request), Some(GIVE_UP_AFTER)).await
     }
 
     /// Calls an RPC that waits for a task; tries again for ever.
-    pub(crate) async fn poll<R: Rpc + Clone>(&self, request: R) -> Result<R::Response, Error> {
-        self.call_for(request, None).await
+    pub(crate) async fn poll<R: Rpc + Clone>(&self, request: R) -> Result<WithEvents<R>, Error> {
+        self.retry(Box::new(request), None).await
     }
 
     /// Sleeps until a virtual time; for ever, if there is none.
@@ -66,24 +71,27 @@ impl Shared {
         }
     }
 
-    async fn call_for<R: Rpc + Clone>(
+    async fn retry<R: Rpc + Clone>(
         &self,
-        request: R,
+        mut request: Box<R>,
         give_up_after: Option<Duration>,
-    ) -> Result<R::Response, Error> {
+    ) -> Result<WithEvents<R>, Error> {
         let started = self.service.now();
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.service.call_as(Caller::Worker, request.clone()).await {
-                Err(error) if is_transient(error.code) => {
+            // Only what happens to a call on its way can be mended by another try.
+            let again = self.service.is_intercepted().then(|| request.clone());
+            match (self.service.call_from_worker(request).await, again) {
+                (Err(error), Some(again)) if is_transient(error.code) => {
                     let now = self.service.now();
                     if give_up_after.is_some_and(|limit| now.since(started) + pause > limit) {
                         return Err(error);
                     }
                     self.service.sleep_until(now + pause).await;
                     pause = pause.mul_f64(1.7).min(LONGEST_PAUSE);
+                    request = again;
                 }
-                answer => return answer,
+                (answer, _) => return answer,
             }
         }
     }

@@ -4,6 +4,8 @@
 mod embedded;
 mod fixtures;
 mod itself;
+mod reports;
+mod resume;
 mod robustness;
 mod verdicts;
 

@@ -123,7 +123,7 @@ fn a_folder_that_is_missing_or_empty_does_not_pass() {
 }
 
 #[test]
-#[should_panic(expected = "1 histories, 1 not compatible")]
+#[should_panic(expected = "1 history, 1 not compatible")]
 fn assert_compatible_shows_the_report() {
     replayer().replay_files([histories().join("production/quote_local.json")]).assert_compatible();
 }

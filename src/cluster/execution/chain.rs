@@ -1,6 +1,6 @@
 //! Chains of runs: a run that closes and is continued by the next one.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::Payloads,
@@ -139,8 +139,9 @@ impl Transaction<'_> {
         }
     }
 
-    /// The reset points that the next run takes over: this run's own expire when it is forgotten.
-    fn reset_points_of_closed_run(&self) -> ResetPoints {
+    /// The reset points that the next run takes over: this run's own expire when it is forgotten, which it tells of itself
+    /// as well.
+    fn reset_points_of_closed_run(&mut self) -> ResetPoints {
         let expire_time = self.now + limits::RETENTION;
         let points = self.run.state.auto_reset_points.iter().cloned().map(|mut point| {
             if point.run_id == self.run.run_id {
@@ -148,7 +149,9 @@ impl Transaction<'_> {
             }
             point
         });
-        ResetPoints { points: points.collect() }
+        let points: Vec<_> = points.collect();
+        self.run.state.auto_reset_points = Arc::new(points.clone());
+        ResetPoints { points }
     }
 }
 

@@ -22,6 +22,7 @@ impl Cluster {
         now: Time,
         request: RespondWorkflowTaskFailedRequest,
     ) -> Result<RespondWorkflowTaskFailedResponse, Error> {
+        self.shared.namespaces.check_given(&request.namespace)?;
         let token = WorkflowTaskToken::decode(&request.task_token)?;
         let run =
             self.run_of_token(&request.namespace, &token.namespace_id, &token.workflow_id, &token.run_id)?;

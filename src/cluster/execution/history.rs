@@ -1,5 +1,7 @@
 //! The event history of a run.
 
+use std::sync::Arc;
+
 use prost::Message;
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 
@@ -8,7 +10,8 @@ use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 /// Pages of a history never split a batch.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    events: Vec<HistoryEvent>,
+    /// Shared with whoever reads them.
+    events: Vec<Arc<HistoryEvent>>,
     /// The index of the first event of each batch.
     batches: Vec<usize>,
     /// Whether the last batch still grows.
@@ -38,28 +41,33 @@ impl History {
 
     /// The first event.
     pub(crate) fn first(&self) -> Option<&HistoryEvent> {
-        self.events.first()
+        self.events.first().map(AsRef::as_ref)
     }
 
     /// The last event.
     pub(crate) fn last(&self) -> Option<&HistoryEvent> {
-        self.events.last()
+        self.events.last().map(AsRef::as_ref)
     }
 
     /// The event of an id.
     pub(crate) fn get(&self, event_id: i64) -> Option<&HistoryEvent> {
-        self.events.get(usize::try_from(event_id.checked_sub(1)?).ok()?)
+        self.events.get(usize::try_from(event_id.checked_sub(1)?).ok()?).map(AsRef::as_ref)
+    }
+
+    /// Copies of all events.
+    pub(crate) fn to_vec(&self) -> Vec<HistoryEvent> {
+        self.events.iter().map(|event| event.as_ref().clone()).collect()
     }
 
     /// The events with ids from `first` on.
-    pub(crate) fn since(&self, first: i64) -> &[HistoryEvent] {
+    pub(crate) fn since(&self, first: i64) -> &[Arc<HistoryEvent>] {
         let index = usize::try_from(first.saturating_sub(1)).unwrap_or(0);
         self.events.get(index..).unwrap_or_default()
     }
 
     /// The events from `first` to the end of the `count`th batch from there, but none with an id of `end`
     /// or more; and whether `count` was what ended it.
-    pub(crate) fn page(&self, first: i64, end: i64, count: usize) -> (&[HistoryEvent], bool) {
+    pub(crate) fn page(&self, first: i64, end: i64, count: usize) -> (&[Arc<HistoryEvent>], bool) {
         let from = usize::try_from(first.saturating_sub(1)).unwrap_or(0).min(self.events.len());
         let limit = usize::try_from(end.saturating_sub(1)).unwrap_or(0).clamp(from, self.events.len());
         let batch = self.batches.partition_point(|&start| start <= from);
@@ -86,7 +94,7 @@ impl History {
             Some(batch) => self.batches.get(batch).copied().unwrap_or(to).min(to),
             None => 0,
         };
-        (self.events[from..to].iter().rev(), batches >= count)
+        (self.events[from..to].iter().rev().map(AsRef::as_ref), batches >= count)
     }
 
     /// The events up to an id, in the batches in which they were written; `None` unless the event is the last of its batch.
@@ -97,12 +105,26 @@ impl History {
             return None;
         }
         let events = self.events[..end].to_vec();
-        let size = events.iter().map(HistoryEvent::encoded_len).sum();
+        let size = events.iter().map(|event| event.encoded_len()).sum();
         Some(Self { events, batches: self.batches[..batches].to_vec(), open: false, size })
     }
 
+    /// The events that another cluster wrote. It does not tell in which batches; a workflow task's completion and the events of
+    /// its commands are always one.
+    pub(super) fn of_recorded(events: &[HistoryEvent]) -> Self {
+        let mut history = Self::default();
+        for event in events {
+            if !event.is_command_event() {
+                history.close_batch();
+            }
+            history.append(Arc::new(event.clone()));
+        }
+        history.close_batch();
+        history
+    }
+
     /// Writes an event at the end of the open batch, or of a batch of its own. It has its id already.
-    pub(super) fn append(&mut self, event: HistoryEvent) {
+    pub(super) fn append(&mut self, event: Arc<HistoryEvent>) {
         debug_assert_eq!(event.event_id, self.next_event_id(), "event ids are contiguous");
         if !self.open {
             self.batches.push(self.events.len());
@@ -142,7 +164,7 @@ mod tests {
         for &size in batches {
             for _ in 0..size {
                 let event_id = history.next_event_id();
-                history.append(HistoryEvent { event_id, ..Default::default() });
+                history.append(Arc::new(HistoryEvent { event_id, ..Default::default() }));
             }
             history.close_batch();
         }
@@ -196,7 +218,7 @@ mod tests {
             let (mark, size) = (history.mark(), history.size());
             for _ in 0..after {
                 let event_id = history.next_event_id();
-                history.append(HistoryEvent { event_id, ..Default::default() });
+                history.append(Arc::new(HistoryEvent { event_id, ..Default::default() }));
             }
             history.roll_back(mark);
             prop_assert_eq!((history.next_event_id(), history.size()), (before as i64 + 1, size));

@@ -4,6 +4,7 @@
 //! something happened that the workflow has to see, a workflow task. What has to happen elsewhere because
 //! of it (a task to dispatch, a timer to arm, a next run) leaves the transaction as an [`Effect`].
 
+mod adopt;
 mod attributes;
 mod begin;
 mod chain;

@@ -151,6 +151,7 @@ impl Cluster {
         &mut self,
         request: RespondQueryTaskCompletedRequest,
     ) -> Result<RespondQueryTaskCompletedResponse, Error> {
+        self.shared.namespaces.check_given(&request.namespace)?;
         let token = QueryTaskToken::decode(&request.task_token)?;
         if self
             .shared
@@ -296,10 +297,10 @@ impl Cluster {
         let asked = self.direct_queries.by_key.get(&query)?;
         let namespace_id = self.shared.namespaces.get(run.namespace)?.id.clone();
         let token = QueryTaskToken { namespace_id, run_id: run.run_id.clone(), query };
-        let (mut history, mut next_page_token) = (History::default(), Vec::new());
+        let (mut events, mut next_page_token) = (Vec::new(), Vec::new());
         if !poller.sticky {
             let (page, _) = run.history.page(1, i64::MAX, limits::HISTORY_PAGE);
-            history.events = page.to_vec();
+            events = page.to_vec();
             let first_event_id = page.len() as i64 + 1;
             let end_event_id = run.history.next_event_id();
             if first_event_id < end_event_id {
@@ -314,13 +315,13 @@ impl Cluster {
             workflow_type: run.started().workflow_type.clone(),
             previous_started_event_id: run.state.last_completed_started_event_id,
             attempt: 1,
-            history: Some(history),
+            history: Some(History::default()),
             next_page_token,
             query: Some(asked.query.clone()),
             workflow_execution_task_queue: Some(run.info.normal_task_queue()),
             ..Default::default()
         };
-        Some(response.into())
+        Some(Response::with_events(response, events))
     }
 
     /// The caller of a query went away.

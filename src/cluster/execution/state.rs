@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::Payload,
+    common::v1::{Payload, WorkerVersionStamp},
     enums::v1::{EventType, WorkflowExecutionStatus},
     history::v1::HistoryEvent,
     workflow::v1::ResetPointInfo,
@@ -52,6 +52,8 @@ pub(crate) struct MutableState {
     pub(crate) search_attributes: Arc<BTreeMap<String, Payload>>,
     /// Where the run could be reset to, for each build id of its workers.
     pub(crate) auto_reset_points: Arc<Vec<ResetPointInfo>>,
+    /// The build that last completed a workflow task, as it said.
+    pub(crate) worker_version: Option<WorkerVersionStamp>,
     /// Request ids that starts attached to this run.
     pub(crate) request_ids: Arc<BTreeMap<String, AttachedRequest>>,
     /// What a client can change about the run.
@@ -59,7 +61,7 @@ pub(crate) struct MutableState {
     /// The latest run that this one was reset to; empty if it never was.
     pub(crate) reset_run_id: String,
     /// Events that wait for the started workflow task to end, in the order of their arrival.
-    pub(crate) buffered: Vec<HistoryEvent>,
+    pub(crate) buffered: Vec<Arc<HistoryEvent>>,
 }
 
 /// A request id that a run knows, and the event that carries it.

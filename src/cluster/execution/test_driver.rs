@@ -81,7 +81,8 @@ impl Driver {
     pub(in crate::cluster::execution) fn begin<R: Rpc>(&mut self, request: R) -> Begun<R> {
         self.calls += 1;
         let id = CallId(self.calls);
-        self.cluster.handle_call(self.now, Call { id, request: request.into_request(), deadline: None });
+        self.cluster
+            .handle_call(self.now, Call { id, request: Box::new(request).into_request(), deadline: None });
         Begun { id, rpc: PhantomData }
     }
 
@@ -93,7 +94,7 @@ impl Driver {
         loop {
             self.answers.extend(std::iter::from_fn(|| self.cluster.poll_answer()));
             if let Some(answer) = self.answers.remove(&call.id) {
-                return answer.map(|response| R::response(response).expect("the answer to the call"));
+                return answer.map(|response| *R::response(response).expect("the answer to the call"));
             }
             let Some(deadline) = self.cluster.next_deadline() else {
                 panic!("nobody is ever going to answer {}", R::NAME);

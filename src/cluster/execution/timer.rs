@@ -1,5 +1,7 @@
 //! User timers: StartTimer and CancelTimer commands, and timers that fire.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     command::v1::{CancelTimerCommandAttributes, StartTimerCommandAttributes},
     enums::v1::WorkflowTaskFailedCause as Cause,
@@ -163,7 +165,7 @@ pub(crate) fn cancel_timer(
 
 /// Removes the TimerFired event of a timer from among the events that are held back, and answers the id of its
 /// TimerStarted event.
-fn take_back_buffered_firing(buffered: &mut Vec<HistoryEvent>, timer_id: &str) -> Option<i64> {
+fn take_back_buffered_firing(buffered: &mut Vec<Arc<HistoryEvent>>, timer_id: &str) -> Option<i64> {
     let fired = |event: &HistoryEvent| match &event.attributes {
         Some(Attributes::TimerFiredEventAttributes(fired)) if fired.timer_id == timer_id => {
             Some(fired.started_event_id)

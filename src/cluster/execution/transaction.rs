@@ -1,6 +1,6 @@
 //! Transactions: the only way to change a run.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::Link,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::Time,
-    cluster::{Shared, limits, schedules::ScheduleKey, timers::Timer},
+    cluster::{Shared, batch::BatchKey, limits, schedules::ScheduleKey, timers::Timer},
 };
 
 /// The id of an event that is held back and gets its real one when it is written.
@@ -46,8 +46,12 @@ pub(crate) enum FollowUp {
     DispatchQueries { run: RunKey },
     /// Have a schedule look whether a workflow for which it waits has closed.
     RefreshSchedule { schedule: ScheduleKey },
+    /// Take the first executions of a batch operation.
+    StartBatch { batch: BatchKey },
     /// Begin the child that a command initiated.
     StartChild { run: RunKey, initiated_event_id: i64 },
+    /// Begin the child anew whose run another cluster had, although its parent knows already that it has started.
+    RestartChild { run: RunKey, initiated_event_id: i64 },
     /// Tell the parent of a run that has closed, and end its children.
     FollowClose { run: RunKey },
     /// Send the signal that a command initiated.
@@ -80,42 +84,50 @@ pub(crate) struct Savepoint {
     effects: usize,
 }
 
-/// An event on its way into a history.
+/// An event on its way into a history. It is large, so it is put where it stays at once.
 #[derive(Debug)]
-pub(crate) struct Event {
-    attributes: Attributes,
-    time: Option<Time>,
-    user_metadata: Option<UserMetadata>,
-    links: Vec<Link>,
-}
+pub(crate) struct Event(Arc<HistoryEvent>);
 
 impl Event {
     /// An event at the time of the transaction.
     pub(crate) fn new(attributes: Attributes) -> Self {
-        Self { attributes, time: None, user_metadata: None, links: Vec::new() }
+        let event_type = attributes.event_type();
+        Self(Arc::new(HistoryEvent {
+            event_id: BUFFERED_EVENT_ID,
+            event_type: event_type as i32,
+            // Workers written before there was such an event have nothing to do with it.
+            worker_may_ignore: event_type == EventType::WorkflowExecutionOptionsUpdated,
+            attributes: Some(attributes),
+            ..Default::default()
+        }))
     }
 
     /// Its type.
     pub(super) fn event_type(&self) -> EventType {
-        self.attributes.event_type()
+        self.0.event_type()
     }
 
     /// An event with the time of something that happened before.
     pub(crate) fn at(mut self, time: Time) -> Self {
-        self.time = Some(time);
+        self.fields().event_time = Some(time.to_proto());
         self
     }
 
     /// With a summary and details for people.
     pub(crate) fn user_metadata(mut self, user_metadata: Option<UserMetadata>) -> Self {
-        self.user_metadata = user_metadata;
+        self.fields().user_metadata = user_metadata;
         self
     }
 
     /// With links to what caused it.
     pub(crate) fn links(mut self, links: Vec<Link>) -> Self {
-        self.links = links;
+        self.fields().links = links;
         self
+    }
+
+    /// Nobody else has the event yet, so nothing is copied.
+    fn fields(&mut self) -> &mut HistoryEvent {
+        Arc::make_mut(&mut self.0)
     }
 }
 
@@ -138,27 +150,17 @@ impl<'a> Transaction<'a> {
     }
 
     /// Adds an event with more than its attributes.
-    pub(crate) fn add_event(&mut self, event: Event) -> i64 {
-        let event_type = event.attributes.event_type();
-        let time = event.time.unwrap_or(self.now);
-        let mut event = HistoryEvent {
-            event_id: BUFFERED_EVENT_ID,
-            event_time: Some(time.to_proto()),
-            event_type: event_type as i32,
-            user_metadata: event.user_metadata,
-            links: event.links,
-            // Workers written before there was such an event have nothing to do with it.
-            worker_may_ignore: event_type == EventType::WorkflowExecutionOptionsUpdated,
-            attributes: Some(event.attributes),
-            ..Default::default()
-        };
+    pub(crate) fn add_event(&mut self, mut event: Event) -> i64 {
+        let event_type = event.event_type();
+        let now = self.now;
+        event.fields().event_time.get_or_insert_with(|| now.to_proto());
         if !is_direct(event_type) {
-            self.run.state.buffered.push(event);
+            self.run.state.buffered.push(event.0);
             return BUFFERED_EVENT_ID;
         }
         let event_id = self.run.history.next_event_id();
-        event.event_id = event_id;
-        self.append(event);
+        event.fields().event_id = event_id;
+        self.append(event.0);
         if event_type == EventType::WorkflowTaskStarted {
             // A worker reads exactly up to here.
             self.run.history.close_batch();
@@ -166,9 +168,9 @@ impl<'a> Transaction<'a> {
         event_id
     }
 
-    /// Arms a timer.
+    /// Arms a timer. One that is overdue fires at the time of the transaction.
     pub(crate) fn arm(&mut self, deadline: Time, timer: Timer) {
-        self.effects.push(Effect::Arm(deadline, timer));
+        self.effects.push(Effect::Arm(deadline.max(self.now), timer));
     }
 
     /// Has a step follow this transaction.
@@ -229,14 +231,15 @@ impl<'a> Transaction<'a> {
             return;
         }
         let (ends, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.run.state.buffered).into_iter().partition(ends_something);
+            std::mem::take(&mut self.run.state.buffered).into_iter().partition(|event| ends_something(event));
         // The started events among them get their ids here, and the events that end what they started
         // refer to them.
         let mut started = BTreeMap::new();
         for mut event in others.into_iter().chain(ends) {
             let event_id = self.run.history.next_event_id();
-            event.event_id = event_id;
-            match event.attributes.as_mut() {
+            let fields = Arc::make_mut(&mut event);
+            fields.event_id = event_id;
+            match fields.attributes.as_mut() {
                 Some(Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(updated)) => {
                     self.run.state.resolve_request_id(&updated.attached_request_id, event_id);
                 }
@@ -305,11 +308,11 @@ impl<'a> Transaction<'a> {
         use prost::Message as _;
         let buffered = &self.run.state.buffered;
         buffered.len() > limits::BUFFERED_EVENTS
-            || buffered.iter().map(HistoryEvent::encoded_len).sum::<usize>() > limits::BUFFERED_EVENTS_SIZE
+            || buffered.iter().map(|event| event.encoded_len()).sum::<usize>() > limits::BUFFERED_EVENTS_SIZE
     }
 
-    fn append(&mut self, mut event: HistoryEvent) {
-        event.task_id = self.shared.next_task_id();
+    fn append(&mut self, mut event: Arc<HistoryEvent>) {
+        Arc::make_mut(&mut event).task_id = self.shared.next_task_id();
         self.run.history.append(event);
     }
 }

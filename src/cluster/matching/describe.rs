@@ -2,9 +2,12 @@
 
 use temporalio_common::protos::temporal::api::{
     enums::v1::{RateLimitSource, TaskQueueType},
-    taskqueue::v1::{PollerInfo, TaskQueueStats, TaskQueueStatus, TaskQueueVersioningInfo},
+    taskqueue::v1::{
+        PollerInfo, TaskQueuePartitionMetadata, TaskQueueStats, TaskQueueStatus, TaskQueueVersioningInfo,
+    },
     workflowservice::v1::{
-        DescribeTaskQueueRequest, DescribeTaskQueueResponse, describe_task_queue_response::EffectiveRateLimit,
+        DescribeTaskQueueRequest, DescribeTaskQueueResponse, ListTaskQueuePartitionsRequest,
+        ListTaskQueuePartitionsResponse, describe_task_queue_response::EffectiveRateLimit,
     },
 };
 
@@ -16,7 +19,30 @@ const RATE_LIMIT: f32 = 4000.0;
 /// Tasks per second that one worker is given.
 const POLLER_RATE: f64 = 100_000.0;
 
+/// Into how many parts a server divides a task queue, of which nothing is to be seen otherwise.
+const PARTITIONS: usize = 4;
+/// Where the parts are, as they are told.
+const OWNER: &str = "127.0.0.1:7235";
+
 impl Cluster {
+    /// The parts of a task queue, as a server names them. Here they are one.
+    pub(in crate::cluster) fn list_task_queue_partitions(
+        &self,
+        request: ListTaskQueuePartitionsRequest,
+    ) -> Result<ListTaskQueuePartitionsResponse, Error> {
+        self.shared.namespaces.find(&request.namespace)?;
+        let name = &requests::task_queue(request.task_queue.as_ref())?.name;
+        let partition = |index| TaskQueuePartitionMetadata {
+            key: if index == 0 { name.clone() } else { format!("/_sys/{name}/{index}") },
+            owner_host_name: OWNER.to_owned(),
+        };
+        let partitions: Vec<_> = (0..PARTITIONS).map(partition).collect();
+        Ok(ListTaskQueuePartitionsResponse {
+            activity_task_queue_partitions: partitions.clone(),
+            workflow_task_queue_partitions: partitions,
+        })
+    }
+
     /// Who polls a task queue, and how many tasks wait there.
     pub(in crate::cluster) fn describe_task_queue(
         &self,
@@ -26,9 +52,7 @@ impl Cluster {
         let task_queue = requests::task_queue(request.task_queue.as_ref())?;
         let kind = match request.task_queue_type() {
             TaskQueueType::Activity => TaskKind::Activity,
-            TaskQueueType::Nexus => {
-                return Err(Error::unimplemented("DescribeTaskQueue of Nexus task queues"));
-            }
+            TaskQueueType::Nexus => TaskKind::Nexus,
             _ => TaskKind::Workflow,
         };
         let queue = QueueName { namespace, kind, name: task_queue.name.clone() };

@@ -4,6 +4,7 @@
 //! [`Cluster::start_task`] answers nothing for a task that is over, and the poller goes on waiting.
 
 mod describe;
+mod nexus;
 mod poll;
 mod queue;
 mod rate_limit;
@@ -106,7 +107,7 @@ impl Cluster {
         let key = |priority: Option<&Priority>| {
             priority.map(|priority| priority.priority_key).filter(|&priority| priority > 0)
         };
-        key(own).or_else(|| key(run.started().priority.as_ref())).unwrap_or(DEFAULT)
+        key(own).or_else(|| key(run.state.options.priority.as_ref())).unwrap_or(DEFAULT)
     }
 
     /// Starts a task for a poller; `None` if the task is over.

@@ -1,9 +1,11 @@
 //! PollWorkflowTaskQueue.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     common::v1::WorkflowType,
     enums::v1::TaskQueueKind,
-    history::v1::History,
+    history::v1::{History, HistoryEvent},
     taskqueue::v1::TaskQueue,
     workflowservice::v1::{PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse},
 };
@@ -83,20 +85,20 @@ impl Cluster {
         })
         .ok()?;
         let run = self.runs.get(run)?;
-        let mut response = self.workflow_task_response(run, poller.sticky)?;
+        let (mut response, events) = self.workflow_task_response(run, poller.sticky)?;
         let run = run.key;
         self.attach_queries(run, &mut response);
         self.attach_updates(run, &mut response);
-        Some(response.into())
+        Some(Response::with_events(response, events))
     }
 
-    /// What a worker gets that has started the pending workflow task of a run. `partial` leaves out the
-    /// events that it has in its cache.
+    /// What a worker gets that has started the pending workflow task of a run, and the events of its history.
+    /// `partial` leaves out the events that it has in its cache.
     pub(in crate::cluster) fn workflow_task_response(
         &self,
         run: &Run,
         partial: bool,
-    ) -> Option<PollWorkflowTaskQueueResponse> {
+    ) -> Option<(PollWorkflowTaskQueueResponse, Vec<Arc<HistoryEvent>>)> {
         let task = run.state.workflow_task.as_ref()?;
         let previous_started_event_id = run.state.last_completed_started_event_id;
         let first = if partial { previous_started_event_id + 1 } else { 1 };
@@ -117,7 +119,7 @@ impl Cluster {
         history.reserve(events.len() + 2);
         history.extend_from_slice(events);
         if next_page_token.is_empty() {
-            history.extend(run.virtual_events(true));
+            history.extend(run.virtual_events(true).into_iter().map(Arc::new));
         }
         let token = WorkflowTaskToken {
             namespace_id: self.shared.namespaces.get(run.namespace)?.id.clone(),
@@ -128,7 +130,7 @@ impl Cluster {
             attempt: task.attempt,
             stamp: task.stamp,
         };
-        Some(PollWorkflowTaskQueueResponse {
+        let response = PollWorkflowTaskQueueResponse {
             task_token: token.encode(),
             workflow_execution: Some(run.execution()),
             workflow_type: Some(WorkflowType {
@@ -137,12 +139,21 @@ impl Cluster {
             previous_started_event_id,
             started_event_id: task.started_event_id,
             attempt: task.attempt,
-            history: Some(History { events: history }),
+            history: Some(History::default()),
             next_page_token,
             workflow_execution_task_queue: Some(run.info.normal_task_queue()),
             scheduled_time: Some(task.scheduled_time.to_proto()),
             started_time: task.started_time.map(Time::to_proto),
             ..Default::default()
-        })
+        };
+        Some((response, history))
+    }
+
+    /// The same in one piece, for a caller that gets it inside of another answer.
+    pub(in crate::cluster) fn whole_workflow_task(&self, run: &Run) -> Option<PollWorkflowTaskQueueResponse> {
+        let (mut task, events) = self.workflow_task_response(run, false)?;
+        let events = events.into_iter().map(Arc::unwrap_or_clone).collect();
+        task.history = Some(History { events });
+        Some(task)
     }
 }

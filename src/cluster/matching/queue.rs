@@ -10,11 +10,13 @@ use crate::{
     cluster::{CallId, execution::RunKey, limits, namespaces::NamespaceKey, timers::Timer},
 };
 
-/// Workflow tasks and activity tasks of queues with the same name do not meet.
+/// Tasks of different kinds do not meet, even if their queues have the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum TaskKind {
     Workflow,
     Activity,
+    /// There are workers that ask for these, but never any tasks.
+    Nexus,
 }
 
 /// Names a task queue.

@@ -1,5 +1,7 @@
 //! GetWorkflowExecutionHistory and its reverse.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     enums::v1::{EventType, HistoryEventFilterType},
     history::v1::{
@@ -15,11 +17,12 @@ use crate::{
     clock::Time,
     cluster::{
         Answer, CallId, Cluster, Error,
-        calls::{CallContext, Parked, Reply, reply},
+        calls::{CallContext, Parked, Reply},
         execution::{Run, RunKey, run_timeout},
         limits, requests,
         token::HistoryToken,
     },
+    rpc::Response,
 };
 
 /// A reader that waits at the end of a history.
@@ -84,7 +87,7 @@ impl Cluster {
             self.park(now, context, limits::HISTORY_LONG_POLL, Parked::History(wait));
             return Ok(None);
         }
-        reply(wait.read(run, request.wait_new_event))
+        Ok(Some(wait.read(run, request.wait_new_event)))
     }
 
     /// Answers a page of a history, the newest event first.
@@ -129,7 +132,7 @@ impl Cluster {
                 let mut wait = wait;
                 wait.token.end_event_id = run.history.next_event_id();
                 let response = wait.read(run, true);
-                self.answer_parked(call, Ok(response.into()));
+                self.answer_parked(call, Ok(response));
             }
         }
         if let Some(run) = self.runs.get_mut(key) {
@@ -162,10 +165,13 @@ impl HistoryWait {
     }
 
     /// The next page. A reader that waits gets a token until the run is closed and it has read everything.
-    fn read(&self, run: &Run, waits: bool) -> GetWorkflowExecutionHistoryResponse {
+    fn read(&self, run: &Run, waits: bool) -> Response {
         let mut next = HistoryToken { was_running: run.is_running(), ..self.token.clone() };
         if self.close_event_only {
-            return response(run.history.last().map(close_event).into_iter().collect(), Vec::new());
+            return response(
+                run.history.since(run.history.next_event_id() - 1).iter().map(close_event).collect(),
+                Vec::new(),
+            );
         }
         if waits && self.token.first_event_id >= next.end_event_id {
             next.end_event_id = run.history.next_event_id();
@@ -174,7 +180,7 @@ impl HistoryWait {
         let mut events = events.to_vec();
         next.first_event_id = self.token.first_event_id.saturating_add(events.len() as i64);
         if !full && !waits && next.first_event_id == run.history.next_event_id() {
-            events.extend(run.virtual_events(false));
+            events.extend(run.virtual_events(false).into_iter().map(Arc::new));
         }
         let token = if full || (waits && run.is_running()) { next.encode() } else { Vec::new() };
         response(events, token)
@@ -185,7 +191,7 @@ impl HistoryWait {
 ///
 /// If another run follows, such a reader is led on by a continue-as-new, whatever the event is: readers that
 /// know better say so in a header, and the official client does not.
-fn close_event(event: &HistoryEvent) -> HistoryEvent {
+fn close_event(event: &Arc<HistoryEvent>) -> Arc<HistoryEvent> {
     use Attributes as A;
     let (new_execution_run_id, failure, last_completion_result) = match &event.attributes {
         Some(A::WorkflowExecutionCompletedEventAttributes(closed)) => {
@@ -208,22 +214,23 @@ fn close_event(event: &HistoryEvent) -> HistoryEvent {
         last_completion_result,
         ..Default::default()
     };
-    HistoryEvent {
+    Arc::new(HistoryEvent {
         event_id: event.event_id,
         event_time: event.event_time,
         task_id: event.task_id,
         event_type: EventType::WorkflowExecutionContinuedAsNew as i32,
         attributes: Some(A::WorkflowExecutionContinuedAsNewEventAttributes(attributes)),
         ..Default::default()
-    }
+    })
 }
 
-fn response(events: Vec<HistoryEvent>, next_page_token: Vec<u8>) -> GetWorkflowExecutionHistoryResponse {
-    GetWorkflowExecutionHistoryResponse {
-        history: Some(History { events }),
+fn response(events: Vec<Arc<HistoryEvent>>, next_page_token: Vec<u8>) -> Response {
+    let page = GetWorkflowExecutionHistoryResponse {
+        history: Some(History::default()),
         next_page_token,
         ..Default::default()
-    }
+    };
+    Response::with_events(page, events)
 }
 
 /// How many batches a page holds at most.

@@ -94,7 +94,7 @@ impl Cluster {
         });
         let run = self.runs.get(key).ok_or_else(|| Error::not_found("workflow execution not found"))?;
         Ok(StartWorkflowExecutionResponse {
-            eager_workflow_task: if is_eager { self.workflow_task_response(run, false) } else { None },
+            eager_workflow_task: if is_eager { self.whole_workflow_task(run) } else { None },
             ..self.start_response(run, true)
         })
     }
@@ -166,7 +166,7 @@ impl Cluster {
         let has_first_task = run.is_running()
             && run.state.workflow_task.as_ref().is_some_and(|task| task.request_id == request.request_id);
         if request.request_eager_execution && has_first_task {
-            response.eager_workflow_task = self.workflow_task_response(run, false);
+            response.eager_workflow_task = self.whole_workflow_task(run);
         }
         Ok(response)
     }

@@ -71,9 +71,7 @@ impl Cluster {
         }
         request.search_attributes.take_if(|attributes| attributes.indexed_fields.is_empty());
         check_priority(request.priority.as_ref())?;
-        if !request.completion_callbacks.is_empty() {
-            return Err(Error::unimplemented("StartWorkflowExecution with completion_callbacks"));
-        }
+        requests::check_callbacks(&request.completion_callbacks)?;
         check_links(&request.links)?;
         requests::check_time_skipping(request.time_skipping_config.as_ref())?;
         let task_queue = request.task_queue.as_ref().map_or("", |queue| queue.name.as_str());

@@ -20,4 +20,4 @@ use index::Position;
 pub(crate) use index::{Index, Visibility};
 pub(crate) use list::Page;
 pub(crate) use query::{Filter, Query};
-pub(crate) use record::{Record, stored_attributes};
+pub(crate) use record::{Closed, Record, stored_attributes};

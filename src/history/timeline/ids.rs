@@ -2,11 +2,11 @@
 
 /// Numbers ids that look random by their first appearance, so that they are the same in every run.
 #[derive(Debug, Default)]
-pub(super) struct RandomIds(Vec<String>);
+pub(in crate::history) struct RandomIds(Vec<String>);
 
 impl RandomIds {
     /// The text with every UUID replaced by `<id 1>`, `<id 2>`…
-    pub(super) fn number(&mut self, text: &str) -> String {
+    pub(in crate::history) fn number(&mut self, text: &str) -> String {
         let mut numbered = String::new();
         let mut rest = text;
         while let Some(at) = find_uuid(rest) {

@@ -19,7 +19,8 @@ use std::fmt;
 
 use temporalio_common::protos::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
 
-use self::{describe::describe, ids::RandomIds, tone::Tone};
+pub(super) use self::ids::RandomIds;
+use self::{describe::describe, tone::Tone};
 use super::{History, RetriedAttempt, duration};
 use crate::clock::Time;
 
@@ -175,9 +176,15 @@ impl fmt::Display for Timeline<'_> {
 impl History {
     /// An event of this history, or one that might have been, in one line: its type and what matters about it.
     pub(crate) fn describe(&self, event: &HistoryEvent) -> String {
-        let options = Options { full: false, payload_limit: PAYLOAD_LIMIT, dates: false };
-        let text = describe(self, event, options);
-        format!("{} {text}", text::event_type(event)).trim_end().to_owned()
+        let (event_type, text) = self.in_words(event, None);
+        format!("{event_type} {text}").trim_end().to_owned()
+    }
+
+    /// The type of an event, and what matters about it, with so many characters of each payload.
+    pub(crate) fn in_words(&self, event: &HistoryEvent, payload_limit: Option<usize>) -> (String, String) {
+        let payload_limit = payload_limit.unwrap_or(PAYLOAD_LIMIT);
+        let options = Options { full: false, payload_limit, dates: false };
+        (text::event_type(event), describe(self, event, options))
     }
 }
 
@@ -193,7 +200,7 @@ fn date(time: Time) -> String {
 
 /// Whether an event says nothing that its neighbours do not say: a workflow task that went well, or that an
 /// activity was started, which the server only writes down when it has ended.
-fn is_routine(event: &HistoryEvent) -> bool {
+pub(crate) fn is_routine(event: &HistoryEvent) -> bool {
     match &event.attributes {
         Some(
             Attributes::WorkflowTaskScheduledEventAttributes(_)

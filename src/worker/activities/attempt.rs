@@ -45,10 +45,10 @@ use crate::{
 const LOCAL_TIMEOUT_BUFFER: Duration = Duration::from_secs(5);
 
 /// Runs the attempt and reports its end to the server.
-pub(crate) async fn run_attempt(shared: &Shared, mut task: PollActivityTaskQueueResponse) {
-    let decoded = shared.codec.decode_for_activity(&mut task).await;
+pub(crate) async fn run_attempt(shared: &Shared, mut task: Box<PollActivityTaskQueueResponse>) {
+    let decoded = shared.codec.decode_for_activity(&mut *task).await;
     let ActivityTask { task_token, variant: Some(Variant::Start(start)) } =
-        ActivityTask::start_from_poll_resp(task)
+        ActivityTask::start_from_poll_resp(*task)
     else {
         unreachable!("a polled activity task is one to start");
     };
@@ -66,7 +66,7 @@ pub(crate) async fn run_attempt(shared: &Shared, mut task: PollActivityTaskQueue
 }
 
 type HeartbeatCall<'a> =
-    Pin<Box<dyn Future<Output = Result<RecordActivityTaskHeartbeatResponse, Error>> + 'a>>;
+    Pin<Box<dyn Future<Output = Result<Box<RecordActivityTaskHeartbeatResponse>, Error>> + 'a>>;
 
 /// An attempt on its way.
 struct Attempt<'a> {
@@ -245,7 +245,9 @@ impl<'a> Attempt<'a> {
                 let end = AttemptEnd::payloads_too_large(shared, heartbeat.task_token, *failure);
                 Box::pin(async move {
                     end.send(shared).await.map_err(|(_, error)| error)?;
-                    Ok(RecordActivityTaskHeartbeatResponse { cancel_requested: true, ..Default::default() })
+                    let told =
+                        RecordActivityTaskHeartbeatResponse { cancel_requested: true, ..Default::default() };
+                    Ok(Box::new(told))
                 })
             }
         });
@@ -253,7 +255,7 @@ impl<'a> Attempt<'a> {
 
     fn heartbeat_answered(
         &mut self,
-        answer: Result<RecordActivityTaskHeartbeatResponse, Error>,
+        answer: Result<Box<RecordActivityTaskHeartbeatResponse>, Error>,
         environment: &ActivityEnvironment,
     ) {
         self.in_flight = None;

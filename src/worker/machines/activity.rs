@@ -96,7 +96,7 @@ impl Activity {
             }
             State::Requested => {
                 self.state = State::CancelledBeforeSent;
-                self.resolve_cancelled(ActivityTaskCanceledEventAttributes::default(), out);
+                self.resolve_cancelled(&ActivityTaskCanceledEventAttributes::default(), out);
                 return Ok(());
             }
             State::Scheduled => false,
@@ -115,7 +115,7 @@ impl Activity {
             ));
         }
         if self.cancellation_type != ActivityCancellationType::WaitCancellationCompleted {
-            self.resolve_cancelled(ActivityTaskCanceledEventAttributes::default(), out);
+            self.resolve_cancelled(&ActivityTaskCanceledEventAttributes::default(), out);
         }
         Ok(())
     }
@@ -125,8 +125,8 @@ impl Activity {
         recorded: RecordedEvent<'_>,
         out: &mut Outbox,
     ) -> Result<(), Error> {
-        let at = EventRef::of(&recorded.event);
-        let attributes = recorded.event.attributes.ok_or_else(|| without_attributes(at))?;
+        let at = EventRef::of(recorded.event);
+        let attributes = recorded.event.attributes.as_ref().ok_or_else(|| without_attributes(at))?;
         let requested = matches!(self.state, State::CancelRequested { .. });
         let running = matches!(self.state, State::Started | State::CancelRequested { started: true });
         // A workflow that asked for cancellation without waiting has its answer already.
@@ -137,8 +137,12 @@ impl Activity {
             Attributes::ActivityTaskScheduledEventAttributes(scheduled) if self.state == State::Requested => {
                 if recorded.flags.try_use(Flag::IdAndTypeChecks, recorded.in_last_step) {
                     compare(at, "activity id", &scheduled.activity_id, &self.activity_id)?;
-                    let recorded_type = scheduled.activity_type.unwrap_or_default().name;
-                    compare(at, "activity type", &recorded_type, &self.activity_type)?;
+                    compare(
+                        at,
+                        "activity type",
+                        name_of(scheduled.activity_type.as_ref()),
+                        &self.activity_type,
+                    )?;
                 }
                 self.scheduled_event_id = at.id;
                 self.state = State::Scheduled;
@@ -154,7 +158,7 @@ impl Activity {
             Attributes::ActivityTaskCompletedEventAttributes(completed) if running => {
                 self.state = State::Closed;
                 if !heard {
-                    let result = single_payload(at, completed.result)?;
+                    let result = single_payload(at, completed.result.as_ref())?;
                     self.resolve(Status::Completed(Success { result }), out);
                 }
             }
@@ -199,10 +203,10 @@ impl Activity {
         out.jobs.push(ResolveActivity { seq: self.seq, result, is_local: false }.into());
     }
 
-    fn resolve_cancelled(&self, canceled: ActivityTaskCanceledEventAttributes, out: &mut Outbox) {
+    fn resolve_cancelled(&self, canceled: &ActivityTaskCanceledEventAttributes, out: &mut Outbox) {
         let cause = Failure {
             failure_info: Some(FailureInfo::CanceledFailureInfo(CanceledFailureInfo {
-                details: canceled.details,
+                details: canceled.details.clone(),
                 ..Default::default()
             })),
             ..Default::default()
@@ -210,7 +214,7 @@ impl Activity {
         let info = ActivityFailureInfo {
             scheduled_event_id: canceled.scheduled_event_id,
             started_event_id: canceled.started_event_id,
-            identity: canceled.identity,
+            identity: canceled.identity.clone(),
             retry_state: RetryState::CancelRequested.into(),
             ..self.info()
         };
@@ -218,25 +222,25 @@ impl Activity {
         self.resolve(Status::Cancelled(Cancellation { failure: Some(failure) }), out);
     }
 
-    fn failure_of(&self, failed: ActivityTaskFailedEventAttributes) -> Failure {
+    fn failure_of(&self, failed: &ActivityTaskFailedEventAttributes) -> Failure {
         let info = ActivityFailureInfo {
             scheduled_event_id: failed.scheduled_event_id,
             started_event_id: failed.started_event_id,
             retry_state: failed.retry_state,
-            identity: failed.identity,
+            identity: failed.identity.clone(),
             ..self.info()
         };
-        activity_failure("Activity task failed", failed.failure, info)
+        activity_failure("Activity task failed", failed.failure.clone(), info)
     }
 
-    fn timeout_of(&self, timed_out: ActivityTaskTimedOutEventAttributes) -> Failure {
+    fn timeout_of(&self, timed_out: &ActivityTaskTimedOutEventAttributes) -> Failure {
         let info = ActivityFailureInfo {
             scheduled_event_id: timed_out.scheduled_event_id,
             started_event_id: timed_out.started_event_id,
             retry_state: timed_out.retry_state,
             ..self.info()
         };
-        activity_failure("Activity task timed out", timed_out.failure, info)
+        activity_failure("Activity task timed out", timed_out.failure.clone(), info)
     }
 
     fn info(&self) -> ActivityFailureInfo {
@@ -269,6 +273,10 @@ impl State {
             Self::Closed => "it is closed",
         }
     }
+}
+
+fn name_of(activity_type: Option<&ActivityType>) -> &str {
+    activity_type.map_or("", |activity_type| &activity_type.name)
 }
 
 /// A failure of an activity as workflow code sees it, around what went wrong.

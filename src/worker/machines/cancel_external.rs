@@ -60,9 +60,9 @@ impl CancelExternal {
         (Self { seq, state: State::Requested }, command)
     }
 
-    pub(super) fn handle_event(&mut self, event: HistoryEvent, out: &mut Outbox) -> Result<(), Error> {
-        let at = EventRef::of(&event);
-        match (at.event_type, event.attributes) {
+    pub(super) fn handle_event(&mut self, event: &HistoryEvent, out: &mut Outbox) -> Result<(), Error> {
+        let at = EventRef::of(event);
+        match (at.event_type, &event.attributes) {
             (EventType::RequestCancelExternalWorkflowExecutionInitiated, _)
                 if self.state == State::Requested =>
             {

@@ -146,8 +146,8 @@ impl ChildWorkflow {
         recorded: RecordedEvent<'_>,
         out: &mut Outbox,
     ) -> Result<(), Error> {
-        let at = EventRef::of(&recorded.event);
-        let attributes = recorded.event.attributes.ok_or_else(|| without_attributes(at))?;
+        let at = EventRef::of(recorded.event);
+        let attributes = recorded.event.attributes.as_ref().ok_or_else(|| without_attributes(at))?;
         match (self.state, attributes) {
             (
                 State::Requested,
@@ -155,18 +155,19 @@ impl ChildWorkflow {
             ) => {
                 if recorded.flags.try_use(Flag::IdAndTypeChecks, recorded.in_last_step) {
                     compare(at, "child workflow id", &initiated.workflow_id, &self.workflow_id)?;
-                    let recorded_type = initiated.workflow_type.unwrap_or_default().name;
-                    compare(at, "child workflow type", &recorded_type, &self.workflow_type)?;
+                    let recorded_type =
+                        initiated.workflow_type.as_ref().map_or("", |recorded| &recorded.name);
+                    compare(at, "child workflow type", recorded_type, &self.workflow_type)?;
                 }
                 self.initiated_event_id = at.id;
                 self.state = State::Initiated;
             }
             (State::Initiated, Attributes::ChildWorkflowExecutionStartedEventAttributes(started)) => {
-                let execution = started.workflow_execution.ok_or_else(|| without_attributes(at))?;
+                let execution = started.workflow_execution.as_ref().ok_or_else(|| without_attributes(at))?;
                 self.started_event_id = at.id;
                 self.run_id.clone_from(&execution.run_id);
                 self.state = State::Started;
-                let success = ResolveChildWorkflowExecutionStartSuccess { run_id: execution.run_id };
+                let success = ResolveChildWorkflowExecutionStartSuccess { run_id: execution.run_id.clone() };
                 self.resolve_start(StartStatus::Succeeded(success), out);
             }
             (State::Initiated, Attributes::StartChildWorkflowExecutionFailedEventAttributes(failed)) => {
@@ -182,13 +183,13 @@ impl ChildWorkflow {
             }
             (State::Started, Attributes::ChildWorkflowExecutionCompletedEventAttributes(completed)) => {
                 self.state = State::Closed;
-                let result = single_payload(at, completed.result)?;
+                let result = single_payload(at, completed.result.as_ref())?;
                 self.resolve(Status::Completed(Success { result }), out);
             }
             (State::Started, Attributes::ChildWorkflowExecutionFailedEventAttributes(failed)) => {
                 self.state = State::Closed;
-                let retry_state = failed.retry_state();
-                self.resolve_failed("Child Workflow execution failed", failed.failure, retry_state, out);
+                let (cause, retry_state) = (failed.failure.clone(), failed.retry_state());
+                self.resolve_failed("Child Workflow execution failed", cause, retry_state, out);
             }
             (State::Started, Attributes::ChildWorkflowExecutionTimedOutEventAttributes(timed_out)) => {
                 self.state = State::Closed;
@@ -217,7 +218,7 @@ impl ChildWorkflow {
                 self.state = State::Cancelled { recorded: true };
                 self.resolve_cancelled(out);
             }
-            (State::Cancelled { .. }, attributes) => self.handle_late_event(at, &attributes)?,
+            (State::Cancelled { .. }, attributes) => self.handle_late_event(at, attributes)?,
             _ => return Err(unexpected(at, self.name(), self.state.describe())),
         }
         Ok(())

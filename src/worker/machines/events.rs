@@ -85,7 +85,7 @@ impl Machines {
         for left in (0..count).rev() {
             let Some(event) = self.history.pop() else { break };
             if event.event_id > self.last_event_id {
-                skip = self.apply_event(event, skip, in_last_step, left > 0, &mut admitted)?;
+                skip = self.apply_event(&event, skip, in_last_step, left > 0, &mut admitted)?;
             }
         }
         if self.history.len() == 0 {
@@ -118,7 +118,7 @@ impl Machines {
     /// Applies one event. Returns whether the next one is to be skipped.
     fn apply_event(
         &mut self,
-        event: HistoryEvent,
+        event: &HistoryEvent,
         skip: bool,
         in_last_step: bool,
         more: bool,
@@ -138,7 +138,7 @@ impl Machines {
         let mut handle = !skip;
         if event_type == EventType::WorkflowExecutionUpdateAdmitted {
             handle = false;
-            if let Some(request) = UpdateRequest::from_event(&event) {
+            if let Some(request) = UpdateRequest::from_event(event) {
                 let request = request?;
                 if self.replaying {
                     admitted.insert(request.protocol_instance_id.clone(), request);
@@ -179,8 +179,8 @@ impl Machines {
         Ok(())
     }
 
-    fn handle_event(&mut self, event: HistoryEvent, in_last_step: bool, more: bool) -> Result<bool, Error> {
-        let at = EventRef::of(&event);
+    fn handle_event(&mut self, event: &HistoryEvent, in_last_step: bool, more: bool) -> Result<bool, Error> {
+        let at = EventRef::of(event);
         if event.is_final_wf_execution_event() {
             self.closed = true;
         }
@@ -225,8 +225,8 @@ impl Machines {
         Ok(false)
     }
 
-    fn handle_workflow_task_event(&mut self, scheduled: i64, event: HistoryEvent) -> Result<(), Error> {
-        let at = EventRef::of(&event);
+    fn handle_workflow_task_event(&mut self, scheduled: i64, event: &HistoryEvent) -> Result<(), Error> {
+        let at = EventRef::of(event);
         let Some(task) = self.workflow_task.as_mut().filter(|task| task.scheduled_event_id == scheduled)
         else {
             return Err(Error::malformed(at.id, format!("event {scheduled} scheduled no workflow task")));
@@ -251,20 +251,20 @@ impl Machines {
     }
 
     /// An event that belongs to the run as a whole.
-    fn handle_event_of_run(&mut self, event: HistoryEvent) -> Result<(), Error> {
-        let at = EventRef::of(&event);
-        match event.attributes {
+    fn handle_event_of_run(&mut self, event: &HistoryEvent) -> Result<(), Error> {
+        let at = EventRef::of(event);
+        match &event.attributes {
             Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => {
-                self.handle_started(started, event.event_time);
+                self.handle_started(started.clone(), event.event_time);
             }
             Some(Attributes::WorkflowTaskScheduledEventAttributes(_)) => {
                 self.workflow_task = Some(WorkflowTask::new(at.id, self.step_ends_at));
             }
             Some(Attributes::WorkflowExecutionSignaledEventAttributes(signaled)) => {
-                self.out.jobs.push(SignalWorkflow::from((signaled, at.id)).into());
+                self.out.jobs.push(SignalWorkflow::from((signaled.clone(), at.id)).into());
             }
             Some(Attributes::WorkflowExecutionCancelRequestedEventAttributes(requested)) => {
-                self.out.jobs.push(CancelWorkflow::from(requested).into());
+                self.out.jobs.push(CancelWorkflow::from(requested.clone()).into());
             }
             _ => return Err(Error::malformed(at.id, "events of this type are not supported")),
         }

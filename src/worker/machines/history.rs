@@ -5,7 +5,7 @@
 //! events of its commands), then what happened since. A WorkflowTaskStarted event ends no step if its task
 //! failed or timed out, or if it only kept a task alive while local activities ran.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{
     enums::v1::EventType,
@@ -15,12 +15,12 @@ use temporalio_common::protos::temporal::api::{
 /// The events that have not been applied yet.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    events: VecDeque<HistoryEvent>,
+    events: VecDeque<Arc<HistoryEvent>>,
 }
 
 impl History {
     /// Replaces what is there by the events of another task.
-    pub(super) fn replace(&mut self, events: Vec<HistoryEvent>) {
+    pub(super) fn replace(&mut self, events: Vec<Arc<HistoryEvent>>) {
         self.events = events.into();
     }
 
@@ -35,17 +35,17 @@ impl History {
         self.events.len()
     }
 
-    pub(super) fn pop(&mut self) -> Option<HistoryEvent> {
+    pub(super) fn pop(&mut self) -> Option<Arc<HistoryEvent>> {
         self.events.pop_front()
     }
 
     pub(super) fn front(&self) -> Option<&HistoryEvent> {
-        self.events.front()
+        self.events.front().map(AsRef::as_ref)
     }
 
     /// The first `count` events.
     pub(super) fn first(&self, count: usize) -> impl Iterator<Item = &HistoryEvent> {
-        self.events.iter().take(count)
+        self.events.iter().map(AsRef::as_ref).take(count)
     }
 
     /// The completion of the first task that is completed behind the first `count` events.
@@ -141,6 +141,6 @@ impl History {
     }
 
     fn type_at(&self, index: usize) -> Option<EventType> {
-        self.events.get(index).map(HistoryEvent::event_type)
+        self.events.get(index).map(|event| event.event_type())
     }
 }

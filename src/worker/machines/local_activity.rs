@@ -212,9 +212,9 @@ impl LocalActivityMachine {
 
     /// The marker's turn came.
     pub(super) fn handle_event(&mut self, recorded: RecordedEvent<'_>) -> Result<(), Error> {
-        let at = EventRef::of(&recorded.event);
-        let Some(marker) = LocalActivityMarker::read(&recorded.event) else {
-            let name = super::patch::marker_name(&recorded.event).unwrap_or_default();
+        let at = EventRef::of(recorded.event);
+        let Some(marker) = LocalActivityMarker::read(recorded.event) else {
+            let name = super::patch::marker_name(recorded.event).unwrap_or_default();
             compare(at, "marker name", name, LOCAL_ACTIVITY_MARKER_NAME)?;
             return Err(Error::malformed(at.id, "a local activity's marker cannot be read"));
         };

@@ -64,7 +64,7 @@ pub(super) struct Outbox {
 
 /// An event together with what a machine may want to know about it.
 pub(super) struct RecordedEvent<'a> {
-    pub(super) event: HistoryEvent,
+    pub(super) event: &'a HistoryEvent,
     /// Whether it is applied in the last step of the history.
     pub(super) in_last_step: bool,
     pub(super) flags: &'a mut Flags,
@@ -82,10 +82,10 @@ impl Machine {
             Self::CancelExternal(cancel) => cancel.handle_event(recorded.event, out),
             Self::ChildWorkflow(child) => child.handle_event(recorded, out),
             Self::LocalActivity(local) => local.handle_event(recorded),
-            Self::Patch(patch) => patch.handle_event(&recorded.event),
+            Self::Patch(patch) => patch.handle_event(recorded.event),
             Self::SignalExternal(signal) => signal.handle_event(recorded.event, out),
             Self::Timer(timer) => timer.handle_event(recorded.event, out),
-            Self::Update(update) => update.handle_event(&recorded.event),
+            Self::Update(update) => update.handle_event(recorded.event),
             Self::Recorded => Ok(()),
         }
     }
@@ -147,11 +147,12 @@ pub(super) fn compare(
 }
 
 /// The result in a completion: none, or exactly one payload.
-pub(super) fn single_payload(event: EventRef, payloads: Option<Payloads>) -> Result<Option<Payload>, Error> {
-    payloads
-        .map(Payload::try_from)
-        .transpose()
-        .map_err(|_| Error::malformed(event.id, "a result must be exactly one payload"))
+pub(super) fn single_payload(event: EventRef, payloads: Option<&Payloads>) -> Result<Option<Payload>, Error> {
+    match payloads.map(|payloads| &payloads.payloads[..]) {
+        None => Ok(None),
+        Some([payload]) => Ok(Some(payload.clone())),
+        Some(_) => Err(Error::malformed(event.id, "a result must be exactly one payload")),
+    }
 }
 
 /// Whether an event of this type is how the server records a command of that type.

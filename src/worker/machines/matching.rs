@@ -47,7 +47,7 @@ impl Machines {
     pub(super) fn feed(
         &mut self,
         id: MachineId,
-        event: HistoryEvent,
+        event: &HistoryEvent,
         in_last_step: bool,
     ) -> Result<(), Error> {
         let recorded = RecordedEvent { event, in_last_step, flags: &mut self.flags };
@@ -94,20 +94,20 @@ impl Machines {
     /// Matches an event with the workflow's next command. Returns whether the next event is to be skipped.
     pub(super) fn match_command(
         &mut self,
-        event: HistoryEvent,
+        event: &HistoryEvent,
         in_last_step: bool,
         more: bool,
     ) -> Result<bool, Error> {
-        let at = EventRef::of(&event);
-        if let Some(local) = self.local_without_command(&event)? {
-            self.note_matched(&event, None);
+        let at = EventRef::of(event);
+        if let Some(local) = self.local_without_command(event)? {
+            self.note_matched(event, None);
             self.feed(local, event, in_last_step)?;
             return Ok(false);
         }
         loop {
             let front = self.queue.front().and_then(|queued| self.machines.get(queued.machine.0));
             let next = if more { self.history.front() } else { None };
-            match PatchRule::of(&event, front, next)? {
+            match PatchRule::of(event, front, next)? {
                 PatchRule::Match => {}
                 PatchRule::DropCommand => {
                     if let Some(dropped) = self.queue.pop_front() {
@@ -130,7 +130,7 @@ impl Machines {
                 let kind = Mismatch::OtherCommand { command: Box::new(command) };
                 return Err(Nondeterminism { event: Some(at), kind }.into());
             }
-            self.note_matched(&event, Some(command));
+            self.note_matched(event, Some(command));
             self.feed(machine, event, in_last_step)?;
             if starts_something(at.event_type) {
                 self.by_event.insert(at.id, machine);
@@ -175,9 +175,9 @@ impl Machines {
         }
     }
 
-    pub(super) fn note_skipped(&mut self, event: HistoryEvent) {
+    pub(super) fn note_skipped(&mut self, event: &HistoryEvent) {
         if self.options.observe {
-            let completed_event_id = self.commands_of.unwrap_or_default();
+            let (completed_event_id, event) = (self.commands_of.unwrap_or_default(), event.clone());
             self.observations.push(Observation::SkippedEvent { completed_event_id, event });
         }
     }

@@ -91,9 +91,9 @@ impl SignalExternal {
         }
     }
 
-    pub(super) fn handle_event(&mut self, event: HistoryEvent, out: &mut Outbox) -> Result<(), Error> {
-        let at = EventRef::of(&event);
-        match (at.event_type, event.attributes) {
+    pub(super) fn handle_event(&mut self, event: &HistoryEvent, out: &mut Outbox) -> Result<(), Error> {
+        let at = EventRef::of(event);
+        match (at.event_type, &event.attributes) {
             (EventType::SignalExternalWorkflowExecutionInitiated, _) if self.state == State::Requested => {
                 self.state = State::Initiated;
             }

@@ -1,6 +1,6 @@
 //! What goes into the machines with a workflow task, and what they want done next.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use temporalio_common::protos::{
     coresdk::{
@@ -48,7 +48,7 @@ pub(crate) struct Options {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Task {
     /// The whole history, or what came after the last task that these machines completed.
-    pub(crate) history: Vec<HistoryEvent>,
+    pub(crate) history: Vec<Arc<HistoryEvent>>,
     /// The id of the last WorkflowTaskStarted event whose task was completed, 0 if there is none.
     /// Everything up to it is replayed.
     pub(crate) previous_started_event_id: i64,
@@ -62,13 +62,13 @@ pub(crate) struct Task {
     pub(crate) queries: Vec<(String, WorkflowQuery)>,
 }
 
-impl From<PollWorkflowTaskQueueResponse> for Task {
-    /// Queries come out of the response's map in the order of their ids.
-    fn from(response: PollWorkflowTaskQueueResponse) -> Self {
+impl Task {
+    /// The task of a poll's answer, with this history. Queries come out of the answer's map in the order of their ids.
+    pub(crate) fn new(response: PollWorkflowTaskQueueResponse, history: Vec<Arc<HistoryEvent>>) -> Self {
         let mut queries: Vec<_> = response.queries.into_iter().collect();
         queries.sort_by(|(left, _), (right, _)| left.cmp(right));
         Self {
-            history: response.history.map(|history| history.events).unwrap_or_default(),
+            history,
             previous_started_event_id: response.previous_started_event_id,
             started_event_id: response.started_event_id,
             messages: response.messages,

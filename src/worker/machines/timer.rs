@@ -66,12 +66,12 @@ impl Timer {
         }
     }
 
-    pub(super) fn handle_event(&mut self, event: HistoryEvent, out: &mut Outbox) -> Result<(), Error> {
-        let at = EventRef::of(&event);
+    pub(super) fn handle_event(&mut self, event: &HistoryEvent, out: &mut Outbox) -> Result<(), Error> {
+        let at = EventRef::of(event);
         match (at.event_type, self.state) {
             (EventType::TimerStarted, State::Requested) => self.state = State::Running,
             (EventType::TimerFired, State::Running) => {
-                let Some(Attributes::TimerFiredEventAttributes(fired)) = event.attributes else {
+                let Some(Attributes::TimerFiredEventAttributes(fired)) = &event.attributes else {
                     return Err(without_attributes(at));
                 };
                 compare(at, "timer id", &fired.timer_id, &self.seq.to_string())?;

@@ -45,8 +45,8 @@ impl WorkflowTask {
 
     /// A task that starts at the end of the step lets the workflow work. One that starts before does so only
     /// if it is completed: then it was a heartbeat; otherwise it failed or timed out.
-    pub(super) fn handle_event(&mut self, event: HistoryEvent) -> Result<Effect, Error> {
-        let at = EventRef::of(&event);
+    pub(super) fn handle_event(&mut self, event: &HistoryEvent) -> Result<Effect, Error> {
+        let at = EventRef::of(event);
         match (at.event_type, self.state) {
             (EventType::WorkflowTaskStarted, State::Scheduled) => {
                 let time = event
@@ -67,11 +67,11 @@ impl WorkflowTask {
             }
             (EventType::WorkflowTaskFailed, State::Started { .. }) => {
                 self.state = State::Closed;
-                let Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) = event.attributes else {
+                let Some(Attributes::WorkflowTaskFailedEventAttributes(failed)) = &event.attributes else {
                     return Err(without_attributes(at));
                 };
                 Ok(if failed.cause() == WorkflowTaskFailedCause::ResetWorkflow {
-                    Effect::Reset { run_id: failed.new_run_id }
+                    Effect::Reset { run_id: failed.new_run_id.clone() }
                 } else {
                     Effect::None
                 })

@@ -1,52 +1,53 @@
 //! Fetches history that a workflow task did not bring along.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     common::v1::WorkflowExecution,
-    history::v1::{History, HistoryEvent},
+    history::v1::HistoryEvent,
     workflowservice::v1::{GetWorkflowExecutionHistoryRequest, PollWorkflowTaskQueueResponse},
 };
 
 use super::Shared;
 use crate::cluster::Error;
 
-/// Fetches the further pages of the task's history.
-pub(super) async fn page_in(shared: &Shared, task: &mut PollWorkflowTaskQueueResponse) -> Result<(), Error> {
+/// Fetches the pages of the task's history that follow the events it brought along.
+pub(super) async fn page_in(
+    shared: &Shared,
+    task: &mut PollWorkflowTaskQueueResponse,
+    events: &mut Vec<Arc<HistoryEvent>>,
+) -> Result<(), Error> {
     let page_token = std::mem::take(&mut task.next_page_token);
-    if page_token.is_empty() {
-        return Ok(());
+    if !page_token.is_empty() {
+        events.extend(fetch(shared, task.workflow_execution.clone(), page_token).await?);
     }
-    let rest = fetch(shared, task.workflow_execution.clone(), page_token).await?;
-    task.history.get_or_insert_default().events.extend(rest);
     Ok(())
 }
 
-/// Puts the whole history in the place of the part that the task brought.
+/// Fetches the whole history of a run.
 pub(super) async fn fetch_whole(
     shared: &Shared,
-    task: &mut PollWorkflowTaskQueueResponse,
-) -> Result<(), Error> {
-    let events = fetch(shared, task.workflow_execution.clone(), Vec::new()).await?;
-    task.history = Some(History { events });
-    task.next_page_token.clear();
-    Ok(())
+    execution: Option<WorkflowExecution>,
+) -> Result<Vec<Arc<HistoryEvent>>, Error> {
+    fetch(shared, execution, Vec::new()).await
 }
 
 async fn fetch(
     shared: &Shared,
     execution: Option<WorkflowExecution>,
     mut next_page_token: Vec<u8>,
-) -> Result<Vec<HistoryEvent>, Error> {
+) -> Result<Vec<Arc<HistoryEvent>>, Error> {
     let mut events = Vec::new();
     loop {
-        let page = shared
-            .call(GetWorkflowExecutionHistoryRequest {
+        let (page, its_events) = shared
+            .call_for_events(GetWorkflowExecutionHistoryRequest {
                 namespace: shared.namespace.clone(),
                 execution: execution.clone(),
                 next_page_token,
                 ..Default::default()
             })
             .await?;
-        events.extend(page.history.into_iter().flat_map(|history| history.events));
+        events.extend(its_events);
         if page.next_page_token.is_empty() {
             return Ok(events);
         }

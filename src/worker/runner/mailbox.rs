@@ -4,15 +4,21 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     future::poll_fn,
+    sync::Arc,
     task::{Poll, Waker},
 };
 
-use temporalio_common::protos::temporal::api::workflowservice::v1::PollWorkflowTaskQueueResponse;
+use temporalio_common::protos::temporal::api::{
+    history::v1::HistoryEvent, workflowservice::v1::PollWorkflowTaskQueueResponse,
+};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// A workflow task, and the slot that it takes up while it is under way.
 pub(super) struct Delivery {
-    pub(super) task: PollWorkflowTaskQueueResponse,
+    /// The task; its history is empty.
+    pub(super) task: Box<PollWorkflowTaskQueueResponse>,
+    /// The events of its history.
+    pub(super) events: Vec<Arc<HistoryEvent>>,
     pub(super) slot: OwnedSemaphorePermit,
 }
 

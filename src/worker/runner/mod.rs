@@ -90,7 +90,7 @@ struct RunContext {
 
 /// An activity task that came with the answer to a workflow task completion, and its reserved slot.
 struct EagerActivity {
-    task: PollActivityTaskQueueResponse,
+    task: Box<PollActivityTaskQueueResponse>,
     slot: OwnedSemaphorePermit,
 }
 
@@ -281,7 +281,7 @@ impl Runner {
         }
     }
 
-    fn start_attempt(&mut self, task: PollActivityTaskQueueResponse, slot: OwnedSemaphorePermit) {
+    fn start_attempt(&mut self, task: Box<PollActivityTaskQueueResponse>, slot: OwnedSemaphorePermit) {
         let shared = self.shared.clone();
         self.attempts.push(Box::pin(async move {
             run_attempt(&shared, task).await;

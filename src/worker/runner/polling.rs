@@ -26,7 +26,7 @@ use crate::{clock::Time, cluster::Error};
 /// What a poll brought; `None` if the server had nothing for too long.
 type Polled<T> = Result<Option<T>, Error>;
 
-type ActivityTask = (PollActivityTaskQueueResponse, OwnedSemaphorePermit);
+type ActivityTask = (Box<PollActivityTaskQueueResponse>, OwnedSemaphorePermit);
 
 /// The polls for workflow tasks.
 pub(super) struct WorkflowTasks {
@@ -108,7 +108,7 @@ impl WorkflowTasks {
         let (shared, slots) = (self.shared.clone(), self.slots.clone());
         Box::pin(async move {
             let slot = acquire(slots).await;
-            let task = shared
+            let (task, events) = shared
                 .poll(PollWorkflowTaskQueueRequest {
                     namespace: shared.namespace.clone(),
                     task_queue: Some(task_queue),
@@ -117,7 +117,7 @@ impl WorkflowTasks {
                     ..Default::default()
                 })
                 .await?;
-            Ok((!task.task_token.is_empty()).then_some(Delivery { task, slot }))
+            Ok((!task.task_token.is_empty()).then(|| Delivery { task, events, slot }))
         })
     }
 }
@@ -176,7 +176,7 @@ async fn poll_activity_tasks(shared: Rc<Shared>, not_before: Option<Time>) -> Po
     let slot = acquire(shared.activity_slots.clone()).await;
     let options = &shared.worker.options;
     let limit = options.max_task_queue_activities_per_second;
-    let task = shared
+    let (task, _) = shared
         .poll(PollActivityTaskQueueRequest {
             namespace: shared.namespace.clone(),
             task_queue: Some(normal(&options.task_queue)),

@@ -17,6 +17,7 @@ use temporalio_common::protos::{
         common::v1::WorkflowExecution,
         enums::v1::{CommandType, WorkflowTaskFailedCause},
         failure::v1::Failure,
+        history::v1::HistoryEvent,
         workflowservice::v1::{
             PollWorkflowTaskQueueResponse, RespondQueryTaskCompletedRequest,
             RespondWorkflowTaskCompletedResponse,
@@ -75,10 +76,10 @@ pub(super) async fn serve(
                     run.report_foreign_wake();
                 }
             }
-            Mail::Task(Delivery { task, slot }) => {
+            Mail::Task(Delivery { task, events, slot }) => {
                 let run = run
                     .get_or_insert_with(|| Run::new(shared.clone(), context.clone(), run_id.clone(), &task));
-                if let Next::Leave = run.handle_delivery(task).await {
+                if let Next::Leave = run.handle_delivery(task, events).await {
                     return;
                 }
                 drop(slot);
@@ -94,6 +95,9 @@ enum Next {
     /// It leaves the cache.
     Leave,
 }
+
+/// The server's answer to a completion, and the events of the workflow task that may come with it.
+type Answer = (Box<RespondWorkflowTaskCompletedResponse>, Vec<Arc<HistoryEvent>>);
 
 /// How a workflow task ended.
 enum Ended {
@@ -170,9 +174,13 @@ impl Run {
     }
 
     /// Handles a task, and those that come with the answers to its completion.
-    async fn handle_delivery(&mut self, mut task: PollWorkflowTaskQueueResponse) -> Next {
+    async fn handle_delivery(
+        &mut self,
+        mut task: Box<PollWorkflowTaskQueueResponse>,
+        mut events: Vec<Arc<HistoryEvent>>,
+    ) -> Next {
         loop {
-            let answer = match self.handle_task(task).await {
+            let (answer, next_events) = match self.handle_task(task, events).await {
                 Ok(answer) => answer,
                 Err(next) => return next,
             };
@@ -188,7 +196,7 @@ impl Run {
                     if evict {
                         self.forget();
                     }
-                    task = next;
+                    (task, events) = (Box::new(next), next_events);
                 }
                 _ if evict => return Next::Leave,
                 _ => return Next::Stay,
@@ -199,26 +207,25 @@ impl Run {
     /// Handles one task up to the server's answer to its completion.
     async fn handle_task(
         &mut self,
-        mut task: PollWorkflowTaskQueueResponse,
-    ) -> Result<RespondWorkflowTaskCompletedResponse, Next> {
+        mut task: Box<PollWorkflowTaskQueueResponse>,
+        mut events: Vec<Arc<HistoryEvent>>,
+    ) -> Result<Answer, Next> {
         let received = self.shared.service.now();
         let task_token = std::mem::take(&mut task.task_token);
         let (attempt, is_query) = (task.attempt, task.query.is_some());
-        history::page_in(&self.shared, &mut task)
+        history::page_in(&self.shared, &mut task, &mut events)
             .await
             .map_err(|error| self.refused("GetWorkflowExecutionHistory", error))?;
         // A history from the first event on is never partial; of any other, all but the events is kept.
-        let history = task.history.take();
-        let begins = history.as_ref().and_then(|history| history.events.first()).map(|event| event.event_id);
+        let begins = events.first().map(|event| event.event_id);
         let spare = (begins != Some(1)).then(|| task.clone());
-        task.history = history;
-        let mut ended = self.drive(Task::from(task), received).await;
-        if let (Err(Stopped::PartialHistory), Some(mut task)) = (&ended, spare) {
+        let mut ended = self.drive(Task::new(*task, events), received).await;
+        if let (Err(Stopped::PartialHistory), Some(task)) = (&ended, spare) {
             self.forget();
-            history::fetch_whole(&self.shared, &mut task)
+            let whole = history::fetch_whole(&self.shared, task.workflow_execution.clone())
                 .await
                 .map_err(|error| self.refused("GetWorkflowExecutionHistory", error))?;
-            ended = self.drive(Task::from(task), received).await;
+            ended = self.drive(Task::new(*task, whole), received).await;
         }
         match ended {
             Ok(Ended::Idle) => Err(Next::Leave),
@@ -331,7 +338,7 @@ impl Run {
         task_token: Vec<u8>,
         attempt: i32,
         completion: TaskCompletion,
-    ) -> Result<RespondWorkflowTaskCompletedResponse, Next> {
+    ) -> Result<Answer, Next> {
         let (request, reserved) = reporting::completion(
             &self.shared,
             &self.context,
@@ -344,7 +351,7 @@ impl Run {
             let failed = TaskFailure { failure: *failure, cause };
             return Err(self.fail(request.task_token, attempt, false, failed).await);
         }
-        let mut answer = match self.shared.call(request).await {
+        let (mut answer, events) = match self.shared.call_for_events(request).await {
             Ok(answer) => answer,
             // Something came in meanwhile that the workflow must see before it ends: the next task brings it.
             Err(error) if error.code == Code::InvalidArgument && error.message == "UnhandledCommand" => {
@@ -359,7 +366,7 @@ impl Run {
         };
         self.local_activities.task_ended();
         self.start_eager_activities(&mut answer, reserved);
-        Ok(answer)
+        Ok((answer, events))
     }
 
     fn start_eager_activities(
@@ -369,7 +376,7 @@ impl Run {
     ) {
         for (task, slot) in std::mem::take(&mut answer.activity_tasks).into_iter().zip(reserved) {
             // Nobody listens only if the worker is gone.
-            let _ = self.context.eager.send(EagerActivity { task, slot });
+            let _ = self.context.eager.send(EagerActivity { task: Box::new(task), slot });
         }
     }
 

@@ -275,6 +275,7 @@ impl Cluster {
 
     /// The activity task that a token stands for, whether it still exists or not.
     fn activity_of_token(&self, namespace: &str, token: &[u8]) -> Result<ActivityName, Error> {
+        self.shared.namespaces.check_given(namespace)?;
         let token = ActivityTaskToken::decode(token)?;
         let run = self.run_of_token(namespace, &token.namespace_id, &token.workflow_id, &token.run_id)?;
         let which = Which::Task { scheduled_event_id: token.scheduled_event_id, attempt: token.attempt };

@@ -40,12 +40,7 @@ impl Cluster {
             return self.tell_of_child(now, parent, initiated_event_id, &initiated, child, first_run_id);
         }
         let request = start_request(run, initiated_event_id, initiated.clone(), metadata);
-        let origin = Parent {
-            namespace: run.namespace,
-            execution: run.execution(),
-            initiated_event_id,
-            root: run.started().root_workflow_execution.clone().unwrap_or_else(|| run.execution()),
-        };
+        let origin = parent_of_child(run, initiated_event_id);
         match self.start_child(now, request, origin) {
             Ok(child) => {
                 let run_id = self.runs.get(child).map(|run| run.run_id.clone()).unwrap_or_default();
@@ -60,6 +55,33 @@ impl Cluster {
                 );
             }),
         }
+    }
+
+    /// Begins the child anew of a run that was taken over from another cluster, unless the child's run was taken over too.
+    pub(in crate::cluster) fn restart_recorded_child(
+        &mut self,
+        now: Time,
+        parent: RunKey,
+        initiated_event_id: i64,
+    ) {
+        let Some(run) = self.runs.get(parent).filter(|run| run.is_running()) else { return };
+        let Some(initiated) = run.initiated_child(initiated_event_id).cloned() else { return };
+        if self.runs.current(run.namespace, &initiated.workflow_id).is_some() {
+            return;
+        }
+        let metadata = run.history.get(initiated_event_id).and_then(|event| event.user_metadata.clone());
+        let request = start_request(run, initiated_event_id, initiated, metadata);
+        let origin = parent_of_child(run, initiated_event_id);
+        // Nobody else has the workflow id.
+        let Ok(child) = self.start_child(now, request, origin) else { return };
+        let run_id = self.runs.get(child).map(|run| run.run_id.clone()).unwrap_or_default();
+        self.change(now, parent, |tx| {
+            let child = tx.run.children.get_mut(&initiated_event_id);
+            if let Some(started) = child.and_then(|child| child.started.as_mut()) {
+                started.run_id = run_id;
+            }
+        });
+        self.change(now, child, |tx| tx.schedule_first_workflow_task());
     }
 }
 
@@ -101,6 +123,16 @@ impl Cluster {
         let parent = self.runs.find(run.namespace, &parent.workflow_id, &parent.run_id).ok()?;
         (parent.run_id == *original || parent.started().original_execution_run_id == *original)
             .then(|| (child.key, child.info.first_execution_run_id.clone()))
+    }
+}
+
+/// Where the child comes from that a run has initiated.
+fn parent_of_child(run: &Run, initiated_event_id: i64) -> Parent {
+    Parent {
+        namespace: run.namespace,
+        execution: run.execution(),
+        initiated_event_id,
+        root: run.started().root_workflow_execution.clone().unwrap_or_else(|| run.execution()),
     }
 }
 

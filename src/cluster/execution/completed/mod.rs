@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 
 use temporalio_common::protos::temporal::api::{
     command::v1::Command,
-    common::v1::WorkerVersionStamp,
     enums::v1::CommandType,
     history::v1::WorkflowTaskCompletedEventAttributes,
     workflowservice::v1::{RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse},
@@ -28,6 +27,7 @@ use super::{
 use crate::{
     clock::{self, Time},
     cluster::{Cluster, error::Error, limits, token::WorkflowTaskToken},
+    rpc::Response,
 };
 
 /// The request id of a workflow task that is started in the answer to the one before it.
@@ -68,7 +68,7 @@ impl Cluster {
         &mut self,
         now: Time,
         mut request: RespondWorkflowTaskCompletedRequest,
-    ) -> Result<RespondWorkflowTaskCompletedResponse, Error> {
+    ) -> Result<Response, Error> {
         let run = self.run_of_workflow_task(&request.namespace, &request.task_token)?;
         if request.versioning_behavior != 0 && request.deployment_options.is_none() {
             return Err(Error::invalid_argument(
@@ -93,13 +93,14 @@ impl Cluster {
         };
         if outcome.inline
             && let Some(found) = self.runs.get(run)
-            && let Some(mut task) = self.workflow_task_response(found, true)
+            && let Some((mut task, events)) = self.workflow_task_response(found, true)
         {
             self.attach_queries(run, &mut task);
             self.attach_updates(run, &mut task);
             response.workflow_task = Some(task);
+            return Ok(Response::with_events(response, events));
         }
-        Ok(response)
+        Ok(response.into())
     }
 
     /// The run whose started workflow task a token names.
@@ -112,6 +113,7 @@ impl Cluster {
         namespace: &str,
         token: &[u8],
     ) -> Result<RunKey, Error> {
+        self.shared.namespaces.check_given(namespace)?;
         let token = WorkflowTaskToken::decode(token)?;
         let run = self.run_of_token(namespace, &token.namespace_id, &token.workflow_id, &token.run_id)?;
         if is_current(run, &token) { Ok(run.key) } else { Err(Error::workflow_task_not_found()) }
@@ -176,7 +178,7 @@ fn complete(
             .complete_workflow_task(completed_attributes(&mut request))
             .ok_or_else(Error::workflow_task_not_found)?;
         let worker = WorkerBuild {
-            build_id: build_id(request.worker_version_stamp.as_ref()),
+            stamp: request.worker_version_stamp.as_ref(),
             binary_checksum: &request.binary_checksum,
         };
         tx.run.track_worker(tx.now, worker, completed_event_id);
@@ -259,11 +261,6 @@ fn completed_attributes(
         versioning_behavior: request.versioning_behavior,
         ..Default::default()
     }
-}
-
-/// The build id that a worker says it is.
-pub(super) fn build_id(stamp: Option<&WorkerVersionStamp>) -> &str {
-    stamp.map_or("", |stamp| &stamp.build_id)
 }
 
 /// A command that closes the run has to be the last one. A worker that gets this wrong is told so, and

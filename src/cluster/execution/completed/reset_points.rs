@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use temporalio_common::protos::temporal::api::{enums::v1::IndexedValueType, workflow::v1::ResetPointInfo};
+use temporalio_common::protos::temporal::api::{
+    common::v1::WorkerVersionStamp, workflow::v1::ResetPointInfo,
+};
 
 use crate::{
     clock::Time,
-    cluster::{execution::Run, search_attributes::Value},
+    cluster::execution::{Run, options::UNVERSIONED},
 };
-
-/// The search attribute that lists the builds of a run's workers.
-const BUILD_IDS: &str = "BuildIds";
 
 /// The builds by which a worker says which code it runs.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cluster::execution) struct WorkerBuild<'a> {
-    pub(in crate::cluster::execution) build_id: &'a str,
+    pub(in crate::cluster::execution) stamp: Option<&'a WorkerVersionStamp>,
     pub(in crate::cluster::execution) binary_checksum: &'a str,
 }
 
@@ -28,11 +27,15 @@ impl Run {
         worker: WorkerBuild<'_>,
         completed_event_id: i64,
     ) {
-        let WorkerBuild { build_id, binary_checksum: checksum } = worker;
+        let WorkerBuild { stamp, binary_checksum: checksum } = worker;
+        let build_id = stamp.map_or("", |stamp| &stamp.build_id);
         let state = &mut self.state;
+        if stamp.is_some() && state.worker_version.as_ref() != stamp {
+            state.worker_version = stamp.cloned();
+        }
         let known = |point: &ResetPointInfo| point.build_id == build_id && point.binary_checksum == checksum;
         let is_known = state.auto_reset_points.iter().any(known);
-        if is_known && state.search_attributes.contains_key(BUILD_IDS) {
+        if is_known && state.has_builds() {
             return;
         }
         if !is_known {
@@ -46,21 +49,16 @@ impl Run {
                 resettable: true,
             });
         }
-        if state.options.versioning_override.is_some() {
-            return;
-        }
-        let mut ids: Vec<String> = state
-            .search_attributes
-            .get(BUILD_IDS)
-            .and_then(|payload| serde_json::from_slice(&payload.data).ok())
-            .unwrap_or_default();
-        let stamped = (!build_id.is_empty()).then(|| format!("unversioned:{build_id}"));
-        for id in std::iter::once("unversioned".to_owned()).chain(stamped) {
-            if !ids.contains(&id) {
-                ids.push(id);
+        let mut builds = state.builds();
+        let unversioned = state.options.versioning_override.is_none().then(|| UNVERSIONED.to_owned());
+        let stamped = (!build_id.is_empty()).then(|| format!("{UNVERSIONED}:{build_id}"));
+        for build in unversioned.into_iter().chain(stamped) {
+            if !builds.contains(&build) {
+                builds.push(build);
             }
         }
-        let payload = Value::KeywordList(ids).encode(IndexedValueType::KeywordList);
-        Arc::make_mut(&mut state.search_attributes).insert(BUILD_IDS.to_owned(), payload);
+        if builds != state.builds() {
+            state.set_builds(builds);
+        }
     }
 }

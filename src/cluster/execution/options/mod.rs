@@ -31,13 +31,15 @@ use temporalio_common::protos::temporal::api::{
     },
 };
 
-use super::{Run, state::AttachedRequest};
+use super::{MutableState, Run, state::AttachedRequest};
 use crate::cluster::search_attributes::Value;
 
 /// The search attribute that says how a run with a versioning override moves from version to version.
 const VERSIONING_BEHAVIOR: &str = "TemporalWorkflowVersioningBehavior";
 /// The search attribute that lists the builds of a run's workers.
 const BUILD_IDS: &str = "BuildIds";
+/// Stands in that list for workers that go by no version.
+pub(super) const UNVERSIONED: &str = "unversioned";
 
 /// The options of a run as they are at present.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -110,17 +112,47 @@ impl Run {
         }
     }
 
-    /// Sets the search attributes that say to which version the run goes: the override stands in place of the builds.
+    /// Sets the search attributes that say to which version the run goes. A run with an override is not unversioned.
     pub(super) fn show_versioning(&mut self) {
         let state = &mut self.state;
         let attributes = Arc::make_mut(&mut state.search_attributes);
         if state.options.versioning_override.is_some() {
             let behavior = Value::String("AutoUpgrade".to_owned()).encode(IndexedValueType::Keyword);
             attributes.insert(VERSIONING_BEHAVIOR.to_owned(), behavior);
+        } else {
+            attributes.remove(VERSIONING_BEHAVIOR);
+        }
+        let mut builds = self.state.builds();
+        builds.retain(|build| build != UNVERSIONED);
+        if self.state.options.versioning_override.is_none() {
+            builds.insert(0, UNVERSIONED.to_owned());
+        }
+        self.state.set_builds(builds);
+    }
+}
+
+impl MutableState {
+    /// The builds of the workers that have completed workflow tasks of the run, as its search attribute lists them.
+    pub(super) fn builds(&self) -> Vec<String> {
+        self.search_attributes
+            .get(BUILD_IDS)
+            .and_then(|payload| serde_json::from_slice(&payload.data).ok())
+            .unwrap_or_default()
+    }
+
+    /// Whether the search attribute lists any.
+    pub(super) fn has_builds(&self) -> bool {
+        self.search_attributes.contains_key(BUILD_IDS)
+    }
+
+    /// Sets the search attribute that lists the builds.
+    pub(super) fn set_builds(&mut self, builds: Vec<String>) {
+        let attributes = Arc::make_mut(&mut self.search_attributes);
+        if builds.is_empty() {
             attributes.remove(BUILD_IDS);
-        } else if attributes.remove(VERSIONING_BEHAVIOR).is_some() {
-            let builds = Value::KeywordList(vec!["unversioned".to_owned()]);
-            attributes.insert(BUILD_IDS.to_owned(), builds.encode(IndexedValueType::KeywordList));
+        } else {
+            let payload = Value::KeywordList(builds).encode(IndexedValueType::KeywordList);
+            attributes.insert(BUILD_IDS.to_owned(), payload);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The state of a run, made of the events of its history alone.
 //!
-//! A run that is reset is rebuilt at the reset point under a run id of its own. What no event tells of starts anew: attempts
+//! A run that is reset is rebuilt at the reset point under a run id of its own; a run that another cluster has recorded is
+//! taken over under its own (`adopt`). What no event tells of starts anew: attempts
 //! and heartbeats of activities, the sticky queue, request ids of signals.
 
 mod pending;
@@ -14,7 +15,7 @@ use super::{
     Run,
     attributes::merge,
     begin::{RunSpec, run_without_events},
-    completed::{WorkerBuild, build_id},
+    completed::WorkerBuild,
 };
 use crate::{
     clock::{self, Time},
@@ -54,13 +55,23 @@ pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> O
     let run_expiration = (!run.info.run_timeout.is_zero()).then(|| now + run.info.run_timeout);
     run.info.run_expiration = run_expiration.into_iter().chain(run.info.execution_expiration).min();
     run.history = history;
-    for event in base.history.since(1).iter().take_while(|event| event.event_id <= last_event_id) {
-        apply(now, shared, &mut run, event);
-    }
+    let events = base.history.since(1).iter().map(|event| &**event);
+    apply_events(now, shared, &mut run, events.take_while(|event| event.event_id <= last_event_id));
     Some(run)
 }
 
-/// Does to the state what was done when the event was written.
+/// Does to the state what was done when the events were written.
+pub(super) fn apply_events<'a>(
+    now: Time,
+    shared: &mut Shared,
+    run: &mut Run,
+    events: impl Iterator<Item = &'a HistoryEvent>,
+) {
+    for event in events {
+        apply(now, shared, run, event);
+    }
+}
+
 fn apply(now: Time, shared: &mut Shared, run: &mut Run, event: &HistoryEvent) {
     use Attributes as A;
     let event_id = event.event_id;
@@ -73,7 +84,7 @@ fn apply(now: Time, shared: &mut Shared, run: &mut Run, event: &HistoryEvent) {
         A::WorkflowTaskCompletedEventAttributes(completed) => {
             run.state.complete_workflow_task(completed.started_event_id);
             let worker = WorkerBuild {
-                build_id: build_id(completed.worker_version.as_ref()),
+                stamp: completed.worker_version.as_ref(),
                 binary_checksum: &completed.binary_checksum,
             };
             run.track_worker(now, worker, event_id);

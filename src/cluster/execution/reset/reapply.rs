@@ -47,7 +47,13 @@ pub(super) fn events_behind(runs: &Runs, base: RunKey, first: i64, excluded: &Ex
     }
     let mut next = runs.get(base).map(|run| (run, first));
     while let Some((run, first)) = next {
-        events.extend(run.history.since(first).iter().filter(|event| is_eligible(event)).cloned());
+        events.extend(
+            run.history
+                .since(first)
+                .iter()
+                .filter(|event| is_eligible(event))
+                .map(|event| event.as_ref().clone()),
+        );
         next = match run.history.last().and_then(|event| event.attributes.as_ref()) {
             Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(closed)) => {
                 let next = runs.find(run.namespace, &run.workflow_id, &closed.new_execution_run_id);

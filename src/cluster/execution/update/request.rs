@@ -104,9 +104,12 @@ impl Cluster {
             }
             Some(_) => {}
         }
-        if !update.completion_callbacks.is_empty() {
-            return Err(Error::unimplemented("UpdateWorkflowExecution with completion_callbacks"));
+        if !update.completion_callbacks.is_empty() && update.request_id.is_empty() {
+            return Err(Error::invalid_argument(
+                "invalid *update.Request: request_id is required when completion_callbacks are set",
+            ));
         }
+        requests::check_callbacks(&update.completion_callbacks)?;
         requests::check_links(&update.links)?;
         let stage = match request.wait_policy.as_ref().map(|policy| policy.lifecycle_stage()) {
             None | Some(Stage::Unspecified) => Stage::Completed,

@@ -1,6 +1,7 @@
 //! A cluster, and those who use it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use temporalio_common::protos::temporal::api::{
     activity::v1::ActivityOptions,
@@ -78,7 +79,7 @@ impl World {
     }
 
     /// The histories of all runs.
-    pub(super) fn histories(&self) -> Vec<Vec<HistoryEvent>> {
+    pub(super) fn histories(&self) -> Vec<Vec<Arc<HistoryEvent>>> {
         self.runs().map(|run| run.history.since(1).to_vec()).collect()
     }
 
@@ -280,7 +281,7 @@ impl World {
 
     /// Resets the current run of an id to one of the workflow tasks that it has completed.
     fn reset(&mut self, id: &str, back: u8) {
-        let completed = |event: &&HistoryEvent| event.event_type() == EventType::WorkflowTaskCompleted;
+        let completed = |event: &&Arc<HistoryEvent>| event.event_type() == EventType::WorkflowTaskCompleted;
         let Some(run) = self.current(id) else { return };
         let mut tasks = run.history.since(1).iter().filter(completed).map(|event| event.event_id).rev();
         let Some(event_id) = tasks.nth(back.into()) else { return };

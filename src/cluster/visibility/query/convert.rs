@@ -23,6 +23,15 @@ pub(crate) struct Query {
 }
 
 impl Query {
+    /// Whether a text could be a condition at all, whatever attributes there are.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be parsed, in the server's words.
+    pub(crate) fn check_syntax(text: &str) -> Result<(), String> {
+        sql::check(text)
+    }
+
     /// Reads a query in a namespace with these search attributes.
     ///
     /// Runs that belong to a part of the server are left out, unless the query says something about

@@ -1,5 +1,7 @@
 //! Small histories, written by hand: one event a second, ids counted up.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     common::v1::{ActivityType, WorkflowExecution, WorkflowType},
     enums::v1::EventType,
@@ -299,7 +301,7 @@ impl Builder {
     /// The task that a worker without any of this history would get.
     pub(super) fn full(&self) -> Task {
         Task {
-            history: self.events.clone(),
+            history: self.events.iter().cloned().map(Arc::new).collect(),
             previous_started_event_id: self.completed,
             started_event_id: self.started,
             ..Default::default()

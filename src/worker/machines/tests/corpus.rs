@@ -1,6 +1,11 @@
 //! Histories that the official worker recorded on a real server.
 
-use std::{collections::BTreeMap, path::Path, sync::LazyLock, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use prost::Message as _;
@@ -38,13 +43,17 @@ fn histories_in(folder: &str) -> Vec<(String, Vec<HistoryEvent>)> {
 }
 
 /// The task of a worker that gets the whole history.
+fn shared(events: &[HistoryEvent]) -> Vec<Arc<HistoryEvent>> {
+    events.iter().cloned().map(Arc::new).collect()
+}
+
 fn whole(events: &[HistoryEvent]) -> Task {
     let previous_started_event_id = completed_tasks(events).last().copied().unwrap_or_default();
     let started_event_id = events
         .last()
         .filter(|last| last.event_type() == EventType::WorkflowTaskStarted)
         .map_or(previous_started_event_id, |last| last.event_id);
-    Task { history: events.to_vec(), previous_started_event_id, started_event_id, ..Default::default() }
+    Task { history: shared(events), previous_started_event_id, started_event_id, ..Default::default() }
 }
 
 /// The WorkflowTaskStarted events whose tasks were completed.
@@ -162,7 +171,7 @@ fn followed_task_by_task() {
         for started in completed_tasks(&events) {
             let until = usize::try_from(started).expect("ids are positive");
             run.task(Task {
-                history: events[seen..until].to_vec(),
+                history: shared(&events[seen..until]),
                 previous_started_event_id: previous,
                 started_event_id: started,
                 messages: echo.messages(started),
@@ -220,7 +229,7 @@ fn markers_are_the_recorded_ones() {
     for started in completed_tasks(&events) {
         let until = usize::try_from(started).expect("ids are positive");
         run.task(Task {
-            history: events[seen..until].to_vec(),
+            history: shared(&events[seen..until]),
             previous_started_event_id: previous,
             started_event_id: started,
             ..Default::default()
@@ -269,7 +278,7 @@ fn replay_repeats_the_activations() {
         for started in completed_tasks(&events) {
             let until = usize::try_from(started).expect("ids are positive");
             run.task(Task {
-                history: events[seen..until].to_vec(),
+                history: shared(&events[seen..until]),
                 previous_started_event_id: previous,
                 started_event_id: started,
                 messages: echo.messages(started),

@@ -20,14 +20,22 @@ const MAX_NESTING: usize = 200;
 /// How many levels an expression may have, from its root to its deepest leaf.
 const MAX_HEIGHT: usize = 999;
 
+/// Checks the text of a condition as the server does before it uses it: as what follows `select * from dummy where`.
+pub(in crate::cluster::visibility::query) fn check(condition: &str) -> Result<()> {
+    parse_statement(&format!("select * from dummy where {condition}")).map(drop)
+}
+
 /// Parses the text of a query as the server does: as what follows `select * from table1`.
 pub(in crate::cluster::visibility::query) fn parse(query: &str) -> Result<Statement> {
     let query = query.trim();
     let lowercase = query.to_lowercase();
     let is_only_a_filter =
         !query.is_empty() && !lowercase.starts_with("order by") && !lowercase.starts_with("group by");
-    let text = format!("select * from table1 {}{query}", if is_only_a_filter { "where " } else { "" });
-    let mut parser = Parser { tokens: lexer::tokens(&text), at: 4, nesting: 0, is_too_high: false };
+    parse_statement(&format!("select * from table1 {}{query}", if is_only_a_filter { "where " } else { "" }))
+}
+
+fn parse_statement(text: &str) -> Result<Statement> {
+    let mut parser = Parser { tokens: lexer::tokens(text), at: 4, nesting: 0, is_too_high: false };
     let statement = parser.clauses()?;
     parser.take_symbol(";");
     if !matches!(parser.peek(), Kind::End) {
