@@ -15,7 +15,8 @@ use temporalio_common::{
 
 use super::{Failure, ResumeError, Simulation, reproduce, resume::Resumed, run, watchdog};
 use crate::{
-    clock::Time, cluster::Limits, determinism::Recorder, history::History, rng::Seed, worker::Worker,
+    clock::Time, cluster::Limits, determinism::Recorder, faults::Plan, history::History, rng::Seed,
+    sweep::Observer, worker::Worker,
 };
 
 /// Describes a simulation. Get one from [`Simulation::builder`].
@@ -30,9 +31,11 @@ pub struct Builder {
     pub(super) budget: u64,
     pub(super) tolerate_workflow_task_failures: bool,
     pub(super) watchdog: Duration,
+    pub(super) faults: Plan,
     pub(super) replays_itself: bool,
     pub(super) resumed: Vec<Resumed>,
     pub(super) recorder: Option<Recorder>,
+    pub(super) observer: Option<Observer>,
 }
 
 /// 2025-01-01T00:00:00Z.
@@ -53,9 +56,11 @@ impl Default for Builder {
             budget: 1_000_000,
             tolerate_workflow_task_failures: false,
             watchdog: Duration::from_secs(10),
+            faults: Plan::default(),
             replays_itself: false,
             resumed: Vec::new(),
             recorder: None,
+            observer: None,
         }
     }
 }
@@ -64,6 +69,11 @@ impl Builder {
     /// A simulation whose recording is compared with another, and that replays itself.
     pub(crate) fn recorded(seed: u64, recorder: Recorder) -> Self {
         Self { recorder: Some(recorder), replays_itself: true, ..Self::default() }.seed(seed)
+    }
+
+    /// A simulation of a sweep.
+    pub(crate) fn observed(seed: u64, plan: Plan, observer: Observer) -> Self {
+        Self { seed: Seed(seed), faults: plan, observer: Some(observer), ..Self::default() }
     }
 
     /// The number that everything random comes from: run ids, random values of workflows, jitter. Default
@@ -117,6 +127,13 @@ impl Builder {
     #[must_use]
     pub fn budget(mut self, steps: u64) -> Self {
         self.budget = steps;
+        self
+    }
+
+    /// What goes wrong. Default: nothing.
+    #[must_use]
+    pub fn faults(mut self, plan: Plan) -> Self {
+        self.faults = plan;
         self
     }
 
@@ -270,7 +287,8 @@ fn report_panic(failure: &Failure) {
     eprintln!("\n{failure}");
 }
 
-fn seed_of_environment() -> Option<u64> {
+/// The seed that the environment asks for.
+pub(crate) fn seed_of_environment() -> Option<u64> {
     let value = env::var(SEED_VARIABLE).ok()?;
     match value.parse() {
         Ok(seed) => Some(seed),
