@@ -113,6 +113,7 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
                     .unwrap_or_default(),
             ),
             worker_version: None,
+            worker_deployment_name: Arc::from(""),
             request_ids: Arc::new([(spec.create_request_id.clone(), start_request)].into()),
             options: Arc::new(ExecutionOptions::of(started)),
             reset_run_id: String::new(),

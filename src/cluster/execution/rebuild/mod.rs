@@ -87,6 +87,7 @@ fn apply(now: Time, shared: &mut Shared, run: &mut Run, event: &HistoryEvent) {
             run.state.complete_workflow_task(completed.started_event_id);
             let worker = WorkerBuild {
                 stamp: completed.worker_version.as_ref(),
+                deployment_name: &completed.worker_deployment_name,
                 binary_checksum: &completed.binary_checksum,
             };
             run.track_worker(now, worker, event_id);
