@@ -167,6 +167,8 @@ rpcs! {
         ExecuteMultiOperation(ExecuteMultiOperationRequest) -> ExecuteMultiOperationResponse;
         QueryWorkflow(QueryWorkflowRequest) -> QueryWorkflowResponse;
         UpdateWorkflowExecutionOptions(UpdateWorkflowExecutionOptionsRequest) -> UpdateWorkflowExecutionOptionsResponse;
+        PauseWorkflowExecution(PauseWorkflowExecutionRequest) -> PauseWorkflowExecutionResponse;
+        UnpauseWorkflowExecution(UnpauseWorkflowExecutionRequest) -> UnpauseWorkflowExecutionResponse;
         // ending a run
         RequestCancelWorkflowExecution(RequestCancelWorkflowExecutionRequest) -> RequestCancelWorkflowExecutionResponse;
         TerminateWorkflowExecution(TerminateWorkflowExecutionRequest) -> TerminateWorkflowExecutionResponse;

@@ -20,6 +20,7 @@ mod history;
 mod info;
 mod marker;
 mod options;
+mod pause;
 mod pending;
 mod rebuild;
 mod reset;

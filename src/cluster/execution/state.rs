@@ -54,6 +54,8 @@ pub(crate) struct MutableState {
     pub(crate) auto_reset_points: Arc<Vec<ResetPointInfo>>,
     /// The build that last completed a workflow task, as it said.
     pub(crate) worker_version: Option<WorkerVersionStamp>,
+    /// The deployment of the worker that last completed a workflow task; empty if it belongs to none.
+    pub(crate) worker_deployment_name: Arc<str>,
     /// Request ids that starts attached to this run.
     pub(crate) request_ids: Arc<BTreeMap<String, AttachedRequest>>,
     /// What a client can change about the run.

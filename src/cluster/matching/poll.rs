@@ -39,6 +39,8 @@ impl Cluster {
             request.identity,
             TaskKind::Workflow,
         )?;
+        let by_build = request.worker_version_capabilities.is_some_and(|it| it.use_versioning);
+        requests::check_unversioned(request.deployment_options.as_ref(), by_build)?;
         self.poll(now, context, queue, poller)
     }
 

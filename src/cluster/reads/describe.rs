@@ -74,6 +74,7 @@ pub(crate) fn execution_info(run: &Run) -> WorkflowExecutionInfo {
         search_attributes: Some(SearchAttributes { indexed_fields: fields(&run.state.search_attributes) }),
         auto_reset_points: Some(ResetPoints { points: run.state.auto_reset_points.to_vec() }),
         most_recent_worker_version_stamp: run.state.worker_version.clone(),
+        worker_deployment_name: run.state.worker_deployment_name.to_string(),
         task_queue: run.info.task_queue.clone(),
         history_size_bytes: run.history.size() as i64,
         execution_duration: run

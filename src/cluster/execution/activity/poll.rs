@@ -11,6 +11,7 @@ use crate::{
         calls::{CallContext, Reply},
         execution::{RunKey, completed::Completion},
         matching::{Poller, QueueName, Task, TaskKind},
+        requests,
     },
     rpc::Response,
 };
@@ -31,6 +32,8 @@ impl Cluster {
             request.identity,
             TaskKind::Activity,
         )?;
+        let by_build = request.worker_version_capabilities.is_some_and(|it| it.use_versioning);
+        requests::check_unversioned(request.deployment_options.as_ref(), by_build)?;
         let rate = request.task_queue_metadata.and_then(|metadata| metadata.max_tasks_per_second);
         self.matching.set_rate_limit(&queue, now, rate);
         self.poll(now, context, queue, poller)

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clock::{self, Time},
-    cluster::{Cluster, error::Error, token::WorkflowTaskToken},
+    cluster::{Cluster, error::Error, requests, token::WorkflowTaskToken},
     rpc::Response,
 };
 
@@ -75,6 +75,10 @@ impl Cluster {
                 "deployment options must be set when versioning behavior is specified",
             ));
         }
+        let by_build = request.worker_version_stamp.as_ref().is_some_and(|stamp| stamp.use_versioning)
+            || request.versioning_behavior != 0
+            || request.deployment.is_some();
+        requests::check_unversioned(request.deployment_options.as_ref(), by_build)?;
         if request.intermediate_page {
             return Err(Error::unimplemented("RespondWorkflowTaskCompleted in pages"));
         }
@@ -178,8 +182,10 @@ fn complete(
         let completed_event_id = tx
             .complete_workflow_task(completed_attributes(&mut request))
             .ok_or_else(Error::workflow_task_not_found)?;
+        let deployment = request.deployment_options.as_ref();
         let worker = WorkerBuild {
             stamp: request.worker_version_stamp.as_ref(),
+            deployment_name: deployment.map_or("", |deployment| &deployment.deployment_name),
             binary_checksum: &request.binary_checksum,
         };
         tx.run.track_worker(tx.now, worker, completed_event_id);

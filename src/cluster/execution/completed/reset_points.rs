@@ -16,6 +16,8 @@ use crate::{
 pub(in crate::cluster::execution) struct WorkerBuild<'a> {
     pub(in crate::cluster::execution) stamp: Option<&'a WorkerVersionStamp>,
     pub(in crate::cluster::execution) binary_checksum: &'a str,
+    /// The deployment to which the worker belongs, if it says so.
+    pub(in crate::cluster::execution) deployment_name: &'a str,
 }
 
 impl Run {
@@ -27,8 +29,9 @@ impl Run {
         worker: WorkerBuild<'_>,
         completed_event_id: i64,
     ) {
-        let WorkerBuild { stamp, binary_checksum: checksum } = worker;
+        let WorkerBuild { stamp, binary_checksum: checksum, deployment_name } = worker;
         let build_id = stamp.map_or("", |stamp| &stamp.build_id);
+        self.show_deployment(deployment_name);
         let state = &mut self.state;
         if stamp.is_some() && state.worker_version.as_ref() != stamp {
             state.worker_version = stamp.cloned();

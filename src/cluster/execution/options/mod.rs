@@ -36,6 +36,8 @@ use crate::cluster::search_attributes::Value;
 
 /// The search attribute that says how a run with a versioning override moves from version to version.
 const VERSIONING_BEHAVIOR: &str = "TemporalWorkflowVersioningBehavior";
+/// The search attribute that names the deployment of a run's worker.
+const DEPLOYMENT: &str = "TemporalWorkerDeployment";
 /// The search attribute that lists the builds of a run's workers.
 const BUILD_IDS: &str = "BuildIds";
 /// Stands in that list for workers that go by no version.
@@ -128,6 +130,23 @@ impl Run {
             builds.insert(0, UNVERSIONED.to_owned());
         }
         self.state.set_builds(builds);
+    }
+}
+
+impl Run {
+    /// Notes to which deployment the worker belongs that completed the last workflow task, and shows it.
+    pub(super) fn show_deployment(&mut self, name: &str) {
+        if *self.state.worker_deployment_name == *name {
+            return;
+        }
+        self.state.worker_deployment_name = name.into();
+        let attributes = Arc::make_mut(&mut self.state.search_attributes);
+        if name.is_empty() {
+            attributes.remove(DEPLOYMENT);
+        } else {
+            let payload = Value::String(name.to_owned()).encode(IndexedValueType::Keyword);
+            attributes.insert(DEPLOYMENT.to_owned(), payload);
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Rebuild<'a> {
 
 /// A run that is at the point where its base was after an event. All its timeouts begin anew, now. `None` unless the event is
 /// the last of those that were written together.
-pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> Option<Run> {
+pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> Option<Box<Run>> {
     let Rebuild { base, last_event_id, run_id } = rebuild;
     let history = base.history.copy_until(last_event_id)?;
     let first = history.first()?;
@@ -87,6 +87,7 @@ fn apply(now: Time, shared: &mut Shared, run: &mut Run, event: &HistoryEvent) {
             run.state.complete_workflow_task(completed.started_event_id);
             let worker = WorkerBuild {
                 stamp: completed.worker_version.as_ref(),
+                deployment_name: &completed.worker_deployment_name,
                 binary_checksum: &completed.binary_checksum,
             };
             run.track_worker(now, worker, event_id);
