@@ -14,7 +14,7 @@ use crate::{
     proto_json,
     replay::Replayer,
     rng::Seed,
-    rpc::{self, Request, Response},
+    rpc::{self, Request, ResponseMessage},
 };
 use arbitrary::{Choices, Words};
 
@@ -123,18 +123,18 @@ impl Target {
     fn remember(&mut self, answer: Answer) {
         // What is answered has to be one that can be sent.
         let Ok(response) = answer else { return };
-        drop(response.encode());
-        match response {
-            Response::StartWorkflowExecution(started) => self.words.add_string(started.run_id),
-            Response::PollWorkflowTaskQueue(task) => {
+        drop(response.clone().encode());
+        match response.message {
+            ResponseMessage::StartWorkflowExecution(started) => self.words.add_string(started.run_id),
+            ResponseMessage::PollWorkflowTaskQueue(task) => {
                 self.words.add_token(task.task_token);
                 self.words.add_token(task.next_page_token);
                 task.messages.into_iter().for_each(|message| self.words.add_string(message.id));
             }
-            Response::PollActivityTaskQueue(task) => self.words.add_token(task.task_token),
-            Response::GetWorkflowExecutionHistory(page) => self.words.add_token(page.next_page_token),
-            Response::ListWorkflowExecutions(page) => self.words.add_token(page.next_page_token),
-            Response::ListSchedules(page) => self.words.add_token(page.next_page_token),
+            ResponseMessage::PollActivityTaskQueue(task) => self.words.add_token(task.task_token),
+            ResponseMessage::GetWorkflowExecutionHistory(page) => self.words.add_token(page.next_page_token),
+            ResponseMessage::ListWorkflowExecutions(page) => self.words.add_token(page.next_page_token),
+            ResponseMessage::ListSchedules(page) => self.words.add_token(page.next_page_token),
             _ => {}
         }
     }
