@@ -78,9 +78,10 @@ impl Greeter {
     }
 }
 
-/// A worker that has everything that the benches run.
+/// A worker that has everything that the benches run, and keeps all of it in its cache.
 pub fn worker() -> Worker {
     Worker::new(TASK_QUEUE)
+        .max_cached_workflows(usize::MAX)
         .workflow::<OneActivity>()
         .workflow::<ManyActivities>()
         .workflow::<Sleeper>()
@@ -91,7 +92,11 @@ pub fn worker() -> Worker {
 /// were recorded.
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 pub fn timed(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 'static) -> (Duration, u64) {
-    Simulation::builder().worker(worker()).budget(u64::MAX).run(async |simulation| {
+    let builder = Simulation::builder()
+        .worker(worker())
+        .budget(u64::MAX)
+        .limits(|limits| limits.history_count = i64::MAX);
+    builder.run(async |simulation| {
         let start = Instant::now();
         body(&simulation).await?;
         let elapsed = start.elapsed();
@@ -102,7 +107,11 @@ pub fn timed(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 
 
 /// The history of the only workflow that the body executes.
 pub fn recorded(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 'static) -> History {
-    Simulation::builder().worker(worker()).budget(u64::MAX).run(async |simulation| {
+    let builder = Simulation::builder()
+        .worker(worker())
+        .budget(u64::MAX)
+        .limits(|limits| limits.history_count = i64::MAX);
+    builder.run(async |simulation| {
         body(&simulation).await?;
         simulation.histories().pop().ok_or_else(|| anyhow::anyhow!("it executed nothing"))
     })

@@ -285,7 +285,7 @@ impl Cluster {
     }
 
     /// Adds a run that has just begun.
-    fn add_run(&mut self, run: Run) {
+    fn add_run(&mut self, run: Box<Run>) {
         let key = run.key;
         self.runs.insert(run);
         self.update_visibility(key);
@@ -296,7 +296,7 @@ impl Cluster {
         for effect in effects {
             match effect {
                 Effect::Arm(deadline, timer) => self.timers.arm(deadline, timer),
-                Effect::NewRun(run) => self.add_run(*run),
+                Effect::NewRun(run) => self.add_run(run),
                 Effect::FollowUp(step) => self.follow_ups.push_back(step),
             }
         }

@@ -12,8 +12,7 @@ use plotters::{
     },
 };
 
-use super::{Explored, Row, Score};
-use crate::policy::text;
+use super::{Explored, Row, Score, table::whole_seconds};
 
 /// The size of a cell of a heat map, in pixels.
 const CELL: (i32, i32) = (110, 36);
@@ -40,7 +39,7 @@ const METRICS: [Metric; 4] = [
         name: "recovery",
         more_is_better: false,
         value: |score| score.recovery.as_secs_f64(),
-        label: |score| text(score.recovery),
+        label: |score| whole_seconds(score.recovery),
     },
     Metric {
         name: "attempts",
@@ -52,7 +51,7 @@ const METRICS: [Metric; 4] = [
         name: "longest silence",
         more_is_better: false,
         value: |score| score.longest_silence.as_secs_f64(),
-        label: |score| text(score.longest_silence),
+        label: |score| whole_seconds(score.longest_silence),
     },
 ];
 

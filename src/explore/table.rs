@@ -1,6 +1,6 @@
 //! What came of an exploration, as a table and as CSV.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use super::{Explored, Row};
 use crate::policy::text;
@@ -31,6 +31,15 @@ impl Explored {
     }
 }
 
+/// A duration for people, who do not care for parts of a second after the first.
+pub(super) fn whole_seconds(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        text(duration)
+    } else {
+        text(Duration::from_secs(duration.as_secs()))
+    }
+}
+
 /// One line for each combination.
 impl fmt::Display for Explored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,9 +49,9 @@ impl fmt::Display for Explored {
         for Row { values, score, .. } in self.rows() {
             let metrics = [
                 format!("{:.0} %", score.success_rate * 100.0),
-                text(score.recovery),
+                whole_seconds(score.recovery),
                 score.attempts.to_string(),
-                text(score.longest_silence),
+                whole_seconds(score.longest_silence),
             ];
             table.add_row(values.iter().cloned().chain(metrics));
         }

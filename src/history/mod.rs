@@ -14,6 +14,11 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! * [`diff()`] says what is different between two histories, by what their events are about.
+//! * [`Redaction`] replaces what is confidential, so that a history of production can be committed and replayed.
+//! * [`History::merge`] puts the pages of an export together, or says which events are missing.
+//! * [`Summary`] is a history in numbers.
 
 mod diff;
 mod duration;

@@ -283,7 +283,7 @@ mod tests {
         let mut other = page(8..=29).into_events();
         other[1].task_id += 1;
         let contradiction = History::merge_overlapping([page(1..=10), Page::new(other)]).unwrap_err();
-        insta::assert_snapshot!(contradiction, @r"event 9 is not the same in page 1 and in page 2: EVENT_TYPE_WORKFLOW_TASK_STARTED and EVENT_TYPE_WORKFLOW_TASK_STARTED; are the pages of two runs?");
+        insta::assert_snapshot!(contradiction, @r"event 9 is EVENT_TYPE_WORKFLOW_TASK_STARTED in page 1 and another EVENT_TYPE_WORKFLOW_TASK_STARTED in page 2; are the pages of two runs?");
     }
 
     /// The answer of the server to one call, as JSON.

@@ -36,6 +36,11 @@
 //!
 //! Whatever is in a file, and whatever the code does with it, each history gets one verdict: files that are no
 //! histories, unknown workflow types, code that panics, blocks its thread or never yields.
+//!
+//! # Reports
+//!
+//! The verdicts on many histories are a [`Report`]: a table for a terminal, JSON, JUnit XML for CI, and one page of HTML
+//! with what was recorded beside what the code did ([`Verdict::side_by_side`]).
 
 mod advice;
 mod batch;

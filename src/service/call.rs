@@ -12,7 +12,7 @@ use super::Service;
 use crate::{
     clock::Time,
     cluster::{CallId, Error},
-    rpc::Response,
+    rpc::{Request, Response},
 };
 
 /// Resolves to the answer of a call. Dropped before that, it withdraws the call.
@@ -23,11 +23,18 @@ pub(crate) struct Pending {
     /// Armed when the call has to wait.
     sleep: Option<Pin<Box<Sleep>>>,
     done: bool,
+    /// What was asked, if that went wrong on its way.
+    request: Option<Request>,
 }
 
 impl Pending {
     pub(super) fn new(service: Service, id: CallId, deadline: Option<Time>) -> Self {
-        Self { service, id, deadline, sleep: None, done: false }
+        Self { service, id, deadline, sleep: None, done: false, request: None }
+    }
+
+    /// What was asked, if the call has failed because something went wrong on its way.
+    pub(super) fn take_request(&mut self) -> Option<Request> {
+        self.request.take()
     }
 }
 
@@ -40,6 +47,7 @@ impl Future for Pending {
             let mut state = this.service.lock();
             let waiting = state.waiting.entry(this.id).or_default();
             if let Some(answer) = waiting.answer.take() {
+                this.request = waiting.request.take();
                 state.waiting.remove(&this.id);
                 this.done = true;
                 return Poll::Ready(answer);

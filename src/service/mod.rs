@@ -51,6 +51,7 @@ struct State {
     cluster: Cluster,
     calls: u64,
     waiting: BTreeMap<CallId, Waiting>,
+    rewriters: Vec<Box<dyn FnMut(&mut Request) + Send>>,
     interceptors: Vec<Interceptor>,
     /// The requests that reach the cluster later, by when they do.
     delayed: BTreeMap<(Time, CallId), Delayed>,
@@ -67,6 +68,23 @@ struct State {
 
 /// An answer, and the events of its history beside it.
 pub(crate) type WithEvents<R> = (Box<<R as Rpc>::Response>, Vec<Arc<HistoryEvent>>);
+
+/// What a worker asks.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// For the first time.
+    Once(Request),
+    /// Once more: what [`Failed`] gave back.
+    Again(Request),
+}
+
+/// A call that failed.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    /// What was asked, if that went wrong on its way, so that it can be asked again.
+    pub(crate) request: Option<Request>,
+}
 
 /// One call, as [`Service::take_trace`] reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +107,8 @@ struct Waiting {
     answer: Option<Answer>,
     /// What the caller gets in place of the answer.
     lost: Option<Error>,
+    /// What it asked, if that went wrong on its way.
+    request: Option<Request>,
     waker: Option<Waker>,
 }
 
@@ -102,6 +122,7 @@ impl Service {
                 cluster,
                 calls: 0,
                 waiting: BTreeMap::new(),
+                rewriters: Vec::new(),
                 interceptors: Vec::new(),
                 delayed: BTreeMap::new(),
                 last_event: start,
@@ -132,14 +153,30 @@ impl Service {
 
     /// The same for a worker, whose calls may go wrong. The events of a history are left where the cluster has them:
     /// they are beside the answer.
-    pub(crate) async fn call_from_worker<R: Rpc>(&self, request: Box<R>) -> Result<WithEvents<R>, Error> {
-        let Response { message, events } =
-            self.submit(Caller::Worker, R::into_request(request), None).await?;
-        Ok((R::message(message).ok_or_else(|| mismatched(R::NAME))?, events))
+    pub(crate) async fn call_from_worker<R: Rpc>(&self, asked: Asked) -> Result<WithEvents<R>, Failed> {
+        let mut call = match asked {
+            Asked::Once(request) => self.submit(Caller::Worker, request, None),
+            Asked::Again(request) => self.pass(Caller::Worker, request, None),
+        };
+        match (&mut call).await {
+            Ok(Response { message, events }) => match R::message(message) {
+                Some(message) => Ok((message, events)),
+                None => Err(Failed { error: mismatched(R::NAME), request: None }),
+            },
+            Err(error) => Err(Failed { error, request: call.take_request() }),
+        }
     }
 
     /// Calls an RPC whose caller stops waiting at `deadline`.
     pub(crate) fn submit(&self, caller: Caller, mut request: Request, deadline: Option<Time>) -> Pending {
+        for rewrite in &mut self.lock().rewriters {
+            rewrite(&mut request);
+        }
+        self.pass(caller, request, deadline)
+    }
+
+    /// Lets a call on its way that has been rewritten.
+    fn pass(&self, caller: Caller, mut request: Request, deadline: Option<Time>) -> Pending {
         let now = self.now();
         let mut state = self.lock();
         let id = state.next_call();
@@ -156,10 +193,12 @@ impl Service {
             Passage::Refuse(error) => {
                 if state.step(now) {
                     waiting.answer = Some(Err(error));
+                    waiting.request = Some(request);
                 }
             }
             Passage::LoseAnswer(error) => {
                 waiting.lost = Some(error);
+                waiting.request = Some(request.clone());
                 state.deliver(now, id, request, deadline);
             }
             Passage::Twice => {
@@ -174,9 +213,9 @@ impl Service {
         Pending::new(self.clone(), id, deadline)
     }
 
-    /// Whether calls may go wrong on their way.
-    pub(crate) fn is_intercepted(&self) -> bool {
-        !self.lock().interceptors.is_empty()
+    /// From here on, has each request rewritten before anything else happens to it.
+    pub(crate) fn rewrite(&self, rewrite: impl FnMut(&mut Request) + Send + 'static) {
+        self.lock().rewriters.push(Box::new(rewrite));
     }
 
     /// From here on, asks the interceptor about each call.

@@ -66,9 +66,9 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// A simulation whose recording is compared with another, and that replays itself.
+    /// A simulation whose recording is compared with another.
     pub(crate) fn recorded(seed: u64, recorder: Recorder) -> Self {
-        Self { recorder: Some(recorder), replays_itself: true, ..Self::default() }.seed(seed)
+        Self { recorder: Some(recorder), ..Self::default() }.seed(seed)
     }
 
     /// A simulation of a sweep.
@@ -173,7 +173,8 @@ impl Builder {
     /// Whether every run that has closed is replayed at the end, with the workflows of the workers: a test that
     /// passes then also proves that its workflows replay. Each command of the code is compared with what was
     /// recorded, field by field, as [`Replayer`](crate::replay::Replayer) does it; the first difference fails the
-    /// simulation. Default `false`; in the runs of [`check_determinism`](crate::check_determinism) `true`.
+    /// simulation. Default `false`; [`check_determinism`](crate::check_determinism) turns it on for the first
+    /// of its two runs.
     #[must_use]
     pub fn replays_itself(mut self, replays: bool) -> Self {
         self.replays_itself = replays;

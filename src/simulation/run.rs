@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 
 use super::{
@@ -21,7 +21,7 @@ use crate::{
     cluster::{Cluster, Config},
     faults::{Absence, Injector},
     overrides::Overrides,
-    service::{Passage, Service, in_memory},
+    service::{Service, in_memory},
     worker::{Environment, Event, Events, Progress, Runner, Shutdown},
 };
 
@@ -31,6 +31,33 @@ pub(super) async fn run<T>(
     progress: Arc<Progress>,
     body: impl AsyncFnOnce(Simulation) -> anyhow::Result<T>,
 ) -> Result<T, Stopped> {
+    let mut returned = None;
+    let body = |simulation| {
+        let returned = &mut returned;
+        async move {
+            *returned = Some(body(simulation).await?);
+            Ok(())
+        }
+        .boxed_local()
+    };
+    simulate(builder, progress, Box::new(body)).await?;
+    Ok(returned.expect("a body that does not fail has returned something"))
+}
+
+/// A body that leaves what it returns with whoever made it.
+type Body<'a> = Box<dyn FnOnce(Simulation) -> LocalBoxFuture<'a, anyhow::Result<()>> + 'a>;
+
+/// Runs a body. Nothing here depends on its type, and the future is boxed, so that all of a simulation is compiled once,
+/// with this crate, and not again with each test.
+fn simulate(
+    builder: Builder,
+    progress: Arc<Progress>,
+    body: Body<'_>,
+) -> LocalBoxFuture<'_, Result<(), Stopped>> {
+    simulate_unboxed(builder, progress, body).boxed_local()
+}
+
+async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<'_>) -> Result<(), Stopped> {
     let config = Config {
         search_attributes: builder.search_attributes.clone(),
         limits: builder.limits.clone(),
@@ -112,12 +139,9 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
     let overrides = Overrides::default();
     builder.faults.check(builder.workers.len())?;
     let faults = Injector::new(builder.faults.clone(), builder.seed, builder.start);
-    service.intercept({
+    service.rewrite({
         let overrides = overrides.clone();
-        Box::new(move |_, _, request| {
-            overrides.rewrite(request);
-            Passage::Deliver
-        })
+        move |request| overrides.rewrite(request)
     });
     if !builder.faults.faults.is_empty() {
         let faults = faults.clone();

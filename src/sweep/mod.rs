@@ -57,7 +57,7 @@ use crate::{
 };
 
 /// How many seeds are run before it is looked whether one has failed.
-const BATCH: usize = 64;
+const BATCH: usize = 16;
 
 /// A search through seeds.
 #[derive(Debug, Clone)]

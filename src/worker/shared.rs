@@ -15,9 +15,9 @@ use crate::{
     cluster::Error,
     faults::Injector,
     overrides::Overrides,
-    rpc::Rpc,
+    rpc::{Request, Rpc},
     sdk::WorkflowSettings,
-    service::{Service, WithEvents},
+    service::{Asked, Failed, Service, WithEvents},
 };
 
 /// What all parts of one running worker share.
@@ -66,18 +66,18 @@ impl Shared {
     }
 
     /// Calls an RPC; tries again what the official client tries again, for up to ten seconds.
-    pub(crate) async fn call<R: Rpc + Clone>(&self, request: R) -> Result<Box<R::Response>, Error> {
+    pub(crate) async fn call<R: Rpc>(&self, request: R) -> Result<Box<R::Response>, Error> {
         Ok(self.call_for_events(request).await?.0)
     }
 
     /// Does the same with an RPC that answers with a history, whose events it leaves where the server has them.
-    pub(crate) async fn call_for_events<R: Rpc + Clone>(&self, request: R) -> Result<WithEvents<R>, Error> {
-        self.retry(Box::new(request), Some(GIVE_UP_AFTER)).await
+    pub(crate) async fn call_for_events<R: Rpc>(&self, request: R) -> Result<WithEvents<R>, Error> {
+        self.retry::<R>(Box::new(request).into_request(), Some(GIVE_UP_AFTER)).await
     }
 
     /// Calls an RPC that waits for a task; tries again for ever.
-    pub(crate) async fn poll<R: Rpc + Clone>(&self, request: R) -> Result<WithEvents<R>, Error> {
-        self.retry(Box::new(request), None).await
+    pub(crate) async fn poll<R: Rpc>(&self, request: R) -> Result<WithEvents<R>, Error> {
+        self.retry::<R>(Box::new(request).into_request(), None).await
     }
 
     /// Sleeps until a virtual time; for ever, if there is none.
@@ -88,27 +88,27 @@ impl Shared {
         }
     }
 
-    async fn retry<R: Rpc + Clone>(
+    async fn retry<R: Rpc>(
         &self,
-        mut request: Box<R>,
+        request: Request,
         give_up_after: Option<Duration>,
     ) -> Result<WithEvents<R>, Error> {
         let started = self.service.now();
         let mut pause = FIRST_PAUSE;
+        let mut asked = Asked::Once(request);
         loop {
-            // Only what happens to a call on its way can be mended by another try.
-            let again = self.service.is_intercepted().then(|| request.clone());
-            match (self.service.call_from_worker(request).await, again) {
-                (Err(error), Some(again)) if is_transient(error.code) => {
+            match self.service.call_from_worker::<R>(asked).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failed { error, request: Some(again) }) if is_transient(error.code) => {
                     let now = self.service.now();
                     if give_up_after.is_some_and(|limit| now.since(started) + pause > limit) {
                         return Err(error);
                     }
                     self.service.sleep_until(now + pause).await;
                     pause = pause.mul_f64(1.7).min(LONGEST_PAUSE);
-                    request = again;
+                    asked = Asked::Again(again);
                 }
-                (answer, _) => return answer,
+                Err(failed) => return Err(failed.error),
             }
         }
     }

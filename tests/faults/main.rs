@@ -4,6 +4,7 @@
 
 mod activities;
 mod calls;
+mod mistakes;
 mod plans;
 mod shop;
 mod sweeps;

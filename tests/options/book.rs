@@ -7,7 +7,12 @@ fn named(page: &str) -> Vec<(String, String)> {
     let mut tests = Vec::new();
     for cell in page.lines().flat_map(|line| line.split(" | ")) {
         let mut file = None;
-        for word in cell.split('`').skip(1).step_by(2) {
+        let parts: Vec<&str> = cell.split('`').collect();
+        for pair in parts.chunks_exact(2) {
+            let (before, word) = (pair[0], pair[1]);
+            if before.ends_with("scenario ") {
+                continue;
+            }
             if let Some(name) = word.strip_suffix(".rs") {
                 file = Some(name.trim_start_matches("tests/").to_owned());
             } else if let Some(file) = &file

@@ -82,7 +82,7 @@ fn history_and_code_stand_side_by_side() {
         .collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
      1 Outside    WorkflowExecutionStarted MoneyTransfer({"fro | -
-     5 Same       ActivityTaskScheduled #1 Bank::validate({"ac | ActivityTaskScheduled #1 Bank::validate({"ac
+     5 Same       ActivityTaskScheduled #1 Bank::validate({"ac | -
      7 Outside    ActivityTaskCompleted #1 Bank::validate -> ( | -
     11 Differs    ActivityTaskScheduled #2 Bank::withdraw({"ac | ActivityTaskScheduled #2 Bank::fraud_check({
     13 NotReached ActivityTaskCompleted #2 Bank::withdraw -> " | -

@@ -147,6 +147,7 @@ fn code_that_panics() {
     report-261006: task failure
     workflow MonthlyReport, id "report-261006", run 01a1fde5-b40f-7903-90fd-ecc1fbf73377, 11 events
     the workflow task fails: Workflow function panicked: no rows for 2026-10
+      at fixtures/src/corpus/report/panics_without_rows.rs:19:13
     agreed until:
       5 ActivityTaskScheduled #1 Reports::collect(["2026-10",1])
     event 11: missing command (2026-11-21T11:37:31.990161Z)

@@ -198,7 +198,7 @@ fn unknown(job_id: &str) -> Error {
 fn record(batch: &Batch) -> Record {
     let execution = WorkflowExecution { workflow_id: batch.job_id.clone(), run_id: batch.run_id.clone() };
     Record {
-        root: execution.clone(),
+        root: None,
         execution,
         workflow_type: "temporal-sys-batch-workflow-protobuf".to_owned(),
         task_queue: "temporal-sys-per-ns-tq".to_owned(),

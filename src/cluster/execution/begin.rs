@@ -37,7 +37,7 @@ pub(crate) fn begin_run(
     shared: &mut Shared,
     spec: RunSpec,
     first: impl FnOnce(&mut Transaction<'_>),
-) -> (Run, Vec<Effect>) {
+) -> (Box<Run>, Vec<Effect>) {
     let mut run = run_without_events(now, shared, &spec);
     let (run_expiration, execution_time) = (run.info.run_expiration, run.info.execution_time);
     let key = run.key;
@@ -55,8 +55,8 @@ pub(crate) fn begin_run(
     (run, effects)
 }
 
-/// A run as its first event makes it, before that event is written.
-pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec) -> Run {
+/// A run as its first event makes it, before that event is written. It is large, so it stays where it is made.
+pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec) -> Box<Run> {
     let started = &spec.started;
     let backoff = clock::duration(started.first_workflow_task_backoff.as_ref());
     let execution_time = now + backoff;
@@ -69,7 +69,7 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
     };
     let start_request =
         AttachedRequest { event_type: EventType::WorkflowExecutionStarted, event_id: Some(1) };
-    let mut run = Run {
+    let mut run = Box::new(Run {
         key: shared.next_run_key(),
         namespace: spec.namespace,
         workflow_id: started.workflow_id.clone(),
@@ -132,7 +132,7 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
         retried_attempts: Vec::new(),
         signal_request_ids: Default::default(),
         waiting: Vec::new(),
-    };
+    });
     if run.state.options.versioning_override.is_some() {
         run.show_versioning();
     }

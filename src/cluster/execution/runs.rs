@@ -8,7 +8,7 @@ use crate::cluster::{error::Error, namespaces::NamespaceKey};
 /// All runs of a cluster, by key, by run id, and the current run of each workflow id.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
-    runs: Vec<Option<Run>>,
+    runs: Vec<Option<Box<Run>>>,
     by_run_id: IndexMap<String, RunKey>,
     /// The latest run of each workflow id.
     current: IndexMap<NamespaceKey, IndexMap<String, RunKey>>,
@@ -16,7 +16,7 @@ pub(crate) struct Runs {
 
 impl Runs {
     /// Adds a run as the current one of its workflow id.
-    pub(crate) fn insert(&mut self, run: Run) {
+    pub(crate) fn insert(&mut self, run: Box<Run>) {
         self.by_run_id.insert(run.run_id.clone(), run.key);
         self.current.entry(run.namespace).or_default().insert(run.workflow_id.clone(), run.key);
         let index = run.key.0;
@@ -27,16 +27,16 @@ impl Runs {
     }
 
     pub(crate) fn get(&self, key: RunKey) -> Option<&Run> {
-        self.runs.get(key.0)?.as_ref()
+        self.runs.get(key.0)?.as_deref()
     }
 
     pub(crate) fn get_mut(&mut self, key: RunKey) -> Option<&mut Run> {
-        self.runs.get_mut(key.0)?.as_mut()
+        self.runs.get_mut(key.0)?.as_deref_mut()
     }
 
     /// All runs, in the order in which they started.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Run> {
-        self.runs.iter().flatten()
+        self.runs.iter().flatten().map(AsRef::as_ref)
     }
 
     /// The current run of a workflow id, open or closed.
@@ -75,7 +75,7 @@ impl Runs {
     }
 
     /// Forgets a run. If it was the current one, its workflow id is free for any start.
-    pub(crate) fn remove(&mut self, key: RunKey) -> Option<Run> {
+    pub(crate) fn remove(&mut self, key: RunKey) -> Option<Box<Run>> {
         let run = self.runs.get_mut(key.0)?.take()?;
         self.by_run_id.swap_remove(&run.run_id);
         if let Some(current) = self.current.get_mut(&run.namespace)

@@ -190,8 +190,8 @@ impl<'a> Transaction<'a> {
     }
 
     /// Adds a run, with what its own first transaction leaves behind.
-    pub(crate) fn start_run(&mut self, run: Run, effects: Vec<Effect>) {
-        self.effects.push(Effect::NewRun(Box::new(run)));
+    pub(crate) fn start_run(&mut self, run: Box<Run>, effects: Vec<Effect>) {
+        self.effects.push(Effect::NewRun(run));
         self.effects.extend(effects);
     }
 

@@ -124,12 +124,12 @@ impl Cluster {
         let waiting = std::mem::take(&mut run.waiting);
         let mut still_waiting = Vec::new();
         for call in waiting {
-            let Some(Parked::History(wait)) = self.calls.get(call).cloned() else { continue };
+            let Some(Parked::History(wait)) = self.calls.get(call) else { continue };
             let Some(run) = self.runs.get(key) else { continue };
             if run.is_running() && (wait.close_event_only || wait.is_at_the_end(run)) {
                 still_waiting.push(call);
             } else {
-                let mut wait = wait;
+                let mut wait = wait.clone();
                 wait.token.end_event_id = run.history.next_event_id();
                 let response = wait.read(run, true);
                 self.answer_parked(call, Ok(response));

@@ -122,7 +122,7 @@ fn record(schedule: &Schedule, registry: &Registry) -> Result<Record, Error> {
     payloads.insert(PAUSED.to_owned(), paused);
     let start_time = schedule.info.create_time.as_ref().map_or(Time::default(), Time::from_proto);
     Ok(Record {
-        root: execution.clone(),
+        root: None,
         execution,
         workflow_type: "temporal-sys-scheduler-workflow".to_owned(),
         task_queue: "temporal-sys-per-ns-tq".to_owned(),

@@ -44,7 +44,7 @@ pub(super) fn closed_run(attributes: &[(&str, &str)]) -> Record {
     };
     let execution = WorkflowExecution { workflow_id: "order-17".to_owned(), run_id: "the-run".to_owned() };
     Record {
-        root: execution.clone(),
+        root: None,
         execution,
         workflow_type: "Order".to_owned(),
         task_queue: "orders".to_owned(),

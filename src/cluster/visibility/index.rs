@@ -1,6 +1,6 @@
 //! The records of a namespace, in the order in which they are listed.
 
-use std::{cmp::Reverse, collections::BTreeMap, ops::Bound};
+use std::{cmp::Reverse, collections::BTreeMap, ops::Bound, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,22 +36,35 @@ impl Visibility {
 /// A place in the order of all records of a namespace: open runs first, then by close time, newest first,
 /// then by start time, newest first, then by run id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "(i64, i64, String)", into = "(i64, i64, String)")]
 pub(crate) struct Position {
     /// In microseconds; the largest number for an open run.
     close: Reverse<i64>,
     /// In microseconds.
     start: Reverse<i64>,
-    run_id: String,
+    run_id: Arc<str>,
 }
 
 impl Position {
-    fn of(record: &Record) -> Self {
+    fn of(record: &Record, run_id: Arc<str>) -> Self {
         let micros = |time: Time| i64::try_from(time.as_nanos().div_euclid(1000)).unwrap_or(i64::MAX);
         Self {
             close: Reverse(record.closed.map_or(i64::MAX, |closed| micros(closed.time))),
             start: Reverse(micros(record.start_time)),
-            run_id: record.execution.run_id.clone(),
+            run_id,
         }
+    }
+}
+
+impl From<(i64, i64, String)> for Position {
+    fn from((close, start, run_id): (i64, i64, String)) -> Self {
+        Self { close: Reverse(close), start: Reverse(start), run_id: run_id.into() }
+    }
+}
+
+impl From<Position> for (i64, i64, String) {
+    fn from(position: Position) -> Self {
+        (position.close.0, position.start.0, position.run_id.as_ref().to_owned())
     }
 }
 
@@ -71,22 +84,29 @@ impl Cluster {
 pub(crate) struct Index {
     records: BTreeMap<Position, Record>,
     /// Where the record of each run is.
-    positions: BTreeMap<String, Position>,
+    positions: BTreeMap<Arc<str>, Position>,
 }
 
 impl Index {
     /// Brings the record of a run up to date. Most of what happens to a run changes nothing in it.
     pub(super) fn update(&mut self, run: &Run, registry: &Registry) {
-        let known = self.positions.get(&run.run_id).and_then(|position| self.records.get(position));
-        if known.is_none_or(|record| !record.is_up_to_date(run)) {
-            self.put(Record::of(run, registry));
+        let Some(position) = self.positions.get_mut(run.run_id.as_str()) else {
+            return self.put(Record::of(run, registry));
+        };
+        if self.records.get(position).is_some_and(|record| record.is_up_to_date(run)) {
+            return;
+        }
+        if let Some(mut record) = self.records.remove(position) {
+            record.bring_up_to_date(run, registry);
+            *position = Position::of(&record, position.run_id.clone());
+            self.records.insert(position.clone(), record);
         }
     }
 
     /// Adds the record of a run, or replaces it.
     pub(crate) fn put(&mut self, record: Record) {
-        let position = Position::of(&record);
-        let run_id = record.execution.run_id.clone();
+        let run_id: Arc<str> = record.execution.run_id.as_str().into();
+        let position = Position::of(&record, run_id.clone());
         if let Some(previous) = self.positions.insert(run_id, position.clone()) {
             self.records.remove(&previous);
         }

@@ -34,7 +34,8 @@ pub(crate) struct Record {
     /// What is known of a run only when it has closed.
     pub(crate) closed: Option<Closed>,
     pub(crate) parent: Option<WorkflowExecution>,
-    pub(crate) root: WorkflowExecution,
+    /// The root of the tree of children that it belongs to; `None` if it is the root itself.
+    pub(crate) root: Option<WorkflowExecution>,
     pub(crate) memo: Arc<BTreeMap<String, Payload>>,
     /// The payloads that [`Self::search_attributes`] were made of.
     pub(crate) payloads: Arc<BTreeMap<String, Payload>>,
@@ -77,18 +78,26 @@ impl Record {
             status: run.state.status,
             start_time: run.info.start_time,
             execution_time: run.info.execution_time,
-            closed: run.state.close_time.map(|time| Closed {
-                time,
-                history_length: run.history.next_event_id() - 1,
-                history_size_bytes: i64::try_from(run.history.size()).unwrap_or(i64::MAX),
-                state_transition_count: run.state.transition_count,
-            }),
+            closed: closed(run),
             parent: started.parent_workflow_execution.clone(),
-            root: started.root_workflow_execution.clone().unwrap_or_else(|| run.execution()),
+            root: started.root_workflow_execution.clone(),
             memo: run.state.memo.clone(),
             search_attributes: stored_attributes(registry, &payloads),
             payloads,
         }
+    }
+
+    /// Takes over what has changed. What a run was started with never does.
+    pub(super) fn bring_up_to_date(&mut self, run: &Run, registry: &Registry) {
+        self.status = run.state.status;
+        self.closed = closed(run);
+        self.memo = run.state.memo.clone();
+        self.payloads = run.state.search_attributes.clone();
+        self.search_attributes = stored_attributes(registry, &self.payloads);
+    }
+
+    fn root(&self) -> &WorkflowExecution {
+        self.root.as_ref().unwrap_or(&self.execution)
     }
 
     /// Whether this is still all there is to know of the run.
@@ -120,8 +129,8 @@ impl Record {
                 System::HistorySizeBytes => Some(Scalar::Integer(self.closed?.history_size_bytes)),
                 System::ParentWorkflowId => text(&self.parent.as_ref()?.workflow_id),
                 System::ParentRunId => text(&self.parent.as_ref()?.run_id),
-                System::RootWorkflowId => text(&self.root.workflow_id),
-                System::RootRunId => text(&self.root.run_id),
+                System::RootWorkflowId => text(&self.root().workflow_id),
+                System::RootRunId => text(&self.root().run_id),
             },
             Field::Stored(name) => match &self.search_attributes.get(name)?.0 {
                 Value::Bool(value) => Some(Scalar::Integer((*value).into())),
@@ -180,7 +189,7 @@ impl Record {
                     .collect(),
             }),
             parent_execution: self.parent.clone(),
-            root_execution: Some(self.root.clone()),
+            root_execution: Some(self.root().clone()),
             ..Default::default()
         };
         if let Some(closed) = self.closed {
@@ -192,6 +201,15 @@ impl Record {
         }
         info
     }
+}
+
+fn closed(run: &Run) -> Option<Closed> {
+    run.state.close_time.map(|time| Closed {
+        time,
+        history_length: run.history.next_event_id() - 1,
+        history_size_bytes: i64::try_from(run.history.size()).unwrap_or(i64::MAX),
+        state_transition_count: run.state.transition_count,
+    })
 }
 
 const NANOS_PER_MICRO: i128 = 1_000;

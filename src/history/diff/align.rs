@@ -1,6 +1,9 @@
 //! Which event of one history is which event of another.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use temporalio_common::protos::temporal::api::enums::v1::EventType;
@@ -25,9 +28,10 @@ pub(super) enum Row {
 /// Pairs the events of two histories.
 ///
 /// First come the events that begin something. Those that are the same in all their fields are the surest, so
-/// they come first; between them those that are about the same thing; between these those with the same name;
-/// and then what is at least of one kind. What is left over may have moved. What became of a thing goes with
-/// the event that began it, and the events of workflow tasks fill the gaps.
+/// they come first; between them those that are about the same thing; between these those with the same name.
+/// What is left over may have moved, if it is the same elsewhere; it may be something else of the same kind; or it
+/// may have moved and changed. What became of a thing goes with the event that began it, and the events of
+/// workflow tasks fill the gaps.
 pub(super) fn align(left: &History, right: &History, comparison: &Comparison) -> Vec<Pair> {
     let (left, right) = (Side::of(left, comparison), Side::of(right, comparison));
     let mut pairs = beginnings(&left, &right);
@@ -105,55 +109,68 @@ impl Side {
 }
 
 fn beginnings(left: &Side, right: &Side) -> Vec<Pair> {
-    let mut found: Vec<Pair> = Vec::new();
-    refine(&mut found, left, right, |it| (it.subject.event_type, "", "", it.content.as_str()));
-    refine(&mut found, left, right, |it| (it.subject.event_type, &*it.subject.name, &*it.subject.id, ""));
-    refine(&mut found, left, right, |it| (it.subject.event_type, &*it.subject.name, "", ""));
-    refine(&mut found, left, right, |it| (it.subject.event_type, "", "", ""));
-    moved(&mut found, left, right);
-    found
-        .into_iter()
+    let mut matching = Matching { left, right, ordered: Vec::new(), moved: Vec::new() };
+    matching.refine(|it| (it.subject.event_type, "", "", it.content.as_str()));
+    matching.refine(|it| (it.subject.event_type, &*it.subject.name, &*it.subject.id, ""));
+    matching.refine(|it| (it.subject.event_type, &*it.subject.name, "", ""));
+    matching.find_moved(|it| (&it.subject, it.content.as_str()));
+    matching.refine(|it| (it.subject.event_type, "", "", ""));
+    matching.find_moved(|it| (&it.subject, ""));
+    let pairs = matching.ordered.into_iter().chain(matching.moved);
+    pairs
         .filter_map(|(one, other)| Some((left.begins.get(one)?.index, right.begins.get(other)?.index)))
         .collect()
 }
 
-/// Pairs, in each gap between the pairs that are there already, the beginnings with equal keys.
-fn refine<'a, K: Ord + std::hash::Hash + 'a>(
-    found: &mut Vec<Pair>,
+/// Which beginnings are paired, by their places among the beginnings.
+struct Matching<'a> {
     left: &'a Side,
     right: &'a Side,
-    key: impl Fn(&'a Begins) -> K,
-) {
-    let mut more = Vec::new();
-    for (ones, others) in gaps(found, left.begins.len(), right.begins.len()) {
-        let keys = |side: &'a Side, range: &Range<usize>| -> Vec<K> {
-            side.begins.get(range.clone()).unwrap_or_default().iter().map(&key).collect()
-        };
-        let equal = equal(&keys(left, &ones), &keys(right, &others));
-        more.extend(equal.into_iter().map(|(one, other)| (ones.start + one, others.start + other)));
-    }
-    found.extend(more);
-    found.sort_unstable();
+    /// Pairs in the same order on both sides.
+    ordered: Vec<Pair>,
+    /// Pairs across those.
+    moved: Vec<Pair>,
 }
 
-/// Pairs what is left over and about the same thing, whatever stands between.
-fn moved(found: &mut Vec<Pair>, left: &Side, right: &Side) {
-    let mut candidates: BTreeMap<&Subject, Vec<usize>> = BTreeMap::new();
-    let (paired_left, paired_right): (Vec<_>, Vec<_>) = found.iter().copied().unzip();
-    let is_free = |paired: &[usize], index: usize| paired.binary_search(&index).is_err();
-    for (index, begins) in right.begins.iter().enumerate().rev() {
-        if is_free(&paired_right, index) {
-            candidates.entry(&begins.subject).or_default().push(index);
+impl<'a> Matching<'a> {
+    /// Pairs, in each gap between the ordered pairs, the free beginnings with equal keys.
+    fn refine<K: Ord + std::hash::Hash>(&mut self, key: impl Fn(&'a Begins) -> K) {
+        let (moved_left, moved_right): (BTreeSet<usize>, BTreeSet<usize>) =
+            self.moved.iter().copied().unzip();
+        let mut more = Vec::new();
+        for (ones, others) in gaps(&self.ordered, self.left.begins.len(), self.right.begins.len()) {
+            let ones: Vec<_> = ones.filter(|index| !moved_left.contains(index)).collect();
+            let others: Vec<_> = others.filter(|index| !moved_right.contains(index)).collect();
+            let keys = |side: &'a Side, indices: &[usize]| -> Vec<K> {
+                indices.iter().filter_map(|index| side.begins.get(*index)).map(&key).collect()
+            };
+            let equal = equal(&keys(self.left, &ones), &keys(self.right, &others));
+            more.extend(
+                equal.into_iter().filter_map(|(one, other)| Some((*ones.get(one)?, *others.get(other)?))),
+            );
+        }
+        self.ordered.extend(more);
+        self.ordered.sort_unstable();
+    }
+
+    /// Pairs free beginnings with equal keys, whatever stands between.
+    fn find_moved<K: Ord>(&mut self, key: impl Fn(&'a Begins) -> K) {
+        let paired = self.ordered.iter().chain(&self.moved).copied();
+        let (paired_left, paired_right): (BTreeSet<usize>, BTreeSet<usize>) = paired.unzip();
+        let mut candidates: BTreeMap<K, Vec<usize>> = BTreeMap::new();
+        for (index, begins) in self.right.begins.iter().enumerate().rev() {
+            if !paired_right.contains(&index) {
+                candidates.entry(key(begins)).or_default().push(index);
+            }
+        }
+        for (index, begins) in self.left.begins.iter().enumerate() {
+            if !paired_left.contains(&index)
+                && let Some(other) = candidates.get_mut(&key(begins)).and_then(Vec::pop)
+            {
+                self.moved.push((index, other));
+            }
         }
     }
-    for (index, begins) in left.begins.iter().enumerate() {
-        if is_free(&paired_left, index)
-            && let Some(other) = candidates.get_mut(&begins.subject).and_then(Vec::pop)
-        {
-            found.push((index, other));
-        }
-    }
-    found.sort_unstable();
 }
 
 /// Pairs what became of the things whose beginnings are paired.

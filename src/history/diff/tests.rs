@@ -191,3 +191,62 @@ fn any_two_histories_can_be_compared() {
         }
     }
 }
+
+/// Activities that change places have moved, with what became of them.
+#[test]
+fn what_comes_in_another_order_has_moved() {
+    let history = load("transfer_ok");
+    let mut events = history.events().to_vec();
+    for (one, other) in [(11, 17), (12, 18), (13, 19)] {
+        let (one_id, other_id) = (events[one - 1].event_id, events[other - 1].event_id);
+        events.swap(one - 1, other - 1);
+        events[one - 1].event_id = one_id;
+        events[other - 1].event_id = other_id;
+    }
+    for event in &mut events {
+        let scheduled_event_id = match event.attributes.as_mut().unwrap() {
+            Attributes::ActivityTaskStartedEventAttributes(it) => &mut it.scheduled_event_id,
+            Attributes::ActivityTaskCompletedEventAttributes(it) => &mut it.scheduled_event_id,
+            _ => continue,
+        };
+        *scheduled_event_id = match *scheduled_event_id {
+            11 => 17,
+            17 => 11,
+            other => other,
+        };
+    }
+    insta::assert_snapshot!(diff(&history, &History::new(events).unwrap()).context(0), @r#"
+    --- MoneyTransfer transfer_ok-261006, 29 events
+    +++ MoneyTransfer transfer_ok-261006, 29 events
+              … 4 events the same …
+    - 14      WorkflowTaskScheduled  sticky
+    - 15      WorkflowTaskStarted
+    - 16      WorkflowTaskCompleted
+              … 3 events the same …
+    > 11  17  ActivityTaskScheduled  #2 Bank::withdraw({"account":"ACC-1","cents":12550,"reference":"INV-12550"})
+    > 12  18  ActivityTaskStarted    #2 Bank::withdraw
+    > 13  19  ActivityTaskCompleted  #2 Bank::withdraw -> "W-INV-12550"
+    +     20  WorkflowTaskScheduled  sticky
+    +     21  WorkflowTaskStarted
+    +     22  WorkflowTaskCompleted
+              … 4 events the same …
+    23 the same, 3 moved, 3 only in ---, 3 only in +++
+    "#);
+}
+
+/// Other values are no other events.
+#[test]
+fn a_redacted_history_differs_in_its_values_only() {
+    for name in ["order_eight_lines", "subscription_last_run", "transfer_refunded", "scan_heartbeat_timeout"]
+    {
+        let history = load(name);
+        let redacted = crate::history::Redaction::with_key("a secret").redact(&history);
+        let diff = diff(&history, &redacted);
+        assert_eq!(
+            diff.count(DiffKind::Same) + diff.count(DiffKind::Changed),
+            history.events().len(),
+            "{diff}"
+        );
+        assert!(diff.count(DiffKind::Changed) > 0);
+    }
+}

@@ -106,7 +106,7 @@ impl Key {
         {
             return Some(format!("{}@example.com", self.token(text)));
         }
-        if text.len() >= 16 && text.len() % 2 == 0 && is_hexadecimal(text) {
+        if text.len() >= 16 && text.len().is_multiple_of(2) && is_hexadecimal(text) {
             let digits = self.stream("hexadecimal", text.as_bytes()).hex(text.len());
             return Some(if text == text.to_ascii_lowercase() {
                 digits

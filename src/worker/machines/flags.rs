@@ -4,7 +4,7 @@
 //! worker that replays this history later keeps to exactly these, so behaviour may change without breaking
 //! workflows that are under way.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{
     history::v1::WorkflowTaskCompletedEventAttributes, sdk::v1::WorkflowTaskCompletedMetadata,
@@ -30,13 +30,11 @@ impl Flag {
 /// The flags of one run.
 #[derive(Debug)]
 pub(super) struct Flags {
-    can_write: bool,
+    options: Arc<Options>,
     recorded: Sets,
     used: Sets,
     last_sdk_name: String,
     last_sdk_version: String,
-    sdk_name: String,
-    sdk_version: String,
 }
 
 #[derive(Debug, Default)]
@@ -46,15 +44,13 @@ struct Sets {
 }
 
 impl Flags {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: Arc<Options>) -> Self {
         Self {
-            can_write: options.sdk_metadata,
+            options,
             recorded: Sets::default(),
             used: Sets::default(),
             last_sdk_name: String::new(),
             last_sdk_version: String::new(),
-            sdk_name: options.sdk_name.clone(),
-            sdk_version: options.sdk_version.clone(),
         }
     }
 
@@ -77,15 +73,15 @@ impl Flags {
         if !may_record {
             return self.recorded.core.contains(&(flag as u32));
         }
-        if self.can_write {
+        if self.options.sdk_metadata {
             self.used.core.insert(flag as u32);
         }
-        self.can_write
+        self.options.sdk_metadata
     }
 
     /// The SDK used these flags of its own.
     pub(super) fn use_lang(&mut self, flags: impl IntoIterator<Item = u32>) {
-        if self.can_write {
+        if self.options.sdk_metadata {
             self.used.lang.extend(flags);
         }
     }
@@ -103,7 +99,7 @@ impl Flags {
     /// What to record with a completion. All flags of the machines count as used from the first completion
     /// on, so that they are usable wherever this run is replayed.
     pub(super) fn take_metadata(&mut self) -> WorkflowTaskCompletedMetadata {
-        if !self.can_write {
+        if !self.options.sdk_metadata {
             return WorkflowTaskCompletedMetadata::default();
         }
         self.used.core.extend(Flag::ALL.map(|flag| flag as u32));
@@ -111,8 +107,8 @@ impl Flags {
         WorkflowTaskCompletedMetadata {
             core_used_flags: move_unknown(&mut self.used.core, &mut self.recorded.core),
             lang_used_flags: move_unknown(&mut self.used.lang, &mut self.recorded.lang),
-            sdk_name: changed(&self.last_sdk_name, &self.sdk_name),
-            sdk_version: changed(&self.last_sdk_version, &self.sdk_version),
+            sdk_name: changed(&self.last_sdk_name, &self.options.sdk_name),
+            sdk_version: changed(&self.last_sdk_version, &self.options.sdk_version),
         }
     }
 }
@@ -127,12 +123,12 @@ mod tests {
     use super::*;
 
     fn flags(sdk_metadata: bool) -> Flags {
-        Flags::new(&Options {
+        Flags::new(Arc::new(Options {
             sdk_metadata,
             sdk_name: "sim".into(),
             sdk_version: "1".into(),
             ..Default::default()
-        })
+        }))
     }
 
     fn completed(core: &[u32], lang: &[u32], version: &str) -> WorkflowTaskCompletedEventAttributes {

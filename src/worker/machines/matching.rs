@@ -91,6 +91,17 @@ impl Machines {
         }
     }
 
+    /// The queued commands, to be sent. To match their events with them it takes no more than their types, so the queue
+    /// keeps nothing else of them, unless what happens to them is observed.
+    pub(super) fn commands_to_send(&mut self) -> Vec<Command> {
+        if self.options.observe {
+            return self.queue.iter().map(|queued| queued.command.clone()).collect();
+        }
+        let stub = |command: &Command| Command { command_type: command.command_type, ..Default::default() };
+        let queued = self.queue.iter_mut().map(|queued| &mut queued.command);
+        queued.map(|command| std::mem::replace(command, stub(command))).collect()
+    }
+
     /// Matches an event with the workflow's next command. Returns whether the next event is to be skipped.
     pub(super) fn match_command(
         &mut self,

@@ -64,7 +64,10 @@ mod update;
 mod upsert_search_attributes;
 mod workflow_task;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use crate::proto_map::ProtoMap;
 pub(crate) use error::{Error, EventRef, Mismatch, Nondeterminism};
@@ -100,7 +103,7 @@ mod tests;
 #[derive(Debug)]
 pub(crate) struct Machines {
     run: RunInfo,
-    options: Options,
+    options: Arc<Options>,
     flags: Flags,
 
     /// The events that are still to be applied.
@@ -164,9 +167,10 @@ pub(crate) struct Machines {
 
 impl Machines {
     /// Machines that have seen nothing of the run's history yet.
-    pub(crate) fn new(run: RunInfo, options: Options) -> Self {
+    pub(crate) fn new(run: RunInfo, options: impl Into<Arc<Options>>) -> Self {
+        let options = options.into();
         Self {
-            flags: Flags::new(&options),
+            flags: Flags::new(options.clone()),
             run,
             options,
             history: History::default(),

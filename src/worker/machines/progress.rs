@@ -302,7 +302,7 @@ impl Machines {
         // A query that comes before the next task is answered by this worker.
         self.deployment_version.clone_from(&self.options.deployment_version);
         Some(TaskCompletion {
-            commands: self.queue.iter().map(|queued| queued.command.clone()).collect(),
+            commands: self.commands_to_send(),
             messages: std::mem::take(&mut self.messages),
             query_results: answered.query_results,
             sdk_metadata: self.flags.take_metadata(),

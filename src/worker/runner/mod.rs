@@ -28,7 +28,7 @@ use tokio::sync::{
 };
 
 use super::{
-    Event, Events, Progress, Worker, activities::run_attempt, codec::Codec, options::Options,
+    Event, Events, Progress, Worker, activities::run_attempt, codec::Codec, machines, options::Options,
     payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown,
 };
 use crate::{
@@ -86,6 +86,7 @@ pub(crate) struct Runner {
 struct RunContext {
     /// The sticky queue; `None` without a cache.
     sticky_queue: Option<String>,
+    machine_options: Arc<machines::Options>,
     eviction: RefCell<Stream>,
     eager: UnboundedSender<EagerActivity>,
     /// For local activities whose attempt is over for the workflow, but whose code still runs.
@@ -159,6 +160,13 @@ impl Runner {
         };
         let context = RunContext {
             sticky_queue: sticky_queue(options, index),
+            machine_options: Arc::new(machines::Options {
+                sdk_metadata: true,
+                sdk_name: SDK_NAME.to_owned(),
+                sdk_version: SDK_VERSION.to_owned(),
+                deployment_version: options.deployment_version(),
+                observe: false,
+            }),
             eviction: RefCell::new(seed.stream(&format!("evictions of worker {index}"))),
             eager: eager_sender,
             abandoned: abandoned_sender,
@@ -377,6 +385,10 @@ impl Runner {
         }
     }
 }
+
+/// What the official worker writes into histories.
+const SDK_NAME: &str = "temporal-rust";
+const SDK_VERSION: &str = "1.1.1";
 
 /// The name of the sticky queue: one for each worker, because it leads to that worker's cache.
 fn sticky_queue(options: &Options, index: usize) -> Option<String> {

@@ -40,8 +40,7 @@ use crate::{
     worker::{
         Event,
         machines::{
-            Error as MachinesError, LocalActivityRequest, Machines, Options, RunInfo, Step, Task,
-            TaskCompletion,
+            Error as MachinesError, LocalActivityRequest, Machines, RunInfo, Step, Task, TaskCompletion,
         },
         progress::{Running, RunningKind},
     },
@@ -159,7 +158,7 @@ impl Run {
             workflow_type: workflow_type.clone(),
             execution: WorkflowExecution { workflow_id: workflow_id.to_string(), run_id: run_id.to_string() },
         };
-        let machines = new_machines(&shared, &workflow_id, &run_id);
+        let machines = new_machines(&shared, &context, &workflow_id, &run_id);
         Self {
             shared,
             context,
@@ -444,7 +443,7 @@ impl Run {
 
     /// Forgets everything that came from the history so far, as if the run had just entered the cache.
     fn forget(&mut self) {
-        self.machines = new_machines(&self.shared, &self.workflow_id, &self.run_id);
+        self.machines = new_machines(&self.shared, &self.context, &self.workflow_id, &self.run_id);
         self.instance = None;
         self.local_activities = LocalActivities::default();
     }
@@ -452,26 +451,15 @@ impl Run {
 
 const DRAWS: u64 = 1 << 32;
 
-fn new_machines(shared: &Shared, workflow_id: &str, run_id: &str) -> Machines {
+fn new_machines(shared: &Shared, context: &RunContext, workflow_id: &str, run_id: &str) -> Machines {
     let info = RunInfo {
         namespace: shared.namespace.clone(),
         workflow_id: workflow_id.to_owned(),
         run_id: run_id.to_owned(),
         task_queue: shared.worker.options.task_queue.clone(),
     };
-    let options = Options {
-        sdk_metadata: true,
-        sdk_name: SDK_NAME.to_owned(),
-        sdk_version: SDK_VERSION.to_owned(),
-        deployment_version: shared.worker.options.deployment_version(),
-        observe: false,
-    };
-    Machines::new(info, options)
+    Machines::new(info, context.machine_options.clone())
 }
-
-/// What the official worker writes into histories.
-const SDK_NAME: &str = "temporal-rust";
-const SDK_VERSION: &str = "1.1.1";
 
 /// The cause with which the server fails a workflow task whose commands it refuses. Its message begins with
 /// the cause's name.

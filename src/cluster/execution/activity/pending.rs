@@ -138,7 +138,8 @@ impl PendingActivity {
 /// The pending activities of one run, with what finds one quickly.
 #[derive(Debug, Default)]
 pub(crate) struct Activities {
-    by_scheduled_event_id: Pending<i64, PendingActivity>,
+    /// Boxed, because nodes of the map have room for many.
+    by_scheduled_event_id: Pending<i64, Box<PendingActivity>>,
     scheduled_event_ids: Pending<String, i64>,
     deadlines: Pending<Deadline, ()>,
     first: FirstDeadline,
@@ -152,12 +153,12 @@ impl Activities {
 
     /// All of them, in the order in which they were scheduled.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &PendingActivity> {
-        self.by_scheduled_event_id.iter().map(|(_, activity)| activity)
+        self.by_scheduled_event_id.iter().map(|(_, activity)| activity.as_ref())
     }
 
     /// The activity with this ActivityTaskScheduled event.
     pub(crate) fn get(&self, scheduled_event_id: i64) -> Option<&PendingActivity> {
-        self.by_scheduled_event_id.get(&scheduled_event_id)
+        self.by_scheduled_event_id.get(&scheduled_event_id).map(AsRef::as_ref)
     }
 
     /// The activity that the workflow gave this id.
@@ -171,7 +172,7 @@ impl Activities {
             self.deadlines.insert(deadline, ());
         }
         self.scheduled_event_ids.insert(activity.activity_id.clone(), activity.scheduled_event_id);
-        self.by_scheduled_event_id.insert(activity.scheduled_event_id, activity);
+        self.by_scheduled_event_id.insert(activity.scheduled_event_id, Box::new(activity));
     }
 
     /// Changes an activity and with it its deadlines; `None` if it is not pending.
@@ -195,7 +196,7 @@ impl Activities {
     pub(in crate::cluster::execution) fn remove(
         &mut self,
         scheduled_event_id: i64,
-    ) -> Option<PendingActivity> {
+    ) -> Option<Box<PendingActivity>> {
         let activity = self.by_scheduled_event_id.remove(&scheduled_event_id)?;
         self.scheduled_event_ids.remove(&activity.activity_id);
         for deadline in activity.deadlines() {

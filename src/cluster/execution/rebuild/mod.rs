@@ -34,7 +34,7 @@ pub(super) struct Rebuild<'a> {
 
 /// A run that is at the point where its base was after an event. All its timeouts begin anew, now. `None` unless the event is
 /// the last of those that were written together.
-pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> Option<Run> {
+pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> Option<Box<Run>> {
     let Rebuild { base, last_event_id, run_id } = rebuild;
     let history = base.history.copy_until(last_event_id)?;
     let first = history.first()?;

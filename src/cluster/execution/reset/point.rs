@@ -19,7 +19,12 @@ impl Cluster {
     /// # Errors
     ///
     /// INVALID_ARGUMENT if one of the two is not so.
-    pub(super) fn rebuild_at(&mut self, now: Time, base: RunKey, finish_event_id: i64) -> Result<Run, Error> {
+    pub(super) fn rebuild_at(
+        &mut self,
+        now: Time,
+        base: RunKey,
+        finish_event_id: i64,
+    ) -> Result<Box<Run>, Error> {
         let last_event_id = finish_event_id.saturating_sub(1);
         let run_id = self.shared.run_ids.uuid();
         let base = self.runs.get(base).ok_or_else(|| Runs::no_such_run("", ""))?;

@@ -14,15 +14,17 @@ use crate::cluster::error::Error;
 impl Transaction<'_> {
     /// The worker has completed its workflow task and not answered some of the updates in it: it does not know of updates.
     pub(crate) fn reject_unanswered_updates(&mut self) {
-        self.end_updates(|state| state == State::Sent, &Ended::Rejected(unprocessed()));
+        self.end_updates(|state| state == State::Sent, || Ended::Rejected(unprocessed()));
     }
 
     /// The worker's answers are refused. Whatever it wanted to say to the updates that it got, it is not tried again.
     pub(crate) fn abort_sent_updates(&mut self) {
-        let error = Error::workflow_not_ready(
-            "Unable to perform workflow execution update due to unexpected workflow task failure.",
-        );
-        self.end_updates(|state| state == State::Sent, &Ended::Aborted(error));
+        let error = || {
+            Ended::Aborted(Error::workflow_not_ready(
+                "Unable to perform workflow execution update due to unexpected workflow task failure.",
+            ))
+        };
+        self.end_updates(|state| state == State::Sent, error);
     }
 
     /// The run is closed: updates that it has not accepted come to nothing. If another run follows, their callers are told
@@ -31,18 +33,21 @@ impl Transaction<'_> {
         if self.run.is_running() {
             return;
         }
-        let error = if is_continued(self.run) {
-            Error::workflow_closing()
-        } else {
-            Error::not_found("workflow update was aborted by closing workflow")
+        let is_continued = is_continued(self.run);
+        let error = || {
+            Ended::Aborted(if is_continued {
+                Error::workflow_closing()
+            } else {
+                Error::not_found("workflow update was aborted by closing workflow")
+            })
         };
-        self.end_updates(|state| !matches!(state, State::Accepted { .. }), &Ended::Aborted(error));
+        self.end_updates(|state| !matches!(state, State::Accepted { .. }), error);
     }
 
-    fn end_updates(&mut self, which: impl Fn(State) -> bool, how: &Ended) {
+    fn end_updates(&mut self, which: impl Fn(State) -> bool, how: impl Fn() -> Ended) {
         let updates = &mut self.run.state.updates;
         let ended = updates.in_flight.extract_if(.., |update| which(update.state));
-        updates.ended.extend(ended.map(|update| (update.id, how.clone())));
+        updates.ended.extend(ended.map(|update| (update.id, how())));
     }
 }
 

@@ -39,11 +39,11 @@ pub(super) fn failure(titles: Titles<'_>, verdict: &Verdict, type_class: &str, i
     html! {
         details class={ "verdict row " (severity.class()) " " (type_class) } open[is_open] {
             summary {
-                div.name {
+                span.name {
                     (titles.of(verdict))
                     @if !verdict.workflow_type.is_empty() { span { (verdict.workflow_type) } }
                 }
-                div.badges {
+                span.badges {
                     (worker_badge(verdict, severity))
                     @let code = verdict.code();
                     @if !code.is_empty() {
