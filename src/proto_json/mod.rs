@@ -124,7 +124,8 @@ pub(crate) fn reflect<M: Message + Name>(message: &M) -> Result<DynamicMessage, 
     Ok(reflected)
 }
 
-fn mismatch(error: prost::DecodeError) -> Error {
+/// Why a message is not what its descriptor says, or too deep to be read.
+pub(crate) fn mismatch(error: prost::DecodeError) -> Error {
     Error::Unwritable { reason: error.to_string() }
 }
 
