@@ -53,7 +53,7 @@ impl Frontend {
         let config = Config {
             long_polls_expire: true,
             search_attributes: SEARCH_ATTRIBUTES.map(|(name, kind)| (name.to_owned(), kind)).into(),
-            ..Config::default()
+            ..Default::default()
         };
         Self(Service::new(Cluster::new(config, seed), seed, START))
     }

@@ -45,6 +45,10 @@
 //! * [`Mock`] stands in for an activity; [`Outcome`] is what one call of it comes to.
 //! * [`history`] reads, writes and shows event histories, also those of a real cluster.
 //! * [`replay`] replays histories of a real cluster against the workflow code of today.
+//! * [`policy`] predicts what retry policies and timeouts do, and finds those that cannot mean what they say.
+//! * [`explore`] compares settings in an outage.
+//! * [`faults`] makes things go wrong, [`sweep`] looks for the seed in which that breaks something,
+//!   [`strategies`] generates settings and faults for property tests.
 //! * [`Failure`] is the report of a simulation that failed, [`Cause`] the reason.
 //! * [`check_determinism`] proves that the seed decides everything in a test.
 //! * [`hold_clock`] is for activities that do real I/O.
@@ -68,9 +72,14 @@ mod cluster;
 #[doc(hidden)]
 pub mod conformance;
 mod determinism;
+pub mod explore;
+pub mod faults;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod history;
 mod mock;
 mod overrides;
+mod panics;
 pub mod policy;
 mod proto_json;
 mod proto_map;
@@ -82,8 +91,10 @@ mod sdk;
 mod service;
 mod simulation;
 pub mod strategies;
+pub mod sweep;
 mod worker;
 
+pub use cluster::Limits;
 pub use determinism::{Difference, check_determinism, compare_runs};
 pub use mock::{Mock, Outcome};
 pub use simulation::{Builder, Cause, ExecuteError, Failure, ResumeError, Simulation, hold_clock};
@@ -105,8 +116,14 @@ mod book {
     struct Histories;
     #[doc = include_str!("../book/src/replay.md")]
     struct Replay;
+    #[doc = include_str!("../book/src/production-histories.md")]
+    struct ProductionHistories;
     #[doc = include_str!("../book/src/failures.md")]
     struct Failures;
+    #[doc = include_str!("../book/src/settings.md")]
+    struct Settings;
+    #[doc = include_str!("../book/src/faults.md")]
+    struct Faults;
     #[doc = include_str!("../book/src/determinism.md")]
     struct Determinism;
     #[doc = include_str!("../book/src/caching.md")]

@@ -104,7 +104,6 @@ macro_rules! rpcs {
         pub(crate) enum Request { $( $( $rpc(Box<$module::$request>), )* )* }
 
         /// The names of all RPCs in the table: service and RPC, as a gRPC path carries them.
-        #[cfg(test)]
         pub(crate) const ALL: &[(&str, &str)] = &[$( $( ($service, stringify!($rpc)), )* )*];
 
         /// The message that answers any RPC in the table.
@@ -227,5 +226,38 @@ rpcs! {
         AddSearchAttributes(AddSearchAttributesRequest) -> AddSearchAttributesResponse;
         RemoveSearchAttributes(RemoveSearchAttributesRequest) -> RemoveSearchAttributesResponse;
         ListSearchAttributes(ListSearchAttributesRequest) -> ListSearchAttributesResponse;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto_json;
+
+    const PAGE: &str = include_str!("../book/src/faithfulness.md");
+
+    #[test]
+    fn the_page_on_faithfulness_says_of_every_rpc_whether_it_is_served() {
+        let services = ["workflowservice.v1.WorkflowService", "operatorservice.v1.OperatorService"];
+        for service in services.map(|name| format!("temporal.api.{name}")) {
+            for rpc in proto_json::rpc_names(&service) {
+                let row = PAGE.lines().find_map(|line| line.strip_prefix(&format!("| {rpc} | ")));
+                let row = row.unwrap_or_else(|| panic!("the page has no row for {rpc}"));
+                let is_served = ALL.contains(&(service.as_str(), rpc.as_str()));
+                assert_eq!(!row.starts_with("absent"), is_served, "{rpc}: {row}");
+                assert!(!is_served || row.contains('`'), "{rpc}: the row names no case and no test");
+            }
+        }
+    }
+
+    #[test]
+    fn the_cases_that_the_page_names_are_there() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("histories/conformance/cases");
+        let rows =
+            PAGE.lines().filter(|line| line.contains(" | exact | ") || line.contains(" | simplified: "));
+        for case in rows.filter_map(|row| row.rsplit('|').nth(1)?.split('`').nth(1)) {
+            let (file, area) = (folder.join(format!("{case}.json")), folder.join(case));
+            assert!(case.contains(".rs") || file.exists() || area.is_dir(), "there is no case {case}");
+        }
     }
 }

@@ -54,6 +54,8 @@ use temporalio_workflow::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::panics::{self, Caught};
+
 /// What every workflow execution on one worker is created with.
 #[derive(Clone)]
 pub(crate) struct WorkflowSettings {
@@ -83,12 +85,14 @@ pub(crate) struct TaskFailure {
     pub(crate) failure: Failure,
     /// The cause to report; `None` if the code asked for none.
     pub(crate) cause: Option<WorkflowTaskFailedCause>,
+    /// Where the code panicked, if it did.
+    pub(crate) location: Option<String>,
 }
 
 impl TaskFailure {
     /// An application failure with this message, and no particular cause.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { failure: Failure::application_failure(message.into(), false), cause: None }
+        Self { failure: Failure::application_failure(message.into(), false), cause: None, location: None }
     }
 
     /// The same failure with a cause.
@@ -378,6 +382,7 @@ impl WorkflowInstance {
                     return Err(TaskFailure {
                         failure: *failed.failure,
                         cause: cause.and_then(|cause| WorkflowTaskFailedCause::try_from(cause).ok()),
+                        location: None,
                     });
                 }
                 other => {
@@ -433,12 +438,13 @@ impl WorkflowInstance {
         &mut self,
         run: impl FnOnce(&mut dyn OfficialInstance) -> Result<T, Box<Failure>>,
     ) -> Result<T, TaskFailure> {
-        match catch_unwind(AssertUnwindSafe(|| run(&mut *self.official))) {
+        match panics::catch(|| run(&mut *self.official)) {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(failure)) => Err(TaskFailure::new(failure.message)),
-            Err(panic) => {
-                Err(TaskFailure::new(format!("Workflow function panicked: {}", panic_message(panic))))
-            }
+            Err(Caught { message, location }) => Err(TaskFailure {
+                location,
+                ..TaskFailure::new(format!("Workflow function panicked: {message}"))
+            }),
         }
     }
 

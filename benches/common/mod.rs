@@ -92,7 +92,10 @@ pub fn worker() -> Worker {
 /// were recorded.
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 pub fn timed(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 'static) -> (Duration, u64) {
-    let builder = Simulation::builder().worker(worker()).budget(u64::MAX).max_history_events(u32::MAX);
+    let builder = Simulation::builder()
+        .worker(worker())
+        .budget(u64::MAX)
+        .limits(|limits| limits.history_count = i64::MAX);
     builder.run(async |simulation| {
         let start = Instant::now();
         body(&simulation).await?;
@@ -104,7 +107,10 @@ pub fn timed(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 
 
 /// The history of the only workflow that the body executes.
 pub fn recorded(body: impl AsyncFnOnce(&Simulation) -> anyhow::Result<()> + Send + 'static) -> History {
-    let builder = Simulation::builder().worker(worker()).budget(u64::MAX).max_history_events(u32::MAX);
+    let builder = Simulation::builder()
+        .worker(worker())
+        .budget(u64::MAX)
+        .limits(|limits| limits.history_count = i64::MAX);
     builder.run(async |simulation| {
         body(&simulation).await?;
         simulation.histories().pop().ok_or_else(|| anyhow::anyhow!("it executed nothing"))

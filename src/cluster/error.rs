@@ -28,9 +28,10 @@ impl Error {
         Self { code, message: message.into(), details: Vec::new() }
     }
 
-    /// An RPC, or an option of one, that is not served. Says which.
+    /// An RPC, or an option of one, that is not served. Says which, and where to read what is.
     pub(crate) fn unimplemented(what: &str) -> Self {
-        Self::new(Code::Unimplemented, format!("{what} is not served by temporal-sim"))
+        let page = "see \"How faithful it is\" in its book";
+        Self::new(Code::Unimplemented, format!("{what} is not served by temporal-sim: {page}"))
     }
 
     /// The request itself is wrong.

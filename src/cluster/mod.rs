@@ -53,6 +53,8 @@ pub(crate) use error::Error;
 pub(crate) use execution::activity::RetriedAttempt;
 pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
 
+pub use limits::Limits;
+
 use self::{
     batch::Batches,
     calls::{CallContext, Calls},
@@ -87,8 +89,8 @@ pub(crate) struct Config {
     pub(crate) long_polls_expire: bool,
     /// The custom search attributes of the namespace `default`. Names that belong to the server are passed over.
     pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
-    /// The number of events beyond which a history is terminated; `None` for that of a server.
-    pub(crate) history_count: Option<i64>,
+    /// How much it takes.
+    pub(crate) limits: Limits,
 }
 
 /// A call on its way in.
@@ -164,7 +166,7 @@ const DEFAULT_NAMESPACE: &str = "default";
 impl Cluster {
     /// A cluster with the namespace `default` and nothing in it.
     pub(crate) fn new(config: Config, seed: Seed) -> Self {
-        let mut namespaces = Namespaces::default();
+        let mut namespaces = Namespaces::new(config.limits.clone());
         let mut namespace_ids = seed.stream("namespace ids");
         namespaces.register(Namespace {
             id: namespace_ids.uuid(),
@@ -203,6 +205,11 @@ impl Cluster {
             follow_ups: VecDeque::new(),
             answers: VecDeque::new(),
         }
+    }
+
+    /// How much this cluster takes.
+    fn limits(&self) -> &Limits {
+        &self.shared.config.limits
     }
 
     /// A caller asks something. What was due before `now` happens first.

@@ -13,7 +13,11 @@ use temporalio_common::protos::temporal::api::{
 use tonic::Code;
 
 use super::{
-    Cluster, Error, limits, namespaces::Namespace, search_attributes::Registry, system::CLUSTER_NAME,
+    Cluster, Error,
+    limits::{self, Limits},
+    namespaces::Namespace,
+    search_attributes::Registry,
+    system::CLUSTER_NAME,
 };
 use crate::clock;
 
@@ -83,7 +87,7 @@ impl Cluster {
             namespace.retention = clock::duration(Some(&retention));
         }
         Ok(UpdateNamespaceResponse {
-            namespace_info: Some(info(namespace)),
+            namespace_info: Some(info(&self.shared.config.limits, namespace)),
             config: Some(config(namespace)),
             replication_config: Some(replication_config(namespace)),
             ..Default::default()
@@ -105,7 +109,7 @@ impl Cluster {
             namespaces.get(key).ok_or_else(|| Error::namespace_not_found(&request.namespace))?
         };
         Ok(DescribeNamespaceResponse {
-            namespace_info: Some(info(namespace)),
+            namespace_info: Some(info(&self.shared.config.limits, namespace)),
             config: Some(config(namespace)),
             replication_config: Some(replication_config(namespace)),
             ..Default::default()
@@ -117,7 +121,7 @@ fn namespace_not_set() -> Error {
     Error::invalid_argument("Namespace not set on request.")
 }
 
-fn info(namespace: &Namespace) -> NamespaceInfo {
+fn info(limits: &Limits, namespace: &Namespace) -> NamespaceInfo {
     NamespaceInfo {
         name: namespace.name.clone(),
         state: NamespaceState::Registered as i32,
@@ -132,8 +136,8 @@ fn info(namespace: &Namespace) -> NamespaceInfo {
             ..Default::default()
         }),
         limits: Some(namespace_info::Limits {
-            blob_size_limit_error: limits::BLOB_SIZE as i64,
-            memo_size_limit_error: limits::MEMO_SIZE as i64,
+            blob_size_limit_error: limits.blob_size as i64,
+            memo_size_limit_error: limits.memo_size as i64,
             workflow_task_completion_size_limit_error: limits::WORKFLOW_TASK_COMPLETION_SIZE as i64,
         }),
         supports_schedules: true,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 
-use super::{error::Error, search_attributes::Registry};
+use super::{error::Error, limits::Limits, search_attributes::Registry};
 
 /// Names one namespace inside the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,12 +29,19 @@ pub(crate) struct Namespace {
 }
 
 /// All namespaces of a cluster.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Namespaces {
     by_name: IndexMap<String, Namespace>,
+    /// How many search attributes may be set, and how large they may be.
+    pub(super) limits: Limits,
 }
 
 impl Namespaces {
+    /// No namespaces yet.
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { by_name: IndexMap::new(), limits }
+    }
+
     /// Registers a namespace. If there is one of that name, nothing happens.
     pub(crate) fn register(&mut self, namespace: Namespace) {
         self.by_name.entry(namespace.name.clone()).or_insert(namespace);

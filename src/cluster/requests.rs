@@ -6,14 +6,14 @@ use temporalio_common::protos::temporal::api::{
 };
 use tonic::Code;
 
-use super::{error::Error, limits};
+use super::{error::Error, limits::Limits};
 use crate::rules::names;
 
 pub(crate) use super::start::check_links;
 
 /// Refuses what is longer than an id may be.
-pub(crate) fn check_length(text: &str, message: &str) -> Result<(), Error> {
-    if text.len() > limits::ID_LENGTH { Err(Error::invalid_argument(message)) } else { Ok(()) }
+pub(crate) fn check_length(limits: &Limits, text: &str, message: &str) -> Result<(), Error> {
+    if text.len() > limits.id_length { Err(Error::invalid_argument(message)) } else { Ok(()) }
 }
 
 /// The task queue of a request.
@@ -21,8 +21,11 @@ pub(crate) fn check_length(text: &str, message: &str) -> Result<(), Error> {
 /// # Errors
 ///
 /// INVALID_ARGUMENT if it is absent, has no name, or a name that is too long or reserved.
-pub(crate) fn task_queue(task_queue: Option<&TaskQueue>) -> Result<&TaskQueue, Error> {
-    names::check_task_queue(task_queue).map_err(Error::invalid_argument)
+pub(crate) fn task_queue<'a>(
+    limits: &Limits,
+    task_queue: Option<&'a TaskQueue>,
+) -> Result<&'a TaskQueue, Error> {
+    names::check_task_queue(task_queue, limits.id_length).map_err(Error::invalid_argument)
 }
 
 /// The execution that a request names.
@@ -87,8 +90,8 @@ pub(crate) fn check_callbacks(callbacks: &[Callback]) -> Result<(), Error> {
 }
 
 /// Refuses a payload field that is larger than a blob may be.
-pub(crate) fn check_blob(size: usize) -> Result<(), Error> {
-    if size > limits::BLOB_SIZE {
+pub(crate) fn check_blob(limits: &Limits, size: usize) -> Result<(), Error> {
+    if size > limits.blob_size {
         Err(Error::invalid_argument("Blob data size exceeds limit."))
     } else {
         Ok(())

@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 
-use super::redact::REDACTED;
+use super::redact::{REDACTED, is_token};
 use crate::proto_json;
 
 /// The attributes of an event in JSON, and its user metadata. What has no JSON form is there as a whole.
@@ -36,25 +36,80 @@ fn read(event: &HistoryEvent, is_wanted: impl Fn(&str) -> bool) -> Value {
     Value::Object(wanted)
 }
 
-/// Puts payloads into a readable form, and leaves out what is empty or zero, because that is the same as not set,
-/// and the fields that `leave_out` names, wherever they are. The names inside of payloads are not looked at.
-pub(crate) fn readable(value: Value, leave_out: &dyn Fn(&str) -> bool) -> Value {
-    match value {
-        Value::Object(fields) if is_payload(&fields) => payload(fields),
-        Value::Object(fields) => {
-            let fields: Map<_, _> = fields
-                .into_iter()
-                .filter(|(name, value)| value.as_object().is_some_and(is_payload) || !leave_out(name))
-                .map(|(name, value)| {
-                    let value =
-                        if name == "taskQueue" { queue_name(value) } else { readable(value, leave_out) };
-                    (name, value)
-                })
-                .filter(|(_, value)| !is_unset(value))
-                .collect();
-            unwrapped(fields)
+/// How fields are read.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    /// The fields to leave out, by their names, wherever they are. The names inside of payloads are not looked at.
+    pub(crate) leave_out: &'a dyn Fn(&str) -> bool,
+    /// Whether the values that a redaction may have replaced are all alike: [`REDACTED_TEXT`], [`REDACTED_NUMBER`],
+    /// [`REDACTED_PAYLOAD`].
+    pub(crate) blind: bool,
+}
+
+/// Stands for any text.
+pub(crate) const REDACTED_TEXT: &str = "(redacted text)";
+/// Stands for any number.
+pub(crate) const REDACTED_NUMBER: &str = "(redacted number)";
+/// Stands for any payload.
+pub(crate) const REDACTED_PAYLOAD: &str = "(redacted)";
+
+impl Reader<'_> {
+    /// Puts payloads into a readable form, and leaves out what is empty or zero, because that is the same as not
+    /// set.
+    pub(crate) fn read(self, value: Value) -> Value {
+        match value {
+            Value::Object(fields) if is_payload(&fields) => self.payload(fields),
+            Value::Object(fields) => {
+                let fields: Map<_, _> = fields
+                    .into_iter()
+                    .filter(|(name, value)| {
+                        value.as_object().is_some_and(is_payload) || !(self.leave_out)(name)
+                    })
+                    .map(|(name, value)| {
+                        let value = if name == "taskQueue" { queue_name(value) } else { self.read(value) };
+                        (name, value)
+                    })
+                    .filter(|(_, value)| !is_unset(value))
+                    .collect();
+                unwrapped(fields)
+            }
+            Value::Array(items) => items.into_iter().map(|item| self.read(item)).collect(),
+            Value::String(text) if self.blind && is_token(&text) => Value::from(REDACTED_TEXT),
+            other => other,
         }
-        Value::Array(items) => items.into_iter().map(|item| readable(item, leave_out)).collect(),
+    }
+
+    /// The value of a JSON payload; others by their encoding.
+    fn payload(self, mut fields: Map<String, Value>) -> Value {
+        let metadata = fields.get_mut("metadata").and_then(Value::as_object_mut);
+        let (encoding, is_redacted) = metadata.map_or((None, false), |metadata| {
+            // The server writes down the type of a search attribute, a redaction that it took place.
+            metadata.remove("type");
+            let is_redacted = metadata.remove(REDACTED).is_some();
+            ((metadata.len() == 1).then(|| decoded(metadata.get("encoding")?)).flatten(), is_redacted)
+        });
+        let encoding = encoding.and_then(|bytes| String::from_utf8(bytes).ok());
+        let is_unknown = self.blind && is_redacted;
+        match encoding.as_deref() {
+            Some("binary/null") => Value::Null,
+            Some("json/plain") => {
+                let data = fields.get("data").and_then(decoded).unwrap_or_default();
+                let value = serde_json::from_slice(&data).unwrap_or(Value::Object(fields));
+                if is_unknown { blind(value) } else { value }
+            }
+            _ if is_unknown => Value::from(REDACTED_PAYLOAD),
+            _ => Value::Object(fields),
+        }
+    }
+}
+
+/// The value with all texts alike, and all numbers.
+fn blind(value: Value) -> Value {
+    match value {
+        Value::String(_) => Value::from(REDACTED_TEXT),
+        Value::Number(_) => Value::from(REDACTED_NUMBER),
+        Value::Array(items) => items.into_iter().map(blind).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, blind(value))).collect(),
         other => other,
     }
 }
@@ -117,26 +172,6 @@ fn is_unset(value: &Value) -> bool {
 /// A task queue of this kind is always an ordinary one.
 fn queue_name(value: Value) -> Value {
     value.get("name").cloned().unwrap_or(value)
-}
-
-/// The value of a JSON payload; others by their encoding.
-fn payload(mut fields: Map<String, Value>) -> Value {
-    let metadata = fields.get_mut("metadata").and_then(Value::as_object_mut);
-    let encoding = metadata.and_then(|metadata| {
-        // The server writes down the type of a search attribute, a redaction that it took place.
-        metadata.remove("type");
-        metadata.remove(REDACTED);
-        (metadata.len() == 1).then(|| decoded(metadata.get("encoding")?)).flatten()
-    });
-    let encoding = encoding.and_then(|bytes| String::from_utf8(bytes).ok());
-    match encoding.as_deref() {
-        Some("binary/null") => Value::Null,
-        Some("json/plain") => {
-            let data = fields.get("data").and_then(decoded).unwrap_or_default();
-            serde_json::from_slice(&data).unwrap_or(Value::Object(fields))
-        }
-        _ => Value::Object(fields),
-    }
 }
 
 fn decoded(base64: &Value) -> Option<Vec<u8>> {

@@ -19,8 +19,9 @@
 //! let script = [AttemptOutcome::fail("Unavailable").after(Duration::from_secs(2)), AttemptOutcome::hang()];
 //! let prediction = Model::new(options).predict(&script)?;
 //! println!("{prediction}");
-//! assert_eq!(prediction.attempts.len(), 3);
-//! assert_eq!(prediction.closed_after, Some(Duration::from_secs(47)));
+//! // 2 s and 5 s of backoff, 10 s and 10 s, 10 s and 20 s; then three seconds are left.
+//! assert_eq!(prediction.attempts.len(), 4);
+//! assert_eq!(prediction.closed_after, Some(Duration::from_secs(60)));
 //! # Ok::<(), temporal_sim::policy::InvalidOptions>(())
 //! ```
 //!
@@ -45,7 +46,7 @@ pub use options::{ActivityOptions, InvalidOptions, RetryPolicy, WorkflowOptions,
 pub use prediction::{Attempt, AttemptEnd, FinalOutcome, Prediction};
 pub use script::{AttemptFailure, AttemptOutcome, Ending, Heartbeats};
 
-pub(crate) use duration::text;
+pub(crate) use duration::{serde_text, text};
 
 #[cfg(test)]
 mod tests;

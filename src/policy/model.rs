@@ -1,6 +1,6 @@
 //! The model itself: options and a script in, a prediction out.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use temporalio_common::protos::temporal::api::{
     activity::v1::ActivityOptions as ProtoActivityOptions, enums::v1::TimeoutType, failure::v1::Failure,
@@ -71,6 +71,30 @@ impl Model {
     ///
     /// If the server would refuse the options; the words are the server's.
     pub fn predict(&self, script: &[AttemptOutcome]) -> Result<Prediction, InvalidOptions> {
+        let at_once = AttemptOutcome::succeed();
+        self.follow(|number, _| {
+            let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
+            Cow::Borrowed(script.get(index).or(script.last()).unwrap_or(&at_once))
+        })
+    }
+
+    /// The same with outcomes that depend on the time: `outcome` gets the number of the attempt, and when it is put on its
+    /// task queue, counted from the moment when the activity was scheduled.
+    ///
+    /// # Errors
+    ///
+    /// If the server would refuse the options; the words are the server's.
+    pub fn predict_with(
+        &self,
+        mut outcome: impl FnMut(u32, Duration) -> AttemptOutcome,
+    ) -> Result<Prediction, InvalidOptions> {
+        self.follow(|number, scheduled| Cow::Owned(outcome(number, scheduled)))
+    }
+
+    fn follow<'a>(
+        &self,
+        outcome: impl FnMut(u32, Duration) -> Cow<'a, AttemptOutcome>,
+    ) -> Result<Prediction, InvalidOptions> {
         let options = self.options.normalized(self.workflow)?;
         let run_expiration = self.workflow.effective_run_timeout().map(|timeout| {
             // The clock of a prediction starts when the activity is scheduled.
@@ -80,7 +104,7 @@ impl Model {
         let schedule_to_close = clock::duration(options.schedule_to_close_timeout.as_ref());
         let expiration = (!schedule_to_close.is_zero()).then(|| START + schedule_to_close);
         let course = Course { options: &options, run_expiration, expiration };
-        Ok(course.follow(script, self.most_attempts))
+        Ok(course.follow(outcome, self.most_attempts))
     }
 }
 
@@ -102,19 +126,20 @@ enum Cut {
 }
 
 impl Course<'_> {
-    fn follow(&self, script: &[AttemptOutcome], most_attempts: u32) -> Prediction {
-        let at_once = AttemptOutcome::succeed();
+    fn follow<'a>(
+        &self,
+        mut outcome: impl FnMut(u32, Duration) -> Cow<'a, AttemptOutcome>,
+        most_attempts: u32,
+    ) -> Prediction {
         let mut attempts = Vec::new();
         let mut scheduled = START;
         let mut last_failure: Option<Failure> = None;
         for number in 1..=most_attempts {
-            let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
-            let outcome = script.get(index).or(script.last()).unwrap_or(&at_once);
             if let Some(closed) = self.run_expiration.filter(|&closed| closed < scheduled && number > 1) {
                 let (outcome, closed_after) = (FinalOutcome::WorkflowTimedOut, Some(closed.since(START)));
                 return Prediction { attempts, outcome, closed_after };
             }
-            let run = self.run(scheduled, outcome);
+            let run = self.run(scheduled, &outcome(number, scheduled.since(START)));
             let ended_attempt = |at| EndedAttempt {
                 policy: self.options.retry_policy.as_ref(),
                 number: i32::try_from(number).unwrap_or(i32::MAX),

@@ -13,7 +13,7 @@ use temporalio_common::protos::temporal::api::{
 use super::duration::serde_text;
 use crate::{
     clock,
-    rules::{activity_options, durations, workflow_timeouts},
+    rules::{activity_options, durations, names, workflow_timeouts},
 };
 
 /// The four timeouts of an activity and its retry policy. One of start-to-close and schedule-to-close has to be set.
@@ -187,7 +187,7 @@ impl ActivityOptions {
         let mut options = self.to_proto();
         options.task_queue = Some(TaskQueue { name: "queue".to_owned(), ..Default::default() });
         let run_timeout = workflow.effective_run_timeout().map(clock::to_proto);
-        activity_options::normalize(ACTIVITY_ID, ACTIVITY_TYPE, &mut options, run_timeout)
+        activity_options::normalize(ACTIVITY_ID, ACTIVITY_TYPE, &mut options, run_timeout, names::ID_LENGTH)
             .map_err(|invalid| InvalidOptions(invalid.to_string()))?;
         Ok(options)
     }

@@ -105,7 +105,15 @@ pub(crate) fn rpc_types(service: &str, rpc: &str) -> Option<(MessageDescriptor, 
     service.methods().find(|method| method.name() == rpc).map(|method| (method.input(), method.output()))
 }
 
-fn message_type(name: &str) -> Result<MessageDescriptor, Error> {
+/// The names of the RPCs of a service.
+#[cfg(test)]
+pub(crate) fn rpc_names(service: &str) -> Vec<String> {
+    let service = POOL.get_service_by_name(service).expect("a service of the API");
+    service.methods().map(|method| method.name().to_owned()).collect()
+}
+
+/// The message type of a name, as `temporal.api.history.v1.History`.
+pub(crate) fn message_type(name: &str) -> Result<MessageDescriptor, Error> {
     POOL.get_message_by_name(name).ok_or_else(|| Error::UnknownType { name: name.to_owned() })
 }
 
@@ -116,7 +124,8 @@ pub(crate) fn reflect<M: Message + Name>(message: &M) -> Result<DynamicMessage, 
     Ok(reflected)
 }
 
-fn mismatch(error: prost::DecodeError) -> Error {
+/// Why a message is not what its descriptor says, or too deep to be read.
+pub(crate) fn mismatch(error: prost::DecodeError) -> Error {
     Error::Unwritable { reason: error.to_string() }
 }
 

@@ -104,11 +104,10 @@ impl fmt::Display for Divergence {
 
 /// The last WorkflowTaskCompleted event before an event; 0 if there is none.
 fn completion_before(history: &History, event_id: i64) -> i64 {
-    let before = history.events().iter().take_while(|event| event.event_id < event_id);
-    before
-        .filter(|event| event.event_type() == EventType::WorkflowTaskCompleted)
-        .last()
-        .map_or(0, |event| event.event_id)
+    let end = usize::try_from(event_id.saturating_sub(1)).unwrap_or_default().min(history.events().len());
+    let before = history.events().get(..end).unwrap_or_default();
+    let completed = before.iter().rfind(|event| event.event_type() == EventType::WorkflowTaskCompleted);
+    completed.map_or(0, |event| event.event_id)
 }
 
 /// When an event was recorded, in RFC 3339.

@@ -60,10 +60,15 @@ pub(super) enum End {
     Blocked { started_event_id: i64, limit: Duration },
 }
 
-/// Replays a history from its first event to its last.
-pub(super) async fn drive(history: &History, setup: &Setup, progress: &Progress) -> Replayed {
+/// Replays a history from its first event to its last. `events` are its events, which several replays share.
+pub(super) async fn drive(
+    history: &History,
+    events: &[Arc<HistoryEvent>],
+    setup: &Setup,
+    progress: &Progress,
+) -> Replayed {
     let mut replay = Replay::new(history, setup, progress);
-    let end = match replay.follow(history).await {
+    let end = match replay.follow(events).await {
         Ok(pending) => End::Followed { pending },
         Err(Stopped::Parted(error)) => {
             End::Parted { error, unrecorded: replay.machines.unrecorded_commands().cloned().collect() }
@@ -123,12 +128,12 @@ impl<'a> Replay<'a> {
         }
     }
 
-    async fn follow(&mut self, history: &History) -> Result<Vec<Command>, Stopped> {
-        let completed = last_completed_task(history.events());
-        let now = history.events().last().and_then(|event| event.event_time.as_ref());
+    async fn follow(&mut self, events: &[Arc<HistoryEvent>]) -> Result<Vec<Command>, Stopped> {
+        let completed = last_completed_task(events);
+        let now = events.last().and_then(|event| event.event_time.as_ref());
         let now = now.map(Time::from_proto).unwrap_or_default();
         self.machines.handle_task(Task {
-            history: history.events().iter().cloned().map(Arc::new).collect(),
+            history: events.to_vec(),
             previous_started_event_id: completed,
             started_event_id: completed,
             ..Default::default()
@@ -191,7 +196,7 @@ impl<'a> Replay<'a> {
 }
 
 /// The WorkflowTaskStarted event of the last task that was completed; 0 if none was.
-fn last_completed_task(events: &[HistoryEvent]) -> i64 {
+fn last_completed_task(events: &[Arc<HistoryEvent>]) -> i64 {
     let started = events.iter().rev().find_map(|event| match &event.attributes {
         Some(Attributes::WorkflowTaskCompletedEventAttributes(completed)) => Some(completed.started_event_id),
         _ => None,

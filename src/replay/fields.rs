@@ -14,7 +14,9 @@ use temporalio_common::{
 
 use super::divergence::FieldDifference;
 use crate::{
-    history::fields::{attributes, flatten, is_payload, readable},
+    history::fields::{
+        REDACTED_NUMBER, REDACTED_PAYLOAD, REDACTED_TEXT, Reader, attributes, flatten, is_payload,
+    },
     proto_json,
 };
 
@@ -74,15 +76,20 @@ impl Fields {
             }
         }
         // It differs from build to build.
-        let readable = readable(value, &|name| name == "stackTrace");
-        let leaves = flatten(readable).into_iter().filter(|(field, _)| !is_bookkeeping(event_type, field));
+        let reader = Reader { leave_out: &|name| name == "stackTrace", blind: true };
+        let leaves =
+            flatten(reader.read(value)).into_iter().filter(|(field, _)| !is_bookkeeping(event_type, field));
         Self(leaves.map(|(field, value)| (field, value.to_string())).collect())
     }
 
-    /// The fields in which two events differ.
+    /// The fields in which two events differ. What a redaction has replaced in the recorded one is not known, so that
+    /// it does not differ from anything of its type.
     pub(super) fn differences(&self, produced: &Self) -> Vec<FieldDifference> {
         let names: BTreeSet<&String> = self.0.keys().chain(produced.0.keys()).collect();
-        let differ = names.into_iter().filter(|name| self.0.get(*name) != produced.0.get(*name));
+        let differ = names.into_iter().filter(|name| {
+            let (recorded, produced) = (self.0.get(*name), produced.0.get(*name));
+            recorded != produced && !self.is_unknown(name, recorded, produced)
+        });
         differ
             .map(|name| FieldDifference {
                 field: name.clone(),
@@ -90,6 +97,23 @@ impl Fields {
                 produced: produced.0.get(name).cloned(),
             })
             .collect()
+    }
+
+    fn is_unknown(&self, name: &str, recorded: Option<&String>, produced: Option<&String>) -> bool {
+        let stands_for = |placeholder: &str| recorded.is_some_and(|it| it.trim_matches('"') == placeholder);
+        if stands_for(REDACTED_TEXT) {
+            return produced.is_some_and(|it| it.starts_with('"'));
+        }
+        if stands_for(REDACTED_NUMBER) {
+            return produced
+                .is_some_and(|it| it.starts_with(|first: char| first == '-' || first.is_ascii_digit()));
+        }
+        // A payload of which nothing is known is a field, the parts of the other one are fields below it.
+        stands_for(REDACTED_PAYLOAD)
+            || name
+                .match_indices(['.', '['])
+                .filter_map(|(end, _)| self.0.get(name.get(..end)?))
+                .any(|above| above.trim_matches('"') == REDACTED_PAYLOAD)
     }
 }
 

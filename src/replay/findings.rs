@@ -57,10 +57,13 @@ pub(super) fn production(history: &History, replayed: &Replayed) -> Production {
             error: error @ (Error::MalformedHistory { .. } | Error::PartialHistory { .. }),
             ..
         } => Production::InvalidHistory { reason: error.to_string() },
-        End::Parted { error, .. } => Production::TaskFailure { event_id: None, message: error.to_string() },
+        End::Parted { error, .. } => {
+            Production::TaskFailure { event_id: None, message: error.to_string(), location: None }
+        }
         End::TaskFailed { started_event_id, failure } => Production::TaskFailure {
             event_id: Some(event_id(*started_event_id)),
             message: failure.failure.message.clone(),
+            location: failure.location.clone(),
         },
     }
 }

@@ -8,7 +8,7 @@ use temporalio_client::{
     errors::ClientError,
 };
 
-use super::{Replayer, Report, Verdict, batch};
+use super::{Replayer, Report, Verdict};
 use crate::history::History;
 
 /// How many histories are fetched at the same time.
@@ -40,9 +40,10 @@ impl Replayer {
         let executions = client.list_workflows(query, WorkflowListOptions::default());
         let fetched = executions.map_ok(async |execution| Ok(fetch(client, execution).await));
         let mut fetched = fetched.try_buffered(FETCHED_AT_ONCE).try_ready_chunks(REPLAYED_AT_ONCE);
+        let batch = self.batch(None);
         let mut verdicts = Vec::new();
         while let Some(chunk) = fetched.try_next().await.map_err(|TryReadyChunksError(_, error)| error)? {
-            verdicts.extend(batch::on_all_cores(chunk.into_iter(), |fetched| match fetched {
+            verdicts.extend(self.judge_all(&batch, chunk.into_iter(), |fetched| match fetched {
                 Ok(history) => self.judge(&Arc::new(history)),
                 Err(verdict) => *verdict,
             }));

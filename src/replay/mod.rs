@@ -47,6 +47,7 @@ mod files;
 mod findings;
 mod lane;
 mod live;
+mod observer;
 mod prediction;
 mod progress;
 mod replays;
@@ -64,6 +65,7 @@ use temporalio_workflow::{
 
 pub use difference::Difference;
 pub use divergence::{Divergence, FieldDifference};
+pub use observer::BatchProgress;
 pub use report::{Report, ReportError, ReportTable};
 pub use side_by_side::{SideBySide, Step, StepComparison};
 pub use stability::Instability;
@@ -73,6 +75,7 @@ use self::{
     drive::Setup,
     fields::Reading,
     lane::Lanes,
+    observer::{Batch, Observer},
     replays::{Outcome, Replays},
 };
 use crate::{
@@ -98,6 +101,8 @@ pub struct Replayer {
     replays: usize,
     blocked_after: Duration,
     lanes: Lanes,
+    observers: Vec<Observer>,
+    shows_progress: bool,
 }
 
 impl Default for Replayer {
@@ -118,6 +123,8 @@ impl Replayer {
             replays: 2,
             blocked_after: BLOCKED_AFTER,
             lanes: Lanes::default(),
+            observers: Vec::new(),
+            shows_progress: false,
         }
     }
 
@@ -212,6 +219,22 @@ impl Replayer {
         self
     }
 
+    /// Calls `observer` after each history of a batch, with its verdict and how many are done. The calls may come
+    /// from several threads.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Fn(BatchProgress<'_>) + Send + Sync + 'static) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Shows on standard error how far a batch has come, and which histories are not compatible, if a terminal is
+    /// attached. `cargo test` takes the terminal away unless it is run with `--nocapture`.
+    #[must_use]
+    pub fn show_progress(mut self) -> Self {
+        self.shows_progress = true;
+        self
+    }
+
     /// Replays one history.
     pub fn replay(&self, history: &History) -> Verdict {
         self.judge(&Arc::new(history.clone()))
@@ -226,7 +249,8 @@ impl Replayer {
         I::IntoIter: Send,
     {
         let histories = histories.into_iter();
-        Report::new(batch::on_all_cores(histories, |history| self.judge(&Arc::new(history))))
+        let batch = self.batch(histories.size_hint().1);
+        Report::new(self.judge_all(&batch, histories, |history| self.judge(&Arc::new(history))))
     }
 
     /// Replays the history in a file: JSON or protobuf, either also with gzip.
@@ -248,7 +272,9 @@ impl Replayer {
         I::IntoIter: Send,
         P: AsRef<Path>,
     {
-        Report::new(batch::on_all_cores(paths.into_iter(), |path| self.replay_file(path)))
+        let paths = paths.into_iter();
+        let batch = self.batch(paths.size_hint().1);
+        Report::new(self.judge_all(&batch, paths, |path| self.replay_file(path)))
     }
 
     /// Replays all histories in a folder and the folders below it: the files whose names end in `.json`, `.pb`,
@@ -261,6 +287,24 @@ impl Replayer {
                 Report::new(vec![Verdict::unreadable(folder, reason)])
             }
         }
+    }
+
+    /// A batch of so many histories, if that is known.
+    fn batch(&self, histories: Option<usize>) -> Batch<'_> {
+        Batch::new(histories, &self.observers, self.shows_progress)
+    }
+
+    fn judge_all<T>(
+        &self,
+        batch: &Batch<'_>,
+        items: impl Iterator<Item = T> + Send,
+        judge: impl Fn(T) -> Verdict + Sync,
+    ) -> Vec<Verdict> {
+        batch::on_all_cores(items, |item| {
+            let verdict = judge(item);
+            batch.tell(&verdict);
+            verdict
+        })
     }
 
     fn judge(&self, history: &Arc<History>) -> Verdict {

@@ -23,7 +23,7 @@ use temporalio_common::protos::temporal::api::{
 use crate::{
     clock,
     history::History,
-    rules::{activity_options, retry, workflow_timeouts},
+    rules::{activity_options, names, retry, workflow_timeouts},
 };
 
 /// What the server knows of a run, and fills in where a command says nothing.
@@ -179,7 +179,9 @@ impl RunFacts {
         let name = it.activity_type.as_ref().map(|it| it.name.clone()).unwrap_or_default();
         let mut completed = options.clone();
         let run_timeout = self.started.workflow_run_timeout;
-        if activity_options::normalize(&it.activity_id, &name, &mut completed, run_timeout).is_ok() {
+        if activity_options::normalize(&it.activity_id, &name, &mut completed, run_timeout, names::ID_LENGTH)
+            .is_ok()
+        {
             options = completed;
         }
         ActivityTaskScheduledEventAttributes {

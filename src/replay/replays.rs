@@ -41,11 +41,12 @@ impl Replays<'_> {
         let (count, setup, reading, shared) =
             (self.count, self.setup.clone(), self.reading.clone(), history.clone());
         let ended = self.lanes.watch(self.limit, &progress, move |progress| async move {
-            let first = Arc::new(drive::drive(&shared, &setup, &progress).await);
+            let events: Vec<_> = shared.events().iter().cloned().map(Arc::new).collect();
+            let first = Arc::new(drive::drive(&shared, &events, &setup, &progress).await);
             progress.end_first(&first);
             let mut instability = None;
             for _ in 1..count {
-                let other = drive::drive(&shared, &setup, &progress).await;
+                let other = drive::drive(&shared, &events, &setup, &progress).await;
                 instability = stability::compare(&shared, &first, &other);
                 if instability.is_some() {
                     break;

@@ -1,18 +1,18 @@
 //! What history recorded and what the code did, next to each other.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeSet, ops::Range};
 
 use serde::Serialize;
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 
-use super::{Verdict, divergence::time_of, drive::Replayed, prediction::RunFacts};
+use super::{Verdict, divergence::time_of, drive::Replayed};
 use crate::{
     history::{History, is_routine},
     worker::machines::Observation,
 };
 
 /// How many steps are kept of a long history: those around the first difference.
-const STEPS_KEPT: usize = 240;
+const STEPS_KEPT: usize = 120;
 
 /// What history recorded and what the code did, next to each other: one step for each event that matters.
 /// Workflow tasks that went well are left out, and of a long history what is far from the first difference.
@@ -37,7 +37,7 @@ pub struct Step {
     pub time: Option<String>,
     /// What history recorded, in one line; `None` if nothing.
     pub recorded: Option<String>,
-    /// What the code did, in one line; `None` if nothing, or if nobody knows.
+    /// What the code did, in one line; `None` if nothing, if nobody knows, or if it is the same.
     pub produced: Option<String>,
     /// How the two compare.
     pub comparison: StepComparison,
@@ -63,13 +63,13 @@ pub enum StepComparison {
 impl SideBySide {
     /// Puts the replay of a history beside it.
     pub(super) fn new(history: &History, replayed: &Replayed, verdict: &Verdict) -> Self {
-        let produced = produced(history, replayed);
-        let end = end(history, &produced, verdict);
+        let matched = matched(replayed);
+        let end = end(history, &matched, verdict);
         let mut steps: Vec<Step> = history
             .events()
             .iter()
             .filter(|event| !is_routine(event))
-            .map(|event| step(history, event, &produced, end))
+            .map(|event| step(history, event, &matched, end))
             .collect();
         for (differences, comparison) in
             [(&verdict.allowed, StepComparison::Allowed), (&verdict.differences, StepComparison::Differs)]
@@ -104,38 +104,39 @@ impl SideBySide {
     }
 }
 
-fn step(history: &History, event: &HistoryEvent, produced: &BTreeMap<i64, String>, end: i64) -> Step {
-    let recorded = history.describe(event);
-    let (produced, comparison) = match produced.get(&event.event_id) {
-        Some(produced) => (Some(produced.clone()), StepComparison::Same),
-        None if event.event_id > end => (None, StepComparison::NotReached),
-        None if event.is_command_event() => (Some(recorded.clone()), StepComparison::Same),
-        None => (None, StepComparison::Outside),
+fn step(history: &History, event: &HistoryEvent, matched: &BTreeSet<i64>, end: i64) -> Step {
+    let comparison = match event.event_id {
+        event_id if matched.contains(&event_id) => StepComparison::Same,
+        event_id if event_id > end => StepComparison::NotReached,
+        _ if event.is_command_event() => StepComparison::Same,
+        _ => StepComparison::Outside,
     };
-    Step { event_id: event.event_id, time: time_of(event), recorded: Some(recorded), produced, comparison }
+    let recorded = history.describe(event);
+    Step {
+        event_id: event.event_id,
+        time: time_of(event),
+        recorded: Some(recorded),
+        produced: None,
+        comparison,
+    }
 }
 
-/// What the code did, by the event that recorded it.
-fn produced(history: &History, replayed: &Replayed) -> BTreeMap<i64, String> {
-    let facts = RunFacts::of(history);
-    let mut produced = BTreeMap::new();
-    for observation in &replayed.observations {
-        if let Observation::Matched { event, command: Some(command), message, .. } = observation
-            && let Some(predicted) = facts.predict(command, message.as_deref())
-        {
-            produced.insert(event.event_id, history.describe(&predicted));
-        }
-    }
-    produced
+/// The events for which the code had a command.
+fn matched(replayed: &Replayed) -> BTreeSet<i64> {
+    let matched = replayed.observations.iter().filter_map(|observation| match observation {
+        Observation::Matched { event, .. } | Observation::SkippedEvent { event, .. } => Some(event.event_id),
+        Observation::DroppedCommand { .. } | Observation::Unrecorded { .. } => None,
+    });
+    matched.collect()
 }
 
 /// The last event that the replay had anything to say about.
-fn end(history: &History, produced: &BTreeMap<i64, String>, verdict: &Verdict) -> i64 {
+fn end(history: &History, matched: &BTreeSet<i64>, verdict: &Verdict) -> i64 {
     let structural = verdict.first_structural_difference().map(|it| it.event_id);
     match structural {
         Some(event_id) => event_id,
         None if verdict.production.is_accepted() => i64::try_from(history.events().len()).unwrap_or(i64::MAX),
-        None => verdict.event_id().or(produced.keys().next_back().copied()).unwrap_or_default(),
+        None => verdict.event_id().or(matched.last().copied()).unwrap_or_default(),
     }
 }
 
@@ -153,7 +154,7 @@ mod tests {
     fn the_first_difference_is_in_the_middle_of_what_is_kept() {
         assert_eq!(window(10, 3), 0..10);
         assert_eq!(window(1_000, 0), 0..STEPS_KEPT);
-        assert_eq!(window(1_000, 500), 380..620);
-        assert_eq!(window(1_000, 1_000), 760..1_000);
+        assert_eq!(window(1_000, 500), 440..560);
+        assert_eq!(window(1_000, 1_000), 880..1_000);
     }
 }

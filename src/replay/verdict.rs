@@ -60,6 +60,8 @@ pub enum Production {
         event_id: Option<i64>,
         /// What went wrong.
         message: String,
+        /// Where in the source, if the code panicked: `src/transfer.rs:17:9`.
+        location: Option<String>,
     },
     /// The code waits for something that is not the SDK's, and that no history brings back.
     ForeignFuture,
@@ -119,7 +121,10 @@ impl fmt::Display for Production {
         match self {
             Self::Compatible => f.write_str("a worker accepts it"),
             Self::Nondeterminism { message, .. } => write!(f, "a worker reports nondeterminism: {message}"),
-            Self::TaskFailure { message, .. } => write!(f, "the workflow task fails: {message}"),
+            Self::TaskFailure { message, location, .. } => {
+                write!(f, "the workflow task fails: {message}")?;
+                location.iter().try_for_each(|location| write!(f, "\n  at {location}"))
+            }
             Self::ForeignFuture => {
                 f.write_str("the workflow awaits a future that is not the SDK's, and nothing will wake it")
             }

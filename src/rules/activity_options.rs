@@ -7,8 +7,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{
-    durations,
-    names::{self, ID_LENGTH},
+    durations, names,
     retry::{self, InvalidRetryPolicy},
 };
 
@@ -30,13 +29,15 @@ pub(crate) enum InvalidActivity {
     /// The retry policy is invalid.
     #[error(transparent)]
     RetryPolicy(#[from] InvalidRetryPolicy),
-    /// Id or type has more than 1000 bytes.
-    #[error("{field} exceeds length limit. Length={length} Limit={}", ID_LENGTH)]
+    /// Id or type is too long.
+    #[error("{field} exceeds length limit. Length={length} Limit={limit}")]
     TooLong {
         /// `activityId` or `activityType`.
         field: &'static str,
         /// Its length in bytes.
         length: usize,
+        /// How long it may be.
+        limit: usize,
     },
     /// The priority is invalid.
     #[error("invalid priorities: {0}")]
@@ -77,8 +78,9 @@ pub(crate) fn normalize(
     activity_type: &str,
     options: &mut ActivityOptions,
     run_timeout: Option<Duration>,
+    id_length: usize,
 ) -> Result<(), InvalidActivity> {
-    normalize_task_queue(options.task_queue.as_mut())?;
+    normalize_task_queue(options.task_queue.as_mut(), id_length)?;
     if activity_id.is_empty() {
         return Err(InvalidActivity::NoActivityId);
     }
@@ -89,8 +91,8 @@ pub(crate) fn normalize(
     retry::fill_defaults(policy);
     retry::validate(policy)?;
     for (field, value) in [("activityId", activity_id), ("activityType", activity_type)] {
-        if value.len() > ID_LENGTH {
-            return Err(InvalidActivity::TooLong { field, length: value.len() });
+        if value.len() > id_length {
+            return Err(InvalidActivity::TooLong { field, length: value.len(), limit: id_length });
         }
     }
     validate_priority(options.priority.as_ref()).map_err(InvalidActivity::Priority)?;
@@ -111,8 +113,8 @@ pub(crate) fn of_event(scheduled: &ActivityTaskScheduledEventAttributes) -> Acti
     }
 }
 
-fn normalize_task_queue(task_queue: Option<&mut TaskQueue>) -> Result<(), InvalidActivity> {
-    names::check_task_queue(task_queue.as_deref()).map_err(InvalidActivity::TaskQueue)?;
+fn normalize_task_queue(task_queue: Option<&mut TaskQueue>, id_length: usize) -> Result<(), InvalidActivity> {
+    names::check_task_queue(task_queue.as_deref(), id_length).map_err(InvalidActivity::TaskQueue)?;
     if let Some(task_queue) = task_queue
         && task_queue.kind() == TaskQueueKind::Unspecified
     {
@@ -188,6 +190,7 @@ mod tests {
     use temporalio_common::protos::temporal::api::common::v1::RetryPolicy;
 
     use super::*;
+    use crate::rules::names::ID_LENGTH;
 
     fn seconds(seconds: i64) -> Option<Duration> {
         Some(Duration { seconds, nanos: 0 })
@@ -213,7 +216,7 @@ mod tests {
             heartbeat_timeout: heartbeat,
             ..options()
         };
-        normalize("a", "A", &mut options, seconds(run_timeout))?;
+        normalize("a", "A", &mut options, seconds(run_timeout), ID_LENGTH)?;
         let in_seconds = |timeout: Option<Duration>| timeout.expect("every timeout is filled in").seconds;
         Ok([
             in_seconds(options.schedule_to_close_timeout),
@@ -251,7 +254,7 @@ mod tests {
     fn check(change: impl FnOnce(&mut ActivityOptions), message: &str) {
         let mut options = ActivityOptions { start_to_close_timeout: seconds(5), ..options() };
         change(&mut options);
-        assert_eq!(normalize("a", "A", &mut options, None).unwrap_err().to_string(), message);
+        assert_eq!(normalize("a", "A", &mut options, None, ID_LENGTH).unwrap_err().to_string(), message);
     }
 
     #[test]
@@ -269,7 +272,7 @@ mod tests {
     #[test]
     fn ids_and_types() {
         let refused = |activity_id: &str, activity_type: &str| {
-            normalize(activity_id, activity_type, &mut options(), None).unwrap_err().to_string()
+            normalize(activity_id, activity_type, &mut options(), None, ID_LENGTH).unwrap_err().to_string()
         };
         let long = "x".repeat(1001);
         assert_eq!(refused("", "A"), "activityId is not set");
@@ -304,7 +307,7 @@ mod tests {
     #[test]
     fn an_activity_always_has_a_retry_policy() {
         let mut options = ActivityOptions { start_to_close_timeout: seconds(5), ..options() };
-        assert_eq!(normalize("a", "A", &mut options, None), Ok(()));
+        assert_eq!(normalize("a", "A", &mut options, None, ID_LENGTH), Ok(()));
         assert_eq!(
             options.retry_policy,
             Some(RetryPolicy {

@@ -2,7 +2,7 @@
 
 use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
 
-/// The longest id, type or task queue name, in bytes.
+/// The longest id, type or task queue name, in bytes, unless somebody has chosen another length.
 pub(crate) const ID_LENGTH: usize = 1000;
 
 /// Task queues whose names begin so belong to the server.
@@ -13,12 +13,15 @@ const RESERVED_TASK_QUEUE_PREFIX: &str = "/_sys/";
 /// # Errors
 ///
 /// What the server says if it is absent, has no name, or a name that is too long or reserved.
-pub(crate) fn check_task_queue(task_queue: Option<&TaskQueue>) -> Result<&TaskQueue, &'static str> {
+pub(crate) fn check_task_queue(
+    task_queue: Option<&TaskQueue>,
+    id_length: usize,
+) -> Result<&TaskQueue, &'static str> {
     let queue = task_queue.ok_or("taskQueue is not set")?;
     if queue.name.is_empty() {
         return Err("missing task queue name");
     }
-    if queue.name.len() > ID_LENGTH {
+    if queue.name.len() > id_length {
         return Err("taskQueue length exceeds limit");
     }
     if queue.name.starts_with(RESERVED_TASK_QUEUE_PREFIX) {

@@ -50,7 +50,10 @@ fn an_rpc_that_is_not_served_says_so() {
     let error = call(&[("temporal.api.workflowservice.v1.WorkflowService", "MakeCoffee", Vec::new())]);
     let error = error.expect("an answer at once").unwrap_err();
     assert_eq!(error.code, Code::Unimplemented);
-    assert_eq!(error.message, "MakeCoffee is not served by temporal-sim");
+    assert_eq!(
+        error.message,
+        "MakeCoffee is not served by temporal-sim: see \"How faithful it is\" in its book"
+    );
 }
 
 #[test]

@@ -14,7 +14,10 @@ use temporalio_common::{
 };
 
 use super::{Failure, ResumeError, Simulation, reproduce, resume::Resumed, run, watchdog};
-use crate::{clock::Time, determinism::Recorder, history::History, rng::Seed, worker::Worker};
+use crate::{
+    clock::Time, cluster::Limits, determinism::Recorder, faults::Plan, history::History, rng::Seed,
+    sweep::Observer, worker::Worker,
+};
 
 /// Describes a simulation. Get one from [`Simulation::builder`].
 #[derive(Clone)]
@@ -23,14 +26,16 @@ pub struct Builder {
     pub(super) start: Time,
     pub(super) namespace: String,
     pub(super) search_attributes: BTreeMap<String, IndexedValueType>,
-    pub(super) history_count: Option<i64>,
+    pub(super) limits: Limits,
     pub(super) workers: Vec<Worker>,
     pub(super) budget: u64,
     pub(super) tolerate_workflow_task_failures: bool,
     pub(super) watchdog: Duration,
+    pub(super) faults: Plan,
     pub(super) replays_itself: bool,
     pub(super) resumed: Vec<Resumed>,
     pub(super) recorder: Option<Recorder>,
+    pub(super) observer: Option<Observer>,
 }
 
 /// 2025-01-01T00:00:00Z.
@@ -46,14 +51,16 @@ impl Default for Builder {
             start: Time::from_system_time(UNIX_EPOCH + DEFAULT_START),
             namespace: "default".to_owned(),
             search_attributes: BTreeMap::new(),
-            history_count: None,
+            limits: Limits::default(),
             workers: Vec::new(),
             budget: 1_000_000,
             tolerate_workflow_task_failures: false,
             watchdog: Duration::from_secs(10),
+            faults: Plan::default(),
             replays_itself: false,
             resumed: Vec::new(),
             recorder: None,
+            observer: None,
         }
     }
 }
@@ -62,6 +69,11 @@ impl Builder {
     /// A simulation whose recording is compared with another, and that replays itself.
     pub(crate) fn recorded(seed: u64, recorder: Recorder) -> Self {
         Self { recorder: Some(recorder), replays_itself: true, ..Self::default() }.seed(seed)
+    }
+
+    /// A simulation of a sweep.
+    pub(crate) fn observed(seed: u64, plan: Plan, observer: Observer) -> Self {
+        Self { seed: Seed(seed), faults: plan, observer: Some(observer), ..Self::default() }
     }
 
     /// The number that everything random comes from: run ids, random values of workflows, jitter. Default
@@ -95,11 +107,11 @@ impl Builder {
         self
     }
 
-    /// How many events the history of a run may have before the cluster terminates the run. Default 51,200, as on a
-    /// real server.
+    /// Changes how much the cluster takes: sizes, lengths of ids, how many events, activities, children or updates a run may
+    /// have. The defaults of [`Limits`] are those of a Temporal server.
     #[must_use]
-    pub fn max_history_events(mut self, events: u32) -> Self {
-        self.history_count = Some(events.into());
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
         self
     }
 
@@ -115,6 +127,13 @@ impl Builder {
     #[must_use]
     pub fn budget(mut self, steps: u64) -> Self {
         self.budget = steps;
+        self
+    }
+
+    /// What goes wrong. Default: nothing.
+    #[must_use]
+    pub fn faults(mut self, plan: Plan) -> Self {
+        self.faults = plan;
         self
     }
 
@@ -268,7 +287,8 @@ fn report_panic(failure: &Failure) {
     eprintln!("\n{failure}");
 }
 
-fn seed_of_environment() -> Option<u64> {
+/// The seed that the environment asks for.
+pub(crate) fn seed_of_environment() -> Option<u64> {
     let value = env::var(SEED_VARIABLE).ok()?;
     match value.parse() {
         Ok(seed) => Some(seed),

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use crate::{cluster::Cluster, service::Service};
+use crate::{cluster::Cluster, faults::Injector, service::Service};
 
 /// Resolves when virtual time had to jump further than any test goes because nothing at all was left to
 /// happen before.
@@ -20,14 +20,14 @@ pub(super) async fn deadlock(service: &Service) {
     }
 }
 
-/// Resolves when the cluster has no deadline ahead and no task is running.
-pub(super) fn idle(service: &Service) -> impl Future<Output = ()> {
-    let service = service.clone();
+/// Resolves when the cluster has no deadline ahead, no task is running and no worker is going to come back.
+pub(super) fn idle(service: &Service, faults: &Injector) -> impl Future<Output = ()> {
+    let (service, faults) = (service.clone(), faults.clone());
     async move {
         loop {
             // The clock moves by a tick only when every task waits.
             tokio::time::sleep(TICK).await;
-            if let Some(deadline) = service.next_deadline() {
+            if let Some(deadline) = service.next_deadline().into_iter().chain(faults.next_return()).min() {
                 service.sleep_until(deadline).await;
             } else if service.with_cluster(Cluster::has_started_activity) {
                 // The activity waits for a time of its own, which only tokio knows.

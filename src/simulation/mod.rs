@@ -22,14 +22,17 @@ use std::{
 use temporalio_client::{Client, ClientOptions, Connection};
 
 pub use builder::Builder;
+pub(crate) use builder::seed_of_environment;
 pub use clock::hold_clock;
 pub use execute::ExecuteError;
 pub use failure::{Cause, Failure};
 pub(crate) use report::Execution;
+pub(crate) use reproduce::command as reproduce_command;
 pub use resume::ResumeError;
 
 use crate::{
     clock::Time,
+    faults::Injector,
     history::History,
     overrides::Overrides,
     policy::lint::{Finding, Linter},
@@ -57,6 +60,7 @@ struct Inner {
     /// How each of the workers is asked to shut down.
     shutdowns: Vec<Shutdown>,
     overrides: Overrides,
+    faults: Injector,
     executions: AtomicU64,
     fatal: Arc<Fatal>,
 }
@@ -117,7 +121,7 @@ impl Simulation {
     ///
     /// Workflows that go on for ever keep this from returning; [`Builder::budget`] ends it then.
     pub async fn run_until_idle(&self) {
-        deadlock::idle(&self.0.service).await;
+        deadlock::idle(&self.0.service, &self.0.faults).await;
     }
 
     /// Shuts workers down as a deployment does: they take no further tasks, finish what they have begun,
@@ -152,6 +156,17 @@ impl Simulation {
             .rfind(|history| history.workflow_id() == workflow_id)
             .cloned()
             .ok_or_else(|| anyhow::anyhow!("no workflow has the id {workflow_id:?}; there are: {ids}"))
+    }
+
+    /// How often each fault of the plan has happened so far, in the order of the plan.
+    pub fn faults_fired(&self) -> Vec<u64> {
+        self.0.faults.fired()
+    }
+
+    /// From here on nothing goes wrong any more: workers that are away come back at once. What a test demands while
+    /// things go wrong is safety; that everything comes to its end can be asked for only afterwards.
+    pub fn stop_faults(&self) {
+        self.0.faults.stop();
     }
 
     /// Settings of activities and workflows that cannot mean what they say, in whatever has run so far. See

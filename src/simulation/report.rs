@@ -57,7 +57,7 @@ impl Execution {
         self.history.events().len() + attempts.sum::<i32>().unsigned_abs() as usize
     }
 
-    fn is_completed(&self) -> bool {
+    pub(crate) fn is_completed(&self) -> bool {
         matches!(
             self.history.status(),
             WorkflowExecutionStatus::Completed | WorkflowExecutionStatus::ContinuedAsNew

@@ -6,7 +6,7 @@ use super::builder::SEED_VARIABLE;
 use crate::rng::Seed;
 
 /// The shell command that reproduces the test which runs on the current thread.
-pub(super) fn command(seed: Seed) -> String {
+pub(crate) fn command(seed: Seed) -> String {
     let executable = env::args().next().unwrap_or_default();
     let package = env::var("CARGO_PKG_NAME").ok();
     render(seed, package.as_deref(), &executable, thread::current().name())

@@ -1,8 +1,10 @@
 //! Going on with a run that another cluster has recorded.
 
+use std::collections::BTreeSet;
+
 use temporalio_common::protos::temporal::api::{
     enums::v1::{EventType, WorkflowExecutionStatus},
-    history::v1::HistoryEvent,
+    history::v1::{HistoryEvent, history_event::Attributes},
 };
 
 use super::builder::Builder;
@@ -32,11 +34,11 @@ pub enum ResumeError {
         /// How the run has ended.
         status: WorkflowExecutionStatus,
     },
-    /// A server writes this event together with the one behind it, so no run was ever where only the first of them
-    /// has happened.
+    /// A server writes this event together with others behind it, the events of a workflow task's commands or the start
+    /// and the end of an activity, so no run was ever where only the first of them have happened.
     #[error(
-        "event {event_id} and event {} are written at once: choose event {before} or event {after}",
-        .event_id + 1
+        "event {event_id} is in the middle of what a server writes at once: choose event {before}{}",
+        .after.map(|after| format!(" or event {after}")).unwrap_or_default()
     )]
     MiddleOfTransaction {
         /// The id that was asked for.
@@ -44,7 +46,7 @@ pub enum ResumeError {
         /// The last event before it after which a run can go on.
         before: i64,
         /// The first event behind it after which a run can go on.
-        after: i64,
+        after: Option<i64>,
     },
     /// The server that recorded the history did not write the workflow id or the run id down.
     #[error("the first event of the history has no {field}: a simulation needs it to take the run over")]
@@ -84,14 +86,12 @@ impl Resumed {
         if end == events.len() && history.status() != WorkflowExecutionStatus::Running {
             return Err(ResumeError::Closed { event_id: last_event_id, status: history.status() });
         }
-        if is_followed_at_once(events, end) {
-            let before = (1..end).rev().find(|&end| !is_followed_at_once(events, end)).unwrap_or(1);
-            // The last event is followed by nothing.
-            let after = (end..=events.len()).find(|&end| !is_followed_at_once(events, end)).unwrap_or(end);
+        let ends = ends_of_transactions(events);
+        if !ends.contains(&end) {
             return Err(ResumeError::MiddleOfTransaction {
                 event_id: last_event_id,
-                before: before as i64,
-                after: after as i64,
+                before: ends.range(..end).next_back().map_or(1, |&before| before as i64),
+                after: ends.range(end..).next().map(|&after| after as i64),
             });
         }
         Ok(Self { events: events[..end].to_vec() })
@@ -108,18 +108,28 @@ impl Resumed {
     }
 }
 
-/// Whether the server writes the event behind the first `end` ones in the same transaction as the last of them: the events
-/// of commands with the completion of their workflow task, the start of an activity with its end.
-fn is_followed_at_once(events: &[HistoryEvent], end: usize) -> bool {
-    let (Some(last), Some(next)) = (end.checked_sub(1).and_then(|last| events.get(last)), events.get(end))
-    else {
-        return false;
-    };
-    match last.event_type() {
-        EventType::ActivityTaskStarted => true,
-        EventType::WorkflowTaskCompleted => next.is_command_event(),
-        _ => last.is_command_event() && next.is_command_event(),
+/// After how many events a run may have been as they tell. The events of commands are written with the completion of their
+/// workflow task; the start of an activity, which is written when it closes, need not stand right before its end.
+fn ends_of_transactions(events: &[HistoryEvent]) -> BTreeSet<usize> {
+    let mut ends = BTreeSet::new();
+    let mut started = BTreeSet::new();
+    for (index, event) in events.iter().enumerate() {
+        use Attributes as A;
+        match &event.attributes {
+            Some(A::ActivityTaskStartedEventAttributes(it)) => drop(started.insert(it.scheduled_event_id)),
+            Some(A::ActivityTaskCompletedEventAttributes(it)) => drop(started.remove(&it.scheduled_event_id)),
+            Some(A::ActivityTaskFailedEventAttributes(it)) => drop(started.remove(&it.scheduled_event_id)),
+            Some(A::ActivityTaskTimedOutEventAttributes(it)) => drop(started.remove(&it.scheduled_event_id)),
+            Some(A::ActivityTaskCanceledEventAttributes(it)) => drop(started.remove(&it.scheduled_event_id)),
+            _ => {}
+        }
+        let issues_more = event.is_command_event() || event.event_type() == EventType::WorkflowTaskCompleted;
+        let next_is_command = events.get(index + 1).is_some_and(HistoryEvent::is_command_event);
+        if started.is_empty() && !(issues_more && next_is_command) {
+            ends.insert(index + 1);
+        }
     }
+    ends
 }
 
 /// Puts what the builder resumes into a cluster.

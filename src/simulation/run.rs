@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Config},
+    faults::{Absence, Injector},
     overrides::Overrides,
     service::{Service, in_memory},
     worker::{Environment, Event, Events, Progress, Runner, Shutdown},
@@ -59,7 +60,7 @@ fn simulate(
 async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<'_>) -> Result<(), Stopped> {
     let config = Config {
         search_attributes: builder.search_attributes.clone(),
-        history_count: builder.history_count,
+        limits: builder.limits.clone(),
         ..Config::default()
     };
     let mut cluster = Cluster::new(config, builder.seed);
@@ -79,21 +80,28 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
         Ok(()) => set_up(&builder, &service, &fatal).await,
         Err(error) => Err(anyhow::anyhow!("a history cannot be resumed: {}", error.message)),
     };
+    let mut fired = None;
     let result = match set_up {
         Err(error) => Err((Cause::Setup { message: format!("{error:#}") }, None)),
         Ok(simulation) => {
             let workers = run_workers(&builder, &simulation, &progress);
-            tokio::select! {
+            let result = tokio::select! {
                 biased;
                 cause = fatal.failed() => Err((cause, None)),
                 ended = AssertUnwindSafe(body(simulation.clone())).catch_unwind() => end(ended, &builder),
                 message = workers => Err((Cause::Worker { message }, None)),
                 () = service.drive() => unreachable!("the cluster's deadlines are watched for ever"),
                 () = deadlock(&service) => Err((Cause::Deadlock, None)),
-            }
+            };
+            fired = Some(simulation.0.faults.fired());
+            result
         }
     };
 
+    if let Some((observer, fired)) = builder.observer.as_ref().zip(fired) {
+        let elapsed = service.last_event().since(builder.start);
+        observer.record(elapsed, &report::executions(&service), &builder.faults, &fired);
+    }
     if let Some(recorder) = &builder.recorder {
         recorder.record(service.take_trace(), report::executions(&service));
     }
@@ -129,10 +137,16 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
     let connection = Connection::connect(options).await?;
     let client = Client::new(connection.clone(), ClientOptions::new(builder.namespace.clone()).build())?;
     let overrides = Overrides::default();
+    builder.faults.check(builder.workers.len())?;
+    let faults = Injector::new(builder.faults.clone(), builder.seed, builder.start);
     service.rewrite({
         let overrides = overrides.clone();
         move |request| overrides.rewrite(request)
     });
+    if !builder.faults.faults.is_empty() {
+        let faults = faults.clone();
+        service.intercept(Box::new(move |now, caller, request| faults.call(now, caller, request.name())));
+    }
     Ok(Simulation(Arc::new(Inner {
         seed: builder.seed,
         start: builder.start,
@@ -143,6 +157,7 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         workers: builder.workers.clone(),
         shutdowns: builder.workers.iter().map(|_| Shutdown::default()).collect(),
         overrides,
+        faults,
         executions: AtomicU64::new(0),
         fatal: fatal.clone(),
     })))
@@ -150,25 +165,8 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
 
 /// Runs all workers; ends only if one of them cannot go on, with the reason.
 async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<Progress>) -> String {
-    let mut running = builder
-        .workers
-        .iter()
-        .zip(&simulation.0.shutdowns)
-        .enumerate()
-        .map(|(index, (worker, shutdown))| {
-            let environment = Environment {
-                service: simulation.0.service.clone(),
-                connection: Some(simulation.0.connection.clone()),
-                namespace: builder.namespace.clone(),
-                seed: builder.seed,
-                index,
-                progress: progress.clone(),
-                overrides: simulation.0.overrides.clone(),
-                events: events(simulation.0.fatal.clone(), builder.tolerate_workflow_task_failures),
-                shutdown: shutdown.clone(),
-            };
-            Runner::new(worker.clone(), environment).run()
-        })
+    let mut running = (0..builder.workers.len())
+        .map(|index| run_worker(index, builder, simulation, progress))
         .collect::<FuturesUnordered<_>>();
     loop {
         match running.next().await {
@@ -177,6 +175,53 @@ async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<
             None => return std::future::pending().await,
         }
     }
+}
+
+/// Runs one worker, with its crashes. Ends when it has shut down or cannot go on, with the reason.
+async fn run_worker(
+    index: usize,
+    builder: &Builder,
+    simulation: &Simulation,
+    progress: &Arc<Progress>,
+) -> Result<(), String> {
+    let Inner { service, faults, .. } = &*simulation.0;
+    let start = || {
+        let environment = Environment {
+            service: service.clone(),
+            connection: Some(simulation.0.connection.clone()),
+            namespace: builder.namespace.clone(),
+            seed: builder.seed,
+            index,
+            overrides: simulation.0.overrides.clone(),
+            faults: faults.clone(),
+            progress: progress.clone(),
+            events: events(simulation.0.fatal.clone(), builder.tolerate_workflow_task_failures),
+            shutdown: simulation.0.shutdowns[index].clone(),
+        };
+        Runner::new(builder.workers[index].clone(), environment).run()
+    };
+    for Absence { from, until, fault } in faults.absences(index) {
+        if service.now() < from {
+            tokio::select! {
+                biased;
+                ended = start() => return ended,
+                () = service.sleep_until(from) => {}
+            }
+        }
+        if faults.is_stopped() || until <= service.now() {
+            continue;
+        }
+        // What the worker was doing is gone with its future.
+        faults.happened(fault);
+        faults.goes_away(until);
+        tokio::select! {
+            biased;
+            () = service.sleep_until(until) => {}
+            () = faults.stopped() => {}
+        }
+        faults.comes_back(until);
+    }
+    start().await
 }
 
 /// Decides which of a worker's events fail the simulation.

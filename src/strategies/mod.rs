@@ -17,14 +17,16 @@
 //! ```
 
 mod durations;
+mod faults;
 mod payloads;
 mod policies;
 mod scripts;
 
 pub use durations::{delays, durations};
+pub use faults::{Scope, fault_plans};
 pub use payloads::payloads;
 pub use policies::{
     activity_options, error_types, hostile_activity_options, hostile_retry_policies, retry_policies,
     workflow_timeouts,
 };
-pub use scripts::{attempt_outcomes, scripts};
+pub use scripts::{attempt_failures, attempt_outcomes, scripts};

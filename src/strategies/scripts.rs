@@ -7,19 +7,23 @@ use proptest::{bool, collection, option, prelude::*};
 use super::{delays, durations, error_types};
 use crate::policy::{AttemptFailure, AttemptOutcome, Ending, Heartbeats};
 
-/// What becomes of one attempt.
-pub fn attempt_outcomes() -> impl Strategy<Value = AttemptOutcome> + Clone {
-    let failure = (error_types(), bool::weighted(0.1), option::weighted(0.2, delays())).prop_map(
+/// What attempts fail with: mostly something that may be retried.
+pub fn attempt_failures() -> impl Strategy<Value = AttemptFailure> + Clone {
+    (error_types(), bool::weighted(0.1), option::weighted(0.2, delays())).prop_map(
         |(error_type, non_retryable, next_retry_delay)| AttemptFailure {
             error_type,
             message: String::new(),
             non_retryable,
             next_retry_delay,
         },
-    );
+    )
+}
+
+/// What becomes of one attempt.
+pub fn attempt_outcomes() -> impl Strategy<Value = AttemptOutcome> + Clone {
     let ending = prop_oneof![
         3 => delays().prop_map(|after| Ending::Succeed { after }),
-        6 => (delays(), failure).prop_map(|(after, failure)| Ending::Fail { after, failure }),
+        6 => (delays(), attempt_failures()).prop_map(|(after, failure)| Ending::Fail { after, failure }),
         2 => Just(Ending::Hang),
         1 => delays().prop_map(|after| Ending::WorkerLost { after }),
     ];

@@ -410,6 +410,16 @@ impl Worker {
         registered.then_some((self.options.task_queue.as_str(), &self.options.data_converter))
     }
 
+    /// The types of its workflows.
+    pub(crate) fn workflow_types(&self) -> impl Iterator<Item = &str> {
+        self.workflows.types()
+    }
+
+    /// The types of its activities.
+    pub(crate) fn activity_types(&self) -> impl Iterator<Item = &str> {
+        self.activities.types().into_iter()
+    }
+
     /// What is needed to run its workflows without a server.
     pub(crate) fn workflow_parts(&self) -> WorkflowParts<'_> {
         let Options { data_converter, has_own_data_converter, workflow_interceptors, .. } = &self.options;

@@ -1,6 +1,6 @@
 //! What all parts of one running worker share.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::VecDeque, sync::Arc, time::Duration};
 
 use temporalio_client::Client;
 use tokio::sync::Semaphore;
@@ -13,6 +13,7 @@ use super::{
 use crate::{
     clock::Time,
     cluster::Error,
+    faults::Injector,
     overrides::Overrides,
     rpc::{Request, Rpc},
     sdk::WorkflowSettings,
@@ -31,6 +32,10 @@ pub(crate) struct Shared {
     pub(crate) settings: WorkflowSettings,
     /// What is changed about the options of local activities.
     pub(crate) overrides: Overrides,
+    /// What goes wrong.
+    pub(crate) faults: Injector,
+    /// When the worker forgets its workflows, each time with the fault that says so.
+    pub(crate) evictions: RefCell<VecDeque<(Time, usize)>>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) events: Events,
     /// One permit for each activity that may run at the same time.
@@ -46,6 +51,18 @@ impl Shared {
     /// Tells the simulation.
     pub(crate) fn report(&self, event: Event) {
         (self.events)(event);
+    }
+
+    /// Resolves when a fault makes the worker forget its workflows.
+    pub(crate) async fn next_eviction(&self) {
+        let next = self.evictions.borrow().front().copied();
+        let Some((at, fault)) = next else { return std::future::pending().await };
+        self.service.sleep_until(at).await;
+        self.evictions.borrow_mut().pop_front();
+        if self.faults.is_stopped() {
+            return std::future::pending().await;
+        }
+        self.faults.happened(fault);
     }
 
     /// Calls an RPC; tries again what the official client tries again, for up to ten seconds.

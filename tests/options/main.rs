@@ -1,6 +1,7 @@
 //! The options of the official SDK, each seen to do what its documentation says.
 
 mod activities;
+mod book;
 mod starts;
 mod workers;
 

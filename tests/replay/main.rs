@@ -1,8 +1,10 @@
 //! Replaying histories: what verdicts say, and what happens to histories and code that are not in order.
 
+mod batches;
 #[path = "../workflows/support/embedded.rs"]
 mod embedded;
 mod fixtures;
+mod fuzz;
 mod itself;
 mod reports;
 mod resume;

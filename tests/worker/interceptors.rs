@@ -18,15 +18,21 @@ use temporalio_sdk::{
 
 /// Does everything that an interceptor can see.
 #[workflow]
-#[derive(Default)]
 struct Busy {
+    round: u32,
     signals: u32,
 }
 
 #[workflow_methods]
 impl Busy {
+    #[init]
+    fn new(_ctx: &WorkflowContextView, round: u32) -> Self {
+        Self { round, signals: 0 }
+    }
+
     #[run]
-    async fn run(ctx: &mut WorkflowContext<Self>, round: u32) -> WorkflowResult<u32> {
+    async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<u32> {
+        let round = ctx.state(|busy| busy.round);
         if round > 0 {
             return Ok(round);
         }

@@ -20,7 +20,7 @@ use super::{
     Event, Transaction,
     completed::{CommandFailure, Completion},
 };
-use crate::cluster::{limits, payloads};
+use crate::cluster::payloads;
 
 /// The UpsertWorkflowSearchAttributes command.
 pub(crate) fn upsert_search_attributes(
@@ -53,7 +53,7 @@ pub(crate) fn upsert_search_attributes(
         .namespaces
         .check_search_attribute_values(tx.run.namespace, &mut upserted)
         .map_err(|error| refuse(&error.message))?;
-    if payloads_size(&upserted.indexed_fields) > limits::BLOB_SIZE {
+    if payloads_size(&upserted.indexed_fields) > tx.limits().blob_size {
         let message = "UpsertWorkflowSearchAttributesCommandAttributes exceeds size limit.";
         return Err(CommandFailure::terminate(CAUSE, message));
     }
@@ -93,14 +93,14 @@ pub(crate) fn modify_properties(
     if memo.fields.is_empty() {
         return Err(refuse("UpsertedMemo.Fields is not set on ModifyWorkflowPropertiesCommand."));
     }
-    if payloads_size(&memo.fields) > limits::BLOB_SIZE {
+    if payloads_size(&memo.fields) > tx.limits().blob_size {
         let message = "ModifyWorkflowPropertiesCommandAttributes exceeds size limit.";
         return Err(CommandFailure::terminate(CAUSE, message));
     }
     let mut merged = tx.run.state.memo.clone();
     merge(&mut merged, &memo.fields);
     let fields = merged.iter().map(|(key, payload)| (key.clone(), payload.clone())).collect();
-    if (Memo { fields }).encoded_len() > limits::MEMO_SIZE {
+    if (Memo { fields }).encoded_len() > tx.limits().memo_size {
         let message = "ModifyWorkflowPropertiesCommandAttributes. Memo exceeds size limit.";
         return Err(CommandFailure::terminate(CAUSE, message));
     }

@@ -116,6 +116,7 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
             request_ids: Arc::new([(spec.create_request_id.clone(), start_request)].into()),
             options: Arc::new(ExecutionOptions::of(started)),
             reset_run_id: String::new(),
+            transition_count: 0,
             buffered: Vec::new(),
         },
         history: History::default(),

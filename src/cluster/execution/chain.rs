@@ -132,8 +132,8 @@ impl Transaction<'_> {
     /// A chain starts a run at most once a second.
     fn at_least_the_chain_interval(&self, backoff: Option<Duration>) -> Option<Duration> {
         let lifetime = self.now.since(self.run.info.execution_time);
-        if lifetime.saturating_add(backoff.unwrap_or_default()) < limits::CHAIN_INTERVAL {
-            Some(limits::CHAIN_INTERVAL.saturating_sub(lifetime))
+        if lifetime.saturating_add(backoff.unwrap_or_default()) < self.limits().chain_interval {
+            Some(self.limits().chain_interval.saturating_sub(lifetime))
         } else {
             backoff
         }

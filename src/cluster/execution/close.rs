@@ -18,7 +18,6 @@ use super::{
     Event, FollowUp, Transaction,
     completed::{CommandFailure, Completion},
 };
-use crate::cluster::limits;
 
 impl Transaction<'_> {
     /// Writes the event that closes the run.
@@ -62,7 +61,7 @@ pub(crate) fn complete(
             "CompleteWorkflowExecutionCommandAttributes is not set on CompleteWorkflowExecutionCommand.",
         )
     })?;
-    if attributes.result.as_ref().is_some_and(|result| result.encoded_len() > limits::BLOB_SIZE) {
+    if attributes.result.as_ref().is_some_and(|result| result.encoded_len() > tx.limits().blob_size) {
         // The server gives the cause of another command here.
         return Err(CommandFailure::terminate(
             Cause::BadScheduleActivityAttributes,
@@ -98,7 +97,7 @@ pub(crate) fn fail(
     let failure = attributes
         .failure
         .ok_or_else(|| CommandFailure::new(CAUSE, "Failure is not set on FailWorkflowExecutionCommand."))?;
-    if failure.encoded_len() > limits::BLOB_SIZE {
+    if failure.encoded_len() > tx.limits().blob_size {
         return Err(CommandFailure::terminate(
             CAUSE,
             "FailWorkflowExecutionCommandAttributes.Failure exceeds size limit.",

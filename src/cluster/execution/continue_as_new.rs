@@ -14,13 +14,13 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{
-    Event, Run, Transaction,
+    Event, Transaction,
     chain::NextRun,
     completed::{CommandFailure, Completion},
 };
 use crate::{
     clock,
-    cluster::{durations, limits, payloads, requests, retry},
+    cluster::{durations, payloads, requests, retry},
     rules::workflow_timeouts,
 };
 
@@ -48,7 +48,7 @@ pub(crate) fn continue_as_new(
             .check_search_attribute_names(tx.run.namespace, attributes)
             .map_err(|error| CommandFailure::new(Cause::BadSearchAttributes, error.message))?;
     }
-    let queue = complete(&mut command, tx.run)?;
+    let queue = complete(tx, &mut command)?;
     if let Some(attributes) = &mut command.search_attributes {
         let type_name = command.workflow_type.as_ref().map(|it| it.name.as_str()).unwrap_or_default();
         namespaces.check_search_attribute_values(tx.run.namespace, attributes).map_err(|error| {
@@ -61,13 +61,13 @@ pub(crate) fn continue_as_new(
             CommandFailure::new(Cause::BadSearchAttributes, message)
         })?;
     }
-    if command.input.as_ref().is_some_and(|input| input.encoded_len() > limits::BLOB_SIZE) {
+    if command.input.as_ref().is_some_and(|input| input.encoded_len() > tx.limits().blob_size) {
         return Err(CommandFailure::terminate(
             CAUSE,
             "ContinueAsNewWorkflowExecutionCommandAttributes. Input exceeds size limit.",
         ));
     }
-    if command.memo.as_ref().is_some_and(|memo| memo.encoded_len() > limits::MEMO_SIZE) {
+    if command.memo.as_ref().is_some_and(|memo| memo.encoded_len() > tx.limits().memo_size) {
         return Err(CommandFailure::terminate(
             CAUSE,
             "ContinueAsNewWorkflowExecutionCommandAttributes. Memo exceeds size limit.",
@@ -116,7 +116,8 @@ pub(crate) fn continue_as_new(
 }
 
 /// Checks the command and fills in what it leaves to the run. Answers the task queue of the next run.
-fn complete(command: &mut Command, run: &Run) -> Result<TaskQueue, CommandFailure> {
+fn complete(tx: &Transaction<'_>, command: &mut Command) -> Result<TaskQueue, CommandFailure> {
+    let run = &*tx.run;
     let refuse = |message: String| CommandFailure::new(CAUSE, message);
     let type_name = command.workflow_type.take().map(|workflow_type| workflow_type.name).unwrap_or_default();
     let type_name = if type_name.is_empty() {
@@ -124,12 +125,12 @@ fn complete(command: &mut Command, run: &Run) -> Result<TaskQueue, CommandFailur
     } else {
         type_name
     };
-    if type_name.len() > limits::ID_LENGTH {
+    if type_name.len() > tx.limits().id_length {
         return Err(refuse(format!(
             "WorkflowType on ContinueAsNewWorkflowExecutionCommand exceeds length limit. \
              WorkflowType={type_name} Length={} Limit={}",
             type_name.len(),
-            limits::ID_LENGTH
+            tx.limits().id_length
         )));
     }
     command.workflow_type = Some(WorkflowType { name: type_name.clone() });
@@ -140,7 +141,7 @@ fn complete(command: &mut Command, run: &Run) -> Result<TaskQueue, CommandFailur
     }
     queue.kind = TaskQueueKind::Normal as i32;
     let context = format!("WorkflowType={type_name} TaskQueue={}", written(&queue));
-    requests::task_queue(Some(&queue)).map_err(|error| {
+    requests::task_queue(tx.limits(), Some(&queue)).map_err(|error| {
         refuse(format!(
             "error validating ContinueAsNewWorkflowExecutionCommand TaskQueue: {}. {context}",
             error.message

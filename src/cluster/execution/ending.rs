@@ -27,7 +27,7 @@ impl Cluster {
         now: Time,
         request: RequestCancelWorkflowExecutionRequest,
     ) -> Result<RequestCancelWorkflowExecutionResponse, Error> {
-        requests::check_links(&request.links)?;
+        requests::check_links(self.limits(), &request.links)?;
         let run = self.run_to_end(
             &request.namespace,
             request.workflow_execution.as_ref(),
@@ -48,7 +48,7 @@ impl Cluster {
         now: Time,
         request: TerminateWorkflowExecutionRequest,
     ) -> Result<TerminateWorkflowExecutionResponse, Error> {
-        requests::check_links(&request.links)?;
+        requests::check_links(self.limits(), &request.links)?;
         let run = self.run_to_end(
             &request.namespace,
             request.workflow_execution.as_ref(),
@@ -148,7 +148,7 @@ impl Transaction<'_> {
         links: Vec<Link>,
     ) {
         if !self.run.is_running() || self.run.state.cancel_requested {
-            return;
+            return self.keep_in_memory();
         }
         self.run.state.cancel_requested = true;
         let event = Event::new(Attributes::WorkflowExecutionCancelRequestedEventAttributes(attributes));

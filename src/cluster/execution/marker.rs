@@ -12,7 +12,6 @@ use super::{
     Event, Transaction,
     completed::{CommandFailure, Completion},
 };
-use crate::cluster::limits;
 
 /// The RecordMarker command: something the worker wants to find in the history again. The server does not
 /// look into it.
@@ -29,19 +28,19 @@ pub(crate) fn record(
     if attributes.marker_name.is_empty() {
         return Err(CommandFailure::new(CAUSE, "MarkerName is not set on RecordMarkerCommand."));
     }
-    if attributes.marker_name.len() > limits::ID_LENGTH {
+    if attributes.marker_name.len() > tx.limits().id_length {
         return Err(CommandFailure::new(
             CAUSE,
             format!(
                 "MarkerName on RecordMarkerCommand exceeds length limit. MarkerName={} Length={} Limit={}",
                 attributes.marker_name,
                 attributes.marker_name.len(),
-                limits::ID_LENGTH
+                tx.limits().id_length
             ),
         ));
     }
     let size: usize = attributes.details.iter().map(|(key, details)| key.len() + details.encoded_len()).sum();
-    if size > limits::BLOB_SIZE {
+    if size > tx.limits().blob_size {
         return Err(CommandFailure::terminate(
             CAUSE,
             "RecordMarkerCommandAttributes.Details exceeds size limit.",

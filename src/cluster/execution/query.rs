@@ -29,7 +29,7 @@ use crate::{
     cluster::{
         CallId, Cluster, Error,
         calls::{CallContext, Parked, Reply, reply},
-        limits,
+        limits::{self, Limits},
         matching::{Poller, QueueName, Task, TaskKind},
         requests,
         timers::Timer,
@@ -116,7 +116,7 @@ impl Cluster {
             return Err(Error::invalid_argument("QueryType is not set on request."));
         }
         let namespace = self.shared.namespaces.find(&request.namespace)?;
-        requests::check_blob(query.query_args.as_ref().map_or(0, Payloads::encoded_len))?;
+        requests::check_blob(self.limits(), query.query_args.as_ref().map_or(0, Payloads::encoded_len))?;
         let run = self.runs.find(namespace, &execution.workflow_id, &execution.run_id)?;
         let status = run.state.status;
         if is_rejected(status, reject_condition) {
@@ -169,7 +169,7 @@ impl Cluster {
             .remove(&token.query)
             .ok_or_else(|| Error::not_found("query task not found, or already expired"))?;
         let answer = match request.completed_type() {
-            _ if is_too_large(request.query_result.as_ref()) => {
+            _ if is_too_large(self.limits(), request.query_result.as_ref()) => {
                 Err(query_failed("Blob data size exceeds limit.", None))
             }
             QueryResultType::Answered => Ok(answered(request.query_result)),
@@ -209,7 +209,7 @@ impl Cluster {
         });
         for (call, result) in answers {
             let answer = match result.result_type() {
-                _ if is_too_large(result.answer.as_ref()) => {
+                _ if is_too_large(self.limits(), result.answer.as_ref()) => {
                     Err(Error::invalid_argument("Blob data size exceeds limit."))
                 }
                 QueryResultType::Answered => Ok(answered(result.answer)),
@@ -372,8 +372,8 @@ fn closed_before_first_task() -> Error {
     Error::workflow_not_ready("Workflow execution closed before WorkflowTaskStarted event")
 }
 
-fn is_too_large(answer: Option<&Payloads>) -> bool {
-    answer.is_some_and(|answer| answer.encoded_len() > limits::BLOB_SIZE)
+fn is_too_large(limits: &Limits, answer: Option<&Payloads>) -> bool {
+    answer.is_some_and(|answer| answer.encoded_len() > limits.blob_size)
 }
 
 fn answered(query_result: Option<Payloads>) -> Response {

@@ -11,7 +11,7 @@ use temporalio_common::protos::temporal::api::{
 use super::{Event, RunKey, Transaction};
 use crate::{
     clock::Time,
-    cluster::{Cluster, error::Error, limits, requests},
+    cluster::{Cluster, error::Error, requests},
 };
 
 /// A signal on its way to a run.
@@ -36,12 +36,12 @@ impl Cluster {
         if request.signal_name.is_empty() {
             return Err(Error::invalid_argument("SignalName is not set on request."));
         }
-        requests::check_length(&request.signal_name, "SignalName length exceeds limit.")?;
-        requests::check_length(&request.request_id, "RequestId length exceeds limit.")?;
-        requests::check_links(&request.links)?;
+        requests::check_length(self.limits(), &request.signal_name, "SignalName length exceeds limit.")?;
+        requests::check_length(self.limits(), &request.request_id, "RequestId length exceeds limit.")?;
+        requests::check_links(self.limits(), &request.links)?;
         let size = request.input.as_ref().map_or(0, |input| input.encoded_len())
             + request.header.as_ref().map_or(0, |header| header.encoded_len());
-        requests::check_blob(size)?;
+        requests::check_blob(self.limits(), size)?;
         let run = self.runs.find(namespace, &execution.workflow_id, &execution.run_id)?.key;
         let request_id =
             if request.request_id.is_empty() { self.shared.request_ids.uuid() } else { request.request_id };
@@ -90,7 +90,7 @@ impl Cluster {
             if comes_again && run.state.close_attempted && run.state.has_started_workflow_task() {
                 return Err(Error::workflow_closing());
             }
-            if run.state.signal_count >= limits::SIGNALS {
+            if run.state.signal_count >= tx.limits().signals {
                 return Err(Error::invalid_argument("exceeded workflow execution limit for signal events"));
             }
             let waits = run.state.waits_for_first_workflow_task() && !signal.skips_first_backoff;

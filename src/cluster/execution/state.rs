@@ -60,6 +60,8 @@ pub(crate) struct MutableState {
     pub(crate) options: Arc<ExecutionOptions>,
     /// The latest run that this one was reset to; empty if it never was.
     pub(crate) reset_run_id: String,
+    /// How many transactions have changed the run.
+    pub(crate) transition_count: i64,
     /// Events that wait for the started workflow task to end, in the order of their arrival.
     pub(crate) buffered: Vec<Arc<HistoryEvent>>,
 }

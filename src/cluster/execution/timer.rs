@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     clock::{self, Time},
-    cluster::{durations, limits, timers::Timer},
+    cluster::{durations, limits::Limits, timers::Timer},
 };
 
 /// A user timer that has neither fired nor been cancelled.
@@ -103,7 +103,7 @@ pub(crate) fn start_timer(
     let attributes = attributes
         .ok_or_else(|| refuse("StartTimerCommandAttributes is not set on StartTimerCommand.".to_owned()))?;
     let StartTimerCommandAttributes { timer_id, mut start_to_fire_timeout } = attributes;
-    check_timer_id(&timer_id, "StartTimerCommand").map_err(refuse)?;
+    check_timer_id(tx.limits(), &timer_id, "StartTimerCommand").map_err(refuse)?;
     durations::validate(start_to_fire_timeout.as_mut()).map_err(|invalid| {
         refuse(format!(
             "An invalid StartToFireTimeout is set on StartTimerCommand: {invalid}. TimerId={timer_id}"
@@ -140,7 +140,7 @@ pub(crate) fn cancel_timer(
     let refuse = |message: String| CommandFailure::new(Cause::BadCancelTimerAttributes, message);
     let CancelTimerCommandAttributes { timer_id } = attributes
         .ok_or_else(|| refuse("CancelTimerCommandAttributes is not set on CancelTimerCommand.".to_owned()))?;
-    check_timer_id(&timer_id, "CancelTimerCommand").map_err(refuse)?;
+    check_timer_id(tx.limits(), &timer_id, "CancelTimerCommand").map_err(refuse)?;
     let started_event_id = match tx.run.timers.remove(&timer_id) {
         Some(timer) => timer.started_event_id,
         None => take_back_buffered_firing(&mut tx.run.state.buffered, &timer_id).ok_or_else(|| {
@@ -178,15 +178,15 @@ fn take_back_buffered_firing(buffered: &mut Vec<Arc<HistoryEvent>>, timer_id: &s
     Some(started_event_id)
 }
 
-fn check_timer_id(timer_id: &str, command: &str) -> Result<(), String> {
+fn check_timer_id(limits: &Limits, timer_id: &str, command: &str) -> Result<(), String> {
     if timer_id.is_empty() {
         return Err(format!("TimerId is not set on {command}."));
     }
     let length = timer_id.len();
-    if length > limits::ID_LENGTH {
+    if length > limits.id_length {
         return Err(format!(
             "TimerId on {command} exceeds length limit. TimerId={timer_id} Length={length} Limit={}",
-            limits::ID_LENGTH
+            limits.id_length
         ));
     }
     Ok(())

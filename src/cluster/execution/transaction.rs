@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::Time,
-    cluster::{Shared, batch::BatchKey, limits, schedules::ScheduleKey, timers::Timer},
+    cluster::{Shared, batch::BatchKey, limits::Limits, schedules::ScheduleKey, timers::Timer},
 };
 
 /// The id of an event that is held back and gets its real one when it is written.
@@ -74,6 +74,10 @@ pub(crate) struct Transaction<'a> {
     effects: Vec<Effect>,
     /// The speculative workflow task that was pending when the transaction began, by its stamp.
     speculative_task: Option<u64>,
+    /// How large the history was when the transaction began.
+    size_before: usize,
+    /// Whether nothing has happened that a server stores.
+    is_in_memory: bool,
 }
 
 /// A state of a run to go back to.
@@ -135,12 +139,19 @@ impl<'a> Transaction<'a> {
     pub(in crate::cluster) fn begin(now: Time, run: &'a mut Run, shared: &'a mut Shared) -> Self {
         let speculative_task =
             run.state.workflow_task.as_ref().filter(|task| task.is_speculative()).map(|task| task.stamp);
-        Self { now, run, shared, effects: Vec::new(), speculative_task }
+        let size_before = run.history.size();
+        Self { now, run, shared, effects: Vec::new(), speculative_task, size_before, is_in_memory: false }
+    }
+
+    /// How much the cluster takes.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.config.limits
     }
 
     /// Nothing happens that a server stores, so a speculative workflow task stays what it is.
-    pub(in crate::cluster) fn keep_in_memory(&mut self) {
+    pub(crate) fn keep_in_memory(&mut self) {
         self.speculative_task = None;
+        self.is_in_memory = true;
     }
 
     /// Adds an event. Answers its id, or [`BUFFERED_EVENT_ID`] if it is of a type that is written behind
@@ -269,6 +280,9 @@ impl<'a> Transaction<'a> {
             self.make_speculative_task_normal(stamp);
         }
         self.abort_updates_of_closed_run();
+        if !self.is_in_memory || self.run.history.size() > self.size_before {
+            self.run.state.transition_count += 1;
+        }
         if !self.run.is_running() {
             // Nothing is written behind a close event.
             self.run.state.buffered.clear();
@@ -282,14 +296,15 @@ impl<'a> Transaction<'a> {
         self.effects
     }
 
-    /// Terminates a run whose history has become longer or larger than a server keeps, and answers why.
+    /// Terminates a run whose history has become longer or larger than a server keeps, or has grown by more than it writes at
+    /// once, and answers why.
     pub(in crate::cluster) fn enforce_history_limits(&mut self) -> Option<&'static str> {
         let history = &self.run.history;
-        let reason = if history.size() > limits::HISTORY_SIZE {
+        let reason = if history.size().saturating_sub(self.size_before) > self.limits().transaction_size {
+            "Transaction size exceeds limit."
+        } else if history.size() > self.limits().history_size {
             "Workflow history size exceeds limit."
-        } else if history.next_event_id() - 1
-            > self.shared.config.history_count.unwrap_or(limits::HISTORY_COUNT)
-        {
+        } else if history.next_event_id() - 1 > self.limits().history_count {
             "Workflow history count exceeds limit."
         } else {
             return None;
@@ -309,8 +324,9 @@ impl<'a> Transaction<'a> {
     fn buffer_is_full(&self) -> bool {
         use prost::Message as _;
         let buffered = &self.run.state.buffered;
-        buffered.len() > limits::BUFFERED_EVENTS
-            || buffered.iter().map(|event| event.encoded_len()).sum::<usize>() > limits::BUFFERED_EVENTS_SIZE
+        buffered.len() > self.limits().buffered_events
+            || buffered.iter().map(|event| event.encoded_len()).sum::<usize>()
+                > self.limits().buffered_events_size
     }
 
     fn append(&mut self, mut event: Arc<HistoryEvent>) {

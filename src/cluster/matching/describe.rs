@@ -31,7 +31,7 @@ impl Cluster {
         request: ListTaskQueuePartitionsRequest,
     ) -> Result<ListTaskQueuePartitionsResponse, Error> {
         self.shared.namespaces.find(&request.namespace)?;
-        let name = &requests::task_queue(request.task_queue.as_ref())?.name;
+        let name = &requests::task_queue(self.limits(), request.task_queue.as_ref())?.name;
         let partition = |index| TaskQueuePartitionMetadata {
             key: if index == 0 { name.clone() } else { format!("/_sys/{name}/{index}") },
             owner_host_name: OWNER.to_owned(),
@@ -49,7 +49,7 @@ impl Cluster {
         request: DescribeTaskQueueRequest,
     ) -> Result<DescribeTaskQueueResponse, Error> {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
-        let task_queue = requests::task_queue(request.task_queue.as_ref())?;
+        let task_queue = requests::task_queue(self.limits(), request.task_queue.as_ref())?;
         let kind = match request.task_queue_type() {
             TaskQueueType::Activity => TaskKind::Activity,
             TaskQueueType::Nexus => TaskKind::Nexus,

@@ -54,8 +54,8 @@ impl Cluster {
     ) -> Result<(QueueName, Poller), Error> {
         let namespace = self.shared.namespaces.find(namespace)?;
         Self::check_long_poll_deadline(now, context)?;
-        requests::check_length(&identity, "Identity length exceeds limit.")?;
-        let task_queue = requests::task_queue(task_queue)?;
+        requests::check_length(self.limits(), &identity, "Identity length exceeds limit.")?;
+        let task_queue = requests::task_queue(self.limits(), task_queue)?;
         let queue = QueueName { namespace, kind, name: task_queue.name.clone() };
         let sticky = task_queue.kind() == TaskQueueKind::Sticky;
         Ok((queue, Poller { call: context.id, identity, sticky }))

@@ -80,6 +80,7 @@ pub(crate) fn execution_info(run: &Run) -> WorkflowExecutionInfo {
             .state
             .close_time
             .map(|close_time| clock::to_proto(close_time.since(run.info.execution_time))),
+        state_transition_count: run.state.transition_count,
         root_execution: Some(started.root_workflow_execution.clone().unwrap_or_else(|| run.execution())),
         first_run_id: run.info.first_execution_run_id.clone(),
         priority: run.state.options.priority.clone(),

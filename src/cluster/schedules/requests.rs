@@ -22,9 +22,7 @@ use super::{
 };
 use crate::{
     clock::Time,
-    cluster::{
-        Cluster, error::Error, execution::FollowUp, limits, namespaces::NamespaceKey, payloads, requests,
-    },
+    cluster::{Cluster, error::Error, execution::FollowUp, namespaces::NamespaceKey, payloads, requests},
 };
 
 /// Times that one call lists.
@@ -38,11 +36,11 @@ impl Cluster {
         request: CreateScheduleRequest,
     ) -> Result<CreateScheduleResponse, Error> {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
-        validation::check_schedule_id(&request.schedule_id)?;
+        validation::check_schedule_id(self.limits(), &request.schedule_id)?;
         if request.request_id.is_empty() {
             return Err(Error::invalid_argument("RequestId is not set on request."));
         }
-        validation::check_request_id(&request.request_id)?;
+        validation::check_request_id(self.limits(), &request.request_id)?;
         let mut definition = request.schedule.unwrap_or_default();
         let spec = self.compile_spec(&request.namespace, &request.schedule_id, &definition)?;
         self.check_action(namespace, &mut definition)?;
@@ -52,9 +50,9 @@ impl Cluster {
         let mut search_attributes = request.search_attributes.unwrap_or_default();
         self.shared.namespaces.check_search_attributes(namespace, &mut search_attributes)?;
         search_attributes.indexed_fields.retain(|_, payload| !payloads::is_nil(payload));
-        validation::check_size(&definition)?;
+        validation::check_size(self.limits(), &definition)?;
         let mut memo = request.memo.unwrap_or_default();
-        if memo.encoded_len() > limits::MEMO_SIZE {
+        if memo.encoded_len() > self.limits().memo_size {
             return Err(Error::invalid_argument("Memo size exceeds limit."));
         }
         memo.fields.retain(|_, payload| !payloads::is_nil(payload));
@@ -132,7 +130,7 @@ impl Cluster {
         request: UpdateScheduleRequest,
     ) -> Result<UpdateScheduleResponse, Error> {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
-        validation::check_request_id(&request.request_id)?;
+        validation::check_request_id(self.limits(), &request.request_id)?;
         let mut definition = request.schedule.unwrap_or_default();
         self.check_action(namespace, &mut definition)?;
         let spec = self.compile_spec(&request.namespace, &request.schedule_id, &definition)?;
@@ -144,7 +142,7 @@ impl Cluster {
         let Some(ScheduleAction { action: Some(Action::StartWorkflow(_)) }) = &definition.action else {
             return Err(Error::invalid_argument("Only StartWorkflow action is supported for schedules"));
         };
-        validation::check_size(&definition)?;
+        validation::check_size(self.limits(), &definition)?;
         if request.memo.is_some() {
             return Err(Error::failed_precondition(
                 "memo updates are not supported on workflow-backed schedules",
@@ -166,10 +164,10 @@ impl Cluster {
     ) -> Result<PatchScheduleResponse, Error> {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         let patch = request.patch.ok_or_else(|| Error::invalid_argument("Patch is not set on request."))?;
-        validation::check_request_id(&request.request_id)?;
+        validation::check_request_id(self.limits(), &request.request_id)?;
         validation::check_notes(&patch.pause)?;
         validation::check_notes(&patch.unpause)?;
-        requests::check_blob(patch.encoded_len())?;
+        requests::check_blob(self.limits(), patch.encoded_len())?;
         let key = self.open_schedule(now, namespace, &request.schedule_id)?;
         self.wake_schedule_for(now, key, Wake::Patch(patch));
         Ok(PatchScheduleResponse {})

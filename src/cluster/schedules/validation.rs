@@ -9,7 +9,13 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{CompiledSpec, Jitter};
-use crate::cluster::{Cluster, error::Error, limits, namespaces::NamespaceKey, requests, start};
+use crate::cluster::{
+    Cluster,
+    error::Error,
+    limits::{self, Limits},
+    namespaces::NamespaceKey,
+    requests, start,
+};
 
 /// The form of what is added to a workflow id when an action is taken.
 const APPENDED_TIME: &str = "-2009-11-10T23:00:00Z";
@@ -23,13 +29,13 @@ pub(super) fn workflow_id(schedule_id: &str) -> String {
 }
 
 /// Refuses an id that is too long with what is put before it.
-pub(super) fn check_schedule_id(schedule_id: &str) -> Result<(), Error> {
-    start::check_workflow_id(&workflow_id(schedule_id))
+pub(super) fn check_schedule_id(limits: &Limits, schedule_id: &str) -> Result<(), Error> {
+    start::check_workflow_id(limits, &workflow_id(schedule_id))
 }
 
 /// Refuses a request id that is too long.
-pub(super) fn check_request_id(request_id: &str) -> Result<(), Error> {
-    requests::check_length(request_id, "RequestId length exceeds limit.")
+pub(super) fn check_request_id(limits: &Limits, request_id: &str) -> Result<(), Error> {
+    requests::check_length(limits, request_id, "RequestId length exceeds limit.")
 }
 
 impl Cluster {
@@ -55,14 +61,18 @@ impl Cluster {
         else {
             return Ok(());
         };
-        start::check_workflow_id(&format!("{}{APPENDED_TIME}", template.workflow_id))?;
+        start::check_workflow_id(self.limits(), &format!("{}{APPENDED_TIME}", template.workflow_id))?;
         match &template.workflow_type {
             Some(workflow_type) if !workflow_type.name.is_empty() => {
-                requests::check_length(&workflow_type.name, "WorkflowType length exceeds limit.")?;
+                requests::check_length(
+                    self.limits(),
+                    &workflow_type.name,
+                    "WorkflowType length exceeds limit.",
+                )?;
             }
             _ => return Err(Error::invalid_argument("WorkflowType is not set on request.")),
         }
-        requests::task_queue(template.task_queue.as_ref())?;
+        requests::task_queue(self.limits(), template.task_queue.as_ref())?;
         if let Some(queue) = &mut template.task_queue {
             queue.kind = TaskQueueKind::Normal as i32;
         }
@@ -94,8 +104,8 @@ fn check_timeouts(template: &NewWorkflowExecutionInfo) -> Result<(), Error> {
 }
 
 /// Refuses a schedule that could not be kept, or whose workflows could not be started, for its size.
-pub(super) fn check_size(definition: &Definition) -> Result<(), Error> {
-    requests::check_blob(definition.encoded_len())
+pub(super) fn check_size(limits: &Limits, definition: &Definition) -> Result<(), Error> {
+    requests::check_blob(limits, definition.encoded_len())
 }
 
 /// Refuses notes that are too long.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::cluster::{
     error::Error,
-    limits,
+    limits::Limits,
     namespaces::{NamespaceKey, Namespaces},
 };
 
@@ -53,7 +53,7 @@ impl Namespaces {
         attributes: &mut SearchAttributes,
     ) -> Result<(), Error> {
         let Some(namespace) = self.get(namespace) else { return Ok(()) };
-        check_values(&namespace.search_attributes, attributes)?;
+        check_values(&self.limits, &namespace.search_attributes, attributes)?;
         set_types(&namespace.search_attributes, attributes);
         Ok(())
     }
@@ -64,7 +64,8 @@ impl Namespaces {
         namespace: NamespaceKey,
         attributes: impl IntoIterator<Item = (&'a String, &'a Payload)>,
     ) -> Result<(), Error> {
-        self.get(namespace).map_or(Ok(()), |namespace| check_size(&namespace.search_attributes, attributes))
+        self.get(namespace)
+            .map_or(Ok(()), |namespace| check_size(&self.limits, &namespace.search_attributes, attributes))
     }
 }
 
@@ -81,13 +82,13 @@ fn check_names(registry: &Registry, namespace: &str, attributes: &SearchAttribut
     }
 }
 
-fn check_values(registry: &Registry, attributes: &SearchAttributes) -> Result<(), Error> {
+fn check_values(limits: &Limits, registry: &Registry, attributes: &SearchAttributes) -> Result<(), Error> {
     let fields: BTreeMap<_, _> = attributes.indexed_fields.iter().collect();
-    if fields.len() > limits::SEARCH_ATTRIBUTES {
+    if fields.len() > limits.search_attributes {
         return Err(Error::invalid_argument(format!(
             "number of search attributes {} exceeds limit {}",
             fields.len(),
-            limits::SEARCH_ATTRIBUTES
+            limits.search_attributes
         )));
     }
     for (name, payload) in fields {
@@ -110,16 +111,17 @@ fn check_values(registry: &Registry, attributes: &SearchAttributes) -> Result<()
 }
 
 fn check_size<'a>(
+    limits: &Limits,
     registry: &Registry,
     attributes: impl IntoIterator<Item = (&'a String, &'a Payload)>,
 ) -> Result<(), Error> {
     let fields: BTreeMap<_, _> = attributes.into_iter().collect();
     for (name, payload) in &fields {
         let size = payload.data.len();
-        if size > limits::SEARCH_ATTRIBUTE_SIZE {
+        if size > limits.search_attribute_size {
             return Err(Error::invalid_argument(format!(
                 "search attribute {name} value size {size} exceeds size limit {}",
-                limits::SEARCH_ATTRIBUTE_SIZE
+                limits.search_attribute_size
             )));
         }
     }
@@ -129,10 +131,10 @@ fn check_size<'a>(
         .map(|(name, payload)| (registry.column(name).unwrap_or(name).to_owned(), payload.clone()))
         .collect();
     let size = SearchAttributes { indexed_fields }.encoded_len();
-    if size > limits::SEARCH_ATTRIBUTES_SIZE {
+    if size > limits.search_attributes_size {
         return Err(Error::invalid_argument(format!(
             "total size of search attributes {size} exceeds size limit {}",
-            limits::SEARCH_ATTRIBUTES_SIZE
+            limits.search_attributes_size
         )));
     }
     Ok(())
@@ -176,14 +178,14 @@ mod tests {
     fn refusal(name: &str, json: &str) -> String {
         let attributes = attributes(&[(name, json)]);
         let checked = check_names(&registry(), "default", &attributes);
-        checked.and_then(|()| check_values(&registry(), &attributes)).unwrap_err().message
+        checked.and_then(|()| check_values(&Limits::default(), &registry(), &attributes)).unwrap_err().message
     }
 
     #[test]
     fn only_registered_attributes_with_values_of_their_type_are_taken() {
         let fine = attributes(&[("Amount", "7"), ("BuildIds", "[\"a\"]")]);
         check_names(&registry(), "default", &fine).unwrap();
-        check_values(&registry(), &fine).unwrap();
+        check_values(&Limits::default(), &registry(), &fine).unwrap();
         insta::assert_snapshot!(refusal("Amuont", "7"), @"Namespace default has no mapping defined for search attribute Amuont");
         insta::assert_snapshot!(refusal("WorkflowType", "\"x\""), @"WorkflowType attribute can't be set in SearchAttributes");
         insta::assert_snapshot!(refusal("TemporalWorkerDeployment", "\"x\""), @"TemporalWorkerDeployment attribute can't be set in SearchAttributes");
@@ -194,7 +196,9 @@ mod tests {
     #[test]
     fn sizes_are_limited() {
         let large = format!("\"{}\"", "x".repeat(2047));
-        let error = check_size(&registry(), &attributes(&[("BuildIds", &large)]).indexed_fields).unwrap_err();
+        let error =
+            check_size(&Limits::default(), &registry(), &attributes(&[("BuildIds", &large)]).indexed_fields)
+                .unwrap_err();
         assert_eq!(error.message, "search attribute BuildIds value size 2049 exceeds size limit 2048");
     }
 

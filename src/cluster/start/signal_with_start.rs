@@ -20,6 +20,7 @@ use crate::{
     cluster::{
         Cluster, Error,
         execution::{RunKey, signal::Signal},
+        limits::Limits,
         requests,
     },
 };
@@ -33,9 +34,9 @@ impl Cluster {
     ) -> Result<SignalWithStartWorkflowExecutionResponse, Error> {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         let (mut start, signal) = split(request);
-        let policies = check(now, &mut start, &signal.signal_name)?;
+        let policies = check(now, self.limits(), &mut start, &signal.signal_name)?;
         self.validate_contents(namespace, &mut start)?;
-        requests::check_blob(signal.input.as_ref().map_or(0, |input| input.encoded_len()))?;
+        requests::check_blob(self.limits(), signal.input.as_ref().map_or(0, |input| input.encoded_len()))?;
         let signal = Signal {
             attributes: WorkflowExecutionSignaledEventAttributes {
                 request_id: start.request_id.clone(),
@@ -150,22 +151,23 @@ fn split(
 /// Checks what this request words differently from a plain start.
 fn check(
     now: Time,
+    limits: &Limits,
     start: &mut StartWorkflowExecutionRequest,
     signal_name: &str,
 ) -> Result<IdPolicies, Error> {
-    validation::check_workflow_id(&start.workflow_id)?;
+    validation::check_workflow_id(limits, &start.workflow_id)?;
     if signal_name.is_empty() {
         return Err(Error::invalid_argument("signal not set"));
     }
-    validation::check_maximum_length("signal name", signal_name)?;
+    validation::check_maximum_length(limits, "signal name", signal_name)?;
     match &start.workflow_type {
         Some(workflow_type) if !workflow_type.name.is_empty() => {
-            validation::check_maximum_length("workflow type name", &workflow_type.name)?;
+            validation::check_maximum_length(limits, "workflow type name", &workflow_type.name)?;
         }
         _ => return Err(Error::invalid_argument("workflow type not set")),
     }
-    validation::normalise_task_queue(start)?;
-    validation::check_maximum_length("Request ID", &start.request_id)?;
+    validation::normalise_task_queue(limits, start)?;
+    validation::check_maximum_length(limits, "Request ID", &start.request_id)?;
     validation::normalise_timeouts(start)?;
     validation::check_schedule(now, start)?;
     if start.workflow_id_conflict_policy() == WorkflowIdConflictPolicy::Fail {

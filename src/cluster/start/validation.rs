@@ -11,8 +11,8 @@ use super::id_policies::IdPolicies;
 use crate::{
     clock::{self, Time},
     cluster::{
-        Cluster, cron, durations, error::Error, execution::check_override, limits, namespaces::NamespaceKey,
-        payloads, requests, retry,
+        Cluster, cron, durations, error::Error, execution::check_override, limits::Limits,
+        namespaces::NamespaceKey, payloads, requests, retry,
     },
     rules::workflow_timeouts::{run_timeout, task_timeout},
 };
@@ -30,17 +30,18 @@ impl Cluster {
         namespace: NamespaceKey,
         request: &mut StartWorkflowExecutionRequest,
     ) -> Result<IdPolicies, Error> {
-        check_workflow_id(&request.workflow_id)?;
+        let limits = &self.shared.config.limits;
+        check_workflow_id(limits, &request.workflow_id)?;
         check_schedule(now, request)?;
         match &request.workflow_type {
             Some(workflow_type) if !workflow_type.name.is_empty() => {
-                requests::check_length(&workflow_type.name, "WorkflowType length exceeds limit.")?;
+                requests::check_length(limits, &workflow_type.name, "WorkflowType length exceeds limit.")?;
             }
             _ => return Err(Error::invalid_argument("WorkflowType is not set on request.")),
         }
-        normalise_task_queue(request)?;
+        normalise_task_queue(limits, request)?;
         normalise_timeouts(request)?;
-        requests::check_length(&request.request_id, "RequestId length exceeds limit.")?;
+        requests::check_length(limits, &request.request_id, "RequestId length exceeds limit.")?;
         let policies = IdPolicies::new(
             request.workflow_id_reuse_policy(),
             request.workflow_id_conflict_policy(),
@@ -65,6 +66,7 @@ impl Cluster {
         namespace: NamespaceKey,
         request: &mut StartWorkflowExecutionRequest,
     ) -> Result<(), Error> {
+        let limits = &self.shared.config.limits;
         if let Some(attributes) = &mut request.search_attributes {
             self.shared.namespaces.check_search_attributes(namespace, attributes)?;
             attributes.indexed_fields.retain(|_, payload| !payloads::is_nil(payload));
@@ -72,12 +74,12 @@ impl Cluster {
         request.search_attributes.take_if(|attributes| attributes.indexed_fields.is_empty());
         check_priority(request.priority.as_ref())?;
         requests::check_callbacks(&request.completion_callbacks)?;
-        check_links(&request.links)?;
+        check_links(limits, &request.links)?;
         requests::check_time_skipping(request.time_skipping_config.as_ref())?;
         let task_queue = request.task_queue.as_ref().map_or("", |queue| queue.name.as_str());
         check_override(request.versioning_override.as_ref(), task_queue)?;
-        requests::check_blob(request.input.as_ref().map_or(0, |input| input.encoded_len()))?;
-        if request.memo.as_ref().is_some_and(|memo| memo.encoded_len() > limits::MEMO_SIZE) {
+        requests::check_blob(limits, request.input.as_ref().map_or(0, |input| input.encoded_len()))?;
+        if request.memo.as_ref().is_some_and(|memo| memo.encoded_len() > limits.memo_size) {
             return Err(Error::invalid_argument("Memo size exceeds limit."));
         }
         if let Some(memo) = &mut request.memo {
@@ -92,20 +94,20 @@ impl Cluster {
 }
 
 /// Refuses a workflow id that is absent or too long.
-pub(crate) fn check_workflow_id(workflow_id: &str) -> Result<(), Error> {
+pub(crate) fn check_workflow_id(limits: &Limits, workflow_id: &str) -> Result<(), Error> {
     if workflow_id.is_empty() {
         return Err(Error::invalid_argument("WorkflowId is not set on request."));
     }
-    check_maximum_length("WorkflowId", workflow_id)
+    check_maximum_length(limits, "WorkflowId", workflow_id)
 }
 
 /// Refuses what is longer than an id may be, in the words that starts have for it.
-pub(super) fn check_maximum_length(what: &str, text: &str) -> Result<(), Error> {
-    if text.len() > limits::ID_LENGTH {
+pub(super) fn check_maximum_length(limits: &Limits, what: &str, text: &str) -> Result<(), Error> {
+    if text.len() > limits.id_length {
         return Err(Error::invalid_argument(format!(
             "{what} exceeds maximum allowed length ({}/{})",
             text.len(),
-            limits::ID_LENGTH
+            limits.id_length
         )));
     }
     Ok(())
@@ -133,8 +135,11 @@ pub(super) fn check_schedule(now: Time, request: &mut StartWorkflowExecutionRequ
 }
 
 /// Checks the task queue, which is never a sticky one.
-pub(super) fn normalise_task_queue(request: &mut StartWorkflowExecutionRequest) -> Result<(), Error> {
-    requests::task_queue(request.task_queue.as_ref())?;
+pub(super) fn normalise_task_queue(
+    limits: &Limits,
+    request: &mut StartWorkflowExecutionRequest,
+) -> Result<(), Error> {
+    requests::task_queue(limits, request.task_queue.as_ref())?;
     if let Some(queue) = &mut request.task_queue {
         queue.kind = TaskQueueKind::Normal as i32;
     }
@@ -179,11 +184,11 @@ pub(crate) fn check_priority(priority: Option<&Priority>) -> Result<(), Error> {
 }
 
 /// Refuses too many links, and links that are too large or lead nowhere.
-pub(crate) fn check_links(links: &[Link]) -> Result<(), Error> {
-    if links.len() > limits::LINKS {
+pub(crate) fn check_links(limits: &Limits, links: &[Link]) -> Result<(), Error> {
+    if links.len() > limits.links {
         return Err(Error::invalid_argument(format!(
             "cannot attach more than {} links per request, got {}",
-            limits::LINKS,
+            limits.links,
             links.len()
         )));
     }

@@ -1,6 +1,7 @@
 //! Tests of the cluster as a whole: a cluster and a clock, moved by hand.
 
 mod children;
+mod limits;
 mod model;
 mod policy;
 mod reading;
@@ -209,6 +210,8 @@ fn command(attributes: Attributes) -> Command {
             CommandType::ContinueAsNewWorkflowExecution
         }
         Attributes::CancelWorkflowExecutionCommandAttributes(_) => CommandType::CancelWorkflowExecution,
+        Attributes::StartTimerCommandAttributes(_) => CommandType::StartTimer,
+        Attributes::ScheduleActivityTaskCommandAttributes(_) => CommandType::ScheduleActivityTask,
         Attributes::StartChildWorkflowExecutionCommandAttributes(_) => {
             CommandType::StartChildWorkflowExecution
         }

@@ -1,7 +1,7 @@
 //! How runs begin, and how they end from outside.
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::RetryPolicy,
+    common::v1::{Callback, RetryPolicy, callback},
     enums::v1::{RetryState, WorkflowIdConflictPolicy},
     failure::v1::Failure,
     history::v1::history_event::Attributes,
@@ -155,11 +155,12 @@ fn a_run_that_continues_as_new_starts_again_no_sooner_than_after_a_second() {
 #[test]
 fn what_is_not_served_is_named() {
     let mut server = Server::new();
-    let callbacks = vec![Default::default()];
+    let handler = Some(callback::Variant::NexusHandler(Default::default()));
+    let callbacks = vec![Callback { variant: handler, ..Default::default() }];
     let request = StartWorkflowExecutionRequest { completion_callbacks: callbacks, ..start("wf") };
     let error = server.call(request).unwrap_err();
     assert_eq!(error.code, Code::Unimplemented);
-    assert!(error.message.contains("completion_callbacks"), "{error}");
+    assert!(error.message.contains("completion callback"), "{error}");
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(crate) struct Closed {
     pub(crate) time: Time,
     pub(crate) history_length: i64,
     pub(crate) history_size_bytes: i64,
-    /// Not counted here: always 0.
+    /// How many transactions have changed it.
     pub(crate) state_transition_count: i64,
 }
 
@@ -208,7 +208,7 @@ fn closed(run: &Run) -> Option<Closed> {
         time,
         history_length: run.history.next_event_id() - 1,
         history_size_bytes: i64::try_from(run.history.size()).unwrap_or(i64::MAX),
-        state_transition_count: 0,
+        state_transition_count: run.state.transition_count,
     })
 }
 

@@ -6,7 +6,10 @@ use serde_json::Value;
 use temporalio_common::protos::temporal::api::{enums::v1::EventType, history::v1::HistoryEvent};
 
 use super::{FieldChange, entity::is_sequence_number};
-use crate::history::{fields, timeline::RandomIds};
+use crate::history::{
+    fields::{self, Reader},
+    timeline::RandomIds,
+};
 
 /// How events are compared.
 pub(super) struct Comparison {
@@ -74,8 +77,8 @@ impl Comparison {
 
     fn fields(&self, event: &HistoryEvent) -> BTreeMap<String, Value> {
         let event_type = event.event_type();
-        let readable =
-            fields::readable(fields::whole(event), &|name| !self.volatile && is_volatile(event_type, name));
+        let leave_out = |name: &str| !self.volatile && is_volatile(event_type, name);
+        let readable = Reader { leave_out: &leave_out, blind: false }.read(fields::whole(event));
         let mut leaves = fields::flatten(sorted_flags(readable));
         if !self.volatile {
             leaves.retain(|path, value| !is_counted(path, value));

@@ -10,11 +10,13 @@ mod walk;
 
 use std::collections::BTreeSet;
 
-pub(super) use self::walk::REDACTED;
+use temporalio_common::protos::temporal::api::{failure::v1::Failure, history::v1::HistoryEvent};
+
 use self::{
     pseudonym::Key,
     walk::{Pass, Walk},
 };
+pub(super) use self::{pseudonym::is_token, walk::REDACTED};
 use super::History;
 
 /// What to replace in histories, and what to keep.
@@ -40,6 +42,12 @@ use super::History;
 /// protobuf becomes an empty message, other bytes as many other bytes. Names of enum variants cannot be told from
 /// other strings: keep them with [`Redaction::keep_value`] or [`Redaction::keep_field`]. The keys of an object are
 /// taken for field names if they look like names; see [`Redaction::keys_of`].
+///
+/// A codec cannot decode an encrypted payload once it is redacted: export such histories decoded, as the Temporal
+/// CLI does with `--codec-endpoint`.
+///
+/// A replay of a redacted history does not compare the texts and the numbers in redacted payloads, nor redacted
+/// failure messages; everything else it does.
 ///
 /// Every payload that was redacted says so in its metadata (`redacted`), and is left alone when the history is
 /// redacted once more with the same key.
@@ -152,11 +160,30 @@ impl Redaction {
         let mut walk = Walk::new(self);
         for pass in [Pass::Data, Pass::Ids] {
             for history in &mut *histories {
-                history.events.iter_mut().for_each(|event| walk.walk(event, pass));
+                for event in &mut history.events {
+                    if walk.walk(event, pass).is_err() {
+                        // It cannot be written to a file either. What nobody has looked at must not be kept.
+                        *event = emptied(event);
+                    }
+                }
                 let failures = history.retried_attempts.iter_mut().flat_map(|attempt| &mut attempt.failure);
-                failures.for_each(|failure| walk.walk(failure, pass));
+                for failure in failures {
+                    if walk.walk(failure, pass).is_err() {
+                        *failure = Failure::default();
+                    }
+                }
             }
         }
+    }
+}
+
+/// An event of the same type at the same place that says nothing.
+fn emptied(event: &HistoryEvent) -> HistoryEvent {
+    HistoryEvent {
+        event_id: event.event_id,
+        event_time: event.event_time,
+        event_type: event.event_type,
+        ..Default::default()
     }
 }
 

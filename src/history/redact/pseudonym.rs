@@ -62,10 +62,9 @@ impl Key {
         bytes.iter().map(|_| stream.byte()).collect()
     }
 
+    /// Whether a text is a token of this key.
     fn is_token(&self, text: &str) -> bool {
-        let digits = text.strip_prefix(TOKEN).unwrap_or_default();
-        digits.len() == TOKEN_DIGITS + PROOF_DIGITS
-            && digits.split_at_checked(TOKEN_DIGITS).is_some_and(|(value, proof)| proof == self.proof(value))
+        token_digits(text).is_some_and(|(value, proof)| proof == self.proof(value))
     }
 
     fn proof(&self, value: &str) -> String {
@@ -214,6 +213,19 @@ impl Stream {
     fn hex(&mut self, digits: usize) -> String {
         (0..digits).map(|_| char::from_digit(u32::from(self.byte() % 16), 16).unwrap_or('0')).collect()
     }
+}
+
+/// Whether a text is a token of some key, or looks like one.
+pub(in crate::history) fn is_token(text: &str) -> bool {
+    token_digits(text).is_some()
+}
+
+/// What stands for the value in a token, and what proves that it is one.
+fn token_digits(text: &str) -> Option<(&str, &str)> {
+    let digits = text.strip_prefix(TOKEN)?;
+    let is_whole =
+        digits.len() == TOKEN_DIGITS + PROOF_DIGITS && digits.bytes().all(|it| it.is_ascii_hexdigit());
+    if is_whole { digits.split_at_checked(TOKEN_DIGITS) } else { None }
 }
 
 /// Whether a text is in a pattern: `x` for a hexadecimal digit, `0` for a decimal one, all else for itself.

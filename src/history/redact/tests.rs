@@ -9,6 +9,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::*;
+use crate::history::fields::{self, Reader};
 
 fn load(name: &str) -> History {
     History::load(format!("{}/histories/production/{name}.json", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -178,6 +179,21 @@ fn failures_keep_their_types_and_lose_their_texts() {
     assert!(!json.contains("is closed") && !json.contains("/home/ada"), "{json}");
 }
 
+#[test]
+fn failures_that_are_too_deep_for_any_file_are_left_out() {
+    let mut failure = Failure { message: "the reason".to_owned(), ..Default::default() };
+    for _ in 0..200 {
+        failure = Failure { cause: Some(Box::new(failure)), ..Default::default() };
+    }
+    let mut events = load("transfer_refunded").into_events();
+    let Some(Attributes::ActivityTaskFailedEventAttributes(failed)) = &mut events[18].attributes else {
+        panic!("event 19 is the failure")
+    };
+    failed.failure = Some(failure);
+    let redacted = redaction().redact(&History::new(events).unwrap());
+    assert!(!redacted.to_json().unwrap().contains("the reason"));
+}
+
 /// All strings in payloads, and in the fields that are no structure.
 fn confidential(history: &History) -> BTreeSet<String> {
     fn strings(value: &Value, found: &mut BTreeSet<String>) {
@@ -190,10 +206,7 @@ fn confidential(history: &History) -> BTreeSet<String> {
     }
     let mut found = BTreeSet::new();
     for event in history.events() {
-        let leaves = crate::history::fields::flatten(crate::history::fields::readable(
-            crate::history::fields::whole(event),
-            &|_| false,
-        ));
+        let leaves = fields::flatten(in_the_clear(fields::whole(event)));
         let is_payload = |path: &str| {
             // What the SDK keeps in markers is structure.
             path.contains("[0]")
@@ -214,12 +227,15 @@ fn confidential(history: &History) -> BTreeSet<String> {
     found
 }
 
+fn in_the_clear(event: Value) -> Value {
+    Reader { leave_out: &|_| false, blind: false }.read(event)
+}
+
 /// The history with its payloads in clear text.
 fn clear_text(history: &History) -> String {
     let mut text = String::new();
     for event in history.events() {
-        text +=
-            &crate::history::fields::readable(crate::history::fields::whole(event), &|_| false).to_string();
+        text += &in_the_clear(fields::whole(event)).to_string();
     }
     text
 }
@@ -259,8 +275,8 @@ fn structure(history: &History) -> String {
     }
     let mut found = clear_text(&redaction().redact(&without_payloads(history)));
     for event in history.events() {
-        let event = crate::history::fields::whole(event);
-        names(&crate::history::fields::readable(event, &|_| false), &mut found);
+        let event = fields::whole(event);
+        names(&in_the_clear(event), &mut found);
     }
     found
 }
@@ -268,7 +284,7 @@ fn structure(history: &History) -> String {
 fn without_payloads(history: &History) -> History {
     fn strip(value: &mut Value) {
         match value {
-            Value::Object(fields) if crate::history::fields::is_payload(fields) => *value = json!({}),
+            Value::Object(fields) if fields::is_payload(fields) => *value = json!({}),
             Value::Object(fields) => {
                 let data = fields.iter_mut().filter(|(name, _)| !is_read_by_the_sdk(name));
                 data.for_each(|(_, value)| strip(value));

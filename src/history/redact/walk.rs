@@ -103,12 +103,17 @@ impl<'a> Walk<'a> {
         Self { redaction, fingerprint, replaced: Replaced::default() }
     }
 
-    /// Goes through all that is in a message.
-    pub(super) fn walk<M: Message + Name + Default>(&mut self, message: &mut M, pass: Pass) {
-        let mut reflected =
-            proto_json::reflect(message).expect("the descriptors are those of the SDK's messages");
+    /// Goes through all that is in a message. Fails if its messages are nested more deeply than protobuf can be read;
+    /// it is as it was then.
+    pub(super) fn walk<M: Message + Name + Default>(
+        &mut self,
+        message: &mut M,
+        pass: Pass,
+    ) -> Result<(), proto_json::Error> {
+        let mut reflected = proto_json::reflect(message)?;
         self.message(&mut reflected, pass);
-        *message = reflected.transcode_to().expect("no field has another type than before");
+        *message = reflected.transcode_to().map_err(proto_json::mismatch)?;
+        Ok(())
     }
 
     fn message(&mut self, message: &mut DynamicMessage, pass: Pass) {
@@ -222,7 +227,10 @@ impl<'a> Walk<'a> {
             return;
         }
         let mut redacted = DynamicMessage::new(message.descriptor());
-        redacted.transcode_from(&self.redacted(payload)).expect("the type is that of the payload");
+        if redacted.transcode_from(&self.redacted(payload)).is_err() {
+            // What nobody has looked at must not be kept.
+            redacted.clear();
+        }
         *message = redacted;
     }
 

@@ -2,19 +2,20 @@
 
 use quick_junit::{NonSuccessKind, Property, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
-use super::Report;
+use super::{Report, Titles};
 use crate::replay::{Production, Verdict};
 
 pub(super) fn xml(report: &Report) -> String {
-    let mut suite = TestSuite::new(report.folder().map_or("histories".into(), |it| it.display().to_string()));
-    suite.add_test_cases(report.verdicts.iter().map(|verdict| case(report, verdict)));
+    let titles = report.titles();
+    let mut suite = TestSuite::new(titles.folder.map_or("histories".into(), |it| it.display().to_string()));
+    suite.add_test_cases(report.verdicts.iter().map(|verdict| case(titles, verdict)));
     let mut junit = Junit::new("temporal-sim replay");
     junit.add_test_suite(suite);
     junit.to_string().expect("writing to memory does not fail, and no name or text is refused")
 }
 
-fn case(report: &Report, verdict: &Verdict) -> TestCase {
-    let mut case = TestCase::new(report.short_title(verdict), status(verdict));
+fn case(titles: Titles<'_>, verdict: &Verdict) -> TestCase {
+    let mut case = TestCase::new(titles.of(verdict), status(verdict));
     if !verdict.workflow_type.is_empty() {
         case.set_classname(verdict.workflow_type.as_str());
     }

@@ -130,10 +130,22 @@ impl Report {
         first.ancestors().find(within).filter(|folder| !folder.as_os_str().is_empty())
     }
 
-    /// What a history is called among the others: its file without the folder that all are in.
-    fn short_title(&self, verdict: &Verdict) -> String {
+    /// What histories are called in this report.
+    fn titles(&self) -> Titles<'_> {
+        Titles { folder: self.folder() }
+    }
+}
+
+/// What histories are called among the others: their files, without the folder that all are in.
+#[derive(Clone, Copy)]
+struct Titles<'a> {
+    folder: Option<&'a Path>,
+}
+
+impl Titles<'_> {
+    fn of(self, verdict: &Verdict) -> String {
         let source = verdict.source.as_deref();
-        let short = source.zip(self.folder()).and_then(|(source, folder)| source.strip_prefix(folder).ok());
+        let short = source.zip(self.folder).and_then(|(source, folder)| source.strip_prefix(folder).ok());
         match short {
             Some(short) if !short.as_os_str().is_empty() => short.display().to_string(),
             _ => verdict.title(),

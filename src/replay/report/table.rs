@@ -4,7 +4,7 @@ use std::fmt;
 
 use comfy_table::{Attribute, Cell, Color, Table, presets};
 
-use super::Report;
+use super::{Report, Titles};
 use crate::replay::{Production, Verdict};
 
 /// What is said about no histories.
@@ -61,19 +61,23 @@ impl ReportTable<'_> {
         (failures, left_out)
     }
 
-    fn row(&self, verdict: &Verdict) -> Vec<Cell> {
+    fn row(titles: Titles<'_>, verdict: &Verdict) -> Vec<Cell> {
         let event = verdict.event_id().map(|id| id.to_string()).unwrap_or_default();
         let worker = match verdict.production {
             Production::Compatible => Color::Green,
             Production::UnregisteredWorkflow { .. } | Production::Unreadable { .. } => Color::Yellow,
             _ => Color::Red,
         };
-        let code = if verdict.is_compatible() { Color::Green } else { Color::Yellow };
+        let code = match verdict.code() {
+            code if code.is_empty() => Cell::new(code),
+            code if verdict.is_compatible() => Cell::new(code).fg(Color::Green),
+            code => Cell::new(code).fg(Color::Yellow),
+        };
         vec![
-            Cell::new(self.report.short_title(verdict)),
+            Cell::new(titles.of(verdict)),
             Cell::new(&verdict.workflow_type),
             Cell::new(verdict.production.name()).fg(worker),
-            Cell::new(verdict.code()).fg(code),
+            code,
             Cell::new(event),
         ]
     }
@@ -85,7 +89,8 @@ impl fmt::Display for ReportTable<'_> {
         if report.verdicts.is_empty() {
             return writeln!(f, "{NOTHING}");
         }
-        if let Some(folder) = report.folder() {
+        let titles = report.titles();
+        if let Some(folder) = titles.folder {
             writeln!(f, "{}", folder.display())?;
         }
         let (shown, left_out) = self.shown();
@@ -94,10 +99,11 @@ impl fmt::Display for ReportTable<'_> {
             table.load_style(presets::NOTHING);
             let header = ["history", "workflow", "worker", "code", "event"];
             table.set_header(header.map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
-            table.add_rows(shown.iter().map(|verdict| self.row(verdict)));
+            table.add_rows(shown.iter().map(|verdict| Self::row(titles, verdict)));
             for column in table.column_iter_mut() {
                 column.set_padding((0, 2));
             }
+            table.style_text_only();
             if self.colored {
                 table.enforce_styling();
             } else {

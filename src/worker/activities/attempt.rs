@@ -34,6 +34,8 @@ use super::{
 use crate::{
     clock::{self, Time},
     cluster::Error,
+    faults::ActivityEffect,
+    policy::AttemptFailure,
     worker::{
         Event,
         progress::{Running, RunningKind},
@@ -53,6 +55,14 @@ pub(crate) async fn run_attempt(shared: &Shared, mut task: Box<PollActivityTaskQ
         unreachable!("a polled activity task is one to start");
     };
     let mut attempt = Attempt::new(shared, task_token, &start);
+    let fault = shared.faults.activity(shared.service.now(), &start.activity_type);
+    match &fault {
+        Some(ActivityEffect::Fail(failure)) => return attempt.report(failed(failure)).await,
+        Some(ActivityEffect::Hang) => return std::future::pending().await,
+        Some(ActivityEffect::Slow { by }) => shared.service.sleep_until(shared.service.now() + *by).await,
+        Some(ActivityEffect::LoseHeartbeats) => attempt.loses_heartbeats = true,
+        _ => {}
+    }
     let result = match decoded {
         Ok(()) => attempt.execute(start).await,
         Err(error) => Some(ActivityExecutionResult::fail(Failure::application_failure(
@@ -60,9 +70,31 @@ pub(crate) async fn run_attempt(shared: &Shared, mut task: Box<PollActivityTaskQ
             false,
         ))),
     };
-    if let Some(result) = result {
-        attempt.report(result).await;
+    let Some(result) = result else { return };
+    match fault {
+        Some(ActivityEffect::LoseAnswer) => {}
+        Some(ActivityEffect::FailAfterwards(failure)) => attempt.report(failed(&failure)).await,
+        Some(ActivityEffect::AnswerLate { by }) => {
+            shared.service.sleep_until(shared.service.now() + by).await;
+            attempt.report(result).await;
+        }
+        Some(ActivityEffect::AnswerTwice) => {
+            let task_token = attempt.task_token.clone();
+            attempt.report(result.clone()).await;
+            attempt.task_token = task_token;
+            attempt.report(result).await;
+        }
+        _ => attempt.report(result).await,
     }
+}
+
+/// The result of an attempt that a fault makes fail.
+fn failed(failure: &AttemptFailure) -> ActivityExecutionResult {
+    let mut proto = failure.to_proto();
+    if proto.message.is_empty() {
+        proto.message = "a fault of the plan".to_owned();
+    }
+    ActivityExecutionResult::fail(proto)
 }
 
 type HeartbeatCall<'a> =
@@ -87,6 +119,8 @@ struct Attempt<'a> {
     shut_down: bool,
     /// Whether the server no longer knows of the attempt, so that nothing needs to be reported.
     forgotten: bool,
+    /// Whether a fault keeps its heartbeats from the server.
+    loses_heartbeats: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -114,6 +148,7 @@ impl<'a> Attempt<'a> {
             cancelled: false,
             shut_down: false,
             forgotten: false,
+            loses_heartbeats: false,
         }
     }
 
@@ -229,7 +264,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn send_heartbeat(&mut self, details: Option<Vec<Payload>>) {
-        let Some(payloads) = details else { return };
+        let Some(payloads) = details.filter(|_| !self.loses_heartbeats) else { return };
         let shared = self.shared;
         let heartbeat = RecordActivityTaskHeartbeatRequest {
             namespace: shared.namespace.clone(),

@@ -18,7 +18,8 @@ use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnorde
 use indexmap::IndexMap;
 use temporalio_client::{Client, ClientOptions, Connection};
 use temporalio_common::protos::temporal::api::{
-    enums::v1::TaskQueueType,
+    enums::v1::{TaskQueueType, WorkflowTaskFailedCause},
+    failure::v1::Failure,
     workflowservice::v1::{DescribeNamespaceRequest, PollActivityTaskQueueResponse, ShutdownWorkerRequest},
 };
 use tokio::sync::{
@@ -31,6 +32,7 @@ use super::{
     payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown,
 };
 use crate::{
+    faults::{Injector, WorkflowTaskEffect},
     overrides::Overrides,
     rng::{Seed, Stream},
     sdk::WorkflowSettings,
@@ -53,6 +55,8 @@ pub(crate) struct Environment {
     pub(crate) index: usize,
     /// What is changed about the options of local activities.
     pub(crate) overrides: Overrides,
+    /// What goes wrong.
+    pub(crate) faults: Injector,
     /// Where the worker marks whose code it runs.
     pub(crate) progress: Arc<Progress>,
     /// Where the worker's events go.
@@ -111,6 +115,7 @@ impl Runner {
             seed,
             index,
             overrides,
+            faults,
             progress,
             events,
             shutdown,
@@ -121,6 +126,7 @@ impl Runner {
         let (foreign_wakes_sender, foreign_wakes) = mpsc::unbounded_channel();
         let (eager_sender, eager) = mpsc::unbounded_channel();
         let (abandoned_sender, abandoned) = mpsc::unbounded_channel();
+        let evictions = faults.evictions(index, service.now());
         let shared = Shared {
             client: connection.and_then(|connection| {
                 let client_options = ClientOptions::new(namespace.clone())
@@ -146,6 +152,8 @@ impl Runner {
             namespace,
             identity,
             overrides,
+            evictions: RefCell::new(evictions.into()),
+            faults,
             progress,
             events,
             worker: worker.clone(),
@@ -199,6 +207,7 @@ impl Runner {
                 Some(run_id) = self.foreign_wakes.recv() => self.woken_from_outside(&run_id),
                 Some(EagerActivity { task, slot }) = self.eager.recv() => self.start_attempt(task, slot),
                 Some(execution) = self.abandoned.recv() => self.attempts.push(execution),
+                () = self.shared.next_eviction() => self.evict_all(),
                 () = self.shared.shutdown.requested() => break,
                 polled = workflow_tasks.next() => match polled {
                     Ok(Some(delivery)) => self.dispatch(delivery),
@@ -297,8 +306,30 @@ impl Runner {
         }));
     }
 
-    /// Gives a workflow task to its run, which is made if it is not in the cache.
+    /// Gives a workflow task to its run, which is made if it is not in the cache. A fault may make the worker lose it or
+    /// fail it.
     fn dispatch(&mut self, delivery: Delivery) {
+        let workflow_type = delivery.task.workflow_type.as_ref().map_or("", |it| &it.name);
+        let is_query = delivery.task.query.is_some();
+        let effect = (!is_query)
+            .then(|| self.shared.faults.workflow_task(self.shared.service.now(), workflow_type))
+            .flatten();
+        match effect {
+            Some(WorkflowTaskEffect::Lose) => return,
+            Some(WorkflowTaskEffect::Fail) => {
+                let shared = self.shared.clone();
+                self.attempts.push(Box::pin(async move {
+                    let failure = Failure::application_failure("a fault of the plan".to_owned(), false);
+                    let cause = WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure;
+                    let request = reporting::failure(&shared, delivery.task.task_token, cause, failure);
+                    // The task may have timed out meanwhile.
+                    let _ = shared.call(request).await;
+                    drop(delivery.slot);
+                }));
+                return;
+            }
+            None => {}
+        }
         self.dispatched += 1;
         let run_id = delivery.task.workflow_execution.as_ref().map_or("", |execution| &execution.run_id);
         if let Some(cached) = self.runs.get_mut(run_id) {
@@ -328,6 +359,13 @@ impl Runner {
         }
         let idle = self.runs.values().filter(|cached| cached.mailbox.is_idle());
         if let Some(cached) = idle.min_by_key(|cached| cached.last_used) {
+            cached.mailbox.evict();
+        }
+    }
+
+    /// Asks all runs to leave that have nothing to do.
+    fn evict_all(&self) {
+        for cached in self.runs.values().filter(|cached| cached.mailbox.is_idle()) {
             cached.mailbox.evict();
         }
     }

@@ -347,7 +347,7 @@ impl Run {
         );
         if let Err(failure) = self.shared.payload_limits.check(&request) {
             let cause = Some(WorkflowTaskFailedCause::PayloadsTooLarge);
-            let failed = TaskFailure { failure: *failure, cause };
+            let failed = TaskFailure { failure: *failure, cause, location: None };
             return Err(self.fail(request.task_token, attempt, false, failed).await);
         }
         let (mut answer, events) = match self.shared.call_for_events(request).await {
@@ -388,7 +388,7 @@ impl Run {
     /// Reports that the task failed, to the server on the task's first attempt only: later ones would most
     /// likely fail in the same way, and are left to time out.
     async fn fail(&self, task_token: Vec<u8>, attempt: i32, is_query: bool, failed: TaskFailure) -> Next {
-        let TaskFailure { failure, cause } = failed;
+        let TaskFailure { failure, cause, .. } = failed;
         let cause = cause.unwrap_or(WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure);
         self.report_failure(cause, failure.clone());
         if is_query {

@@ -22,7 +22,9 @@ use crate::{
     cluster::{
         Cluster, Error,
         execution::{Run, RunKey, Transaction},
-        failure, limits, requests,
+        failure,
+        limits::Limits,
+        requests,
         token::ActivityTaskToken,
     },
 };
@@ -60,19 +62,19 @@ impl Report {
     }
 }
 
-fn is_too_large(payloads: Option<&Payloads>) -> bool {
-    payloads.is_some_and(|payloads| payloads.encoded_len() > limits::BLOB_SIZE)
+fn is_too_large(limits: &Limits, payloads: Option<&Payloads>) -> bool {
+    payloads.is_some_and(|payloads| payloads.encoded_len() > limits.blob_size)
 }
 
-fn completed(result: Option<Payloads>) -> Report {
-    if is_too_large(result.as_ref()) {
+fn completed(limits: &Limits, result: Option<Payloads>) -> Report {
+    if is_too_large(limits, result.as_ref()) {
         return Report::too_large("Complete result exceeds size limit.");
     }
     Report::Completed(result)
 }
 
-fn canceled(details: Option<Payloads>) -> Report {
-    if is_too_large(details.as_ref()) {
+fn canceled(limits: &Limits, details: Option<Payloads>) -> Report {
+    if is_too_large(limits, details.as_ref()) {
         return Report::too_large("Cancel details exceed size limit.");
     }
     Report::Canceled(details)
@@ -80,6 +82,7 @@ fn canceled(details: Option<Payloads>) -> Report {
 
 /// The report, and what the worker is told to be wrong with it.
 fn failed(
+    limits: &Limits,
     failure: Option<Failure>,
     heartbeat_details: Option<Payloads>,
 ) -> Result<(Report, Vec<Failure>), Error> {
@@ -89,14 +92,14 @@ fn failed(
         return Err(Error::invalid_argument("Failure must have ApplicationFailureInfo."));
     }
     let mut complaints = Vec::new();
-    let heartbeat_details = if is_too_large(heartbeat_details.as_ref()) {
+    let heartbeat_details = if is_too_large(limits, heartbeat_details.as_ref()) {
         complaints.push(failure::server("Heartbeat details exceed size limit.", true));
         None
     } else {
         heartbeat_details
     };
     let failure = match failure {
-        Some(failure) if failure.encoded_len() > limits::BLOB_SIZE => {
+        Some(failure) if failure.encoded_len() > limits.blob_size => {
             let kept = failure::exceeding_limit(&failure, true, KEPT_OF_REPORTED_FAILURE);
             complaints.push(kept.clone());
             Some(kept)
@@ -149,7 +152,7 @@ impl Cluster {
         request: RespondActivityTaskCompletedRequest,
     ) -> Result<RespondActivityTaskCompletedResponse, Error> {
         let activity = self.activity_of_token(&request.namespace, &request.task_token)?;
-        self.report(now, &activity, completed(request.result), &request.identity)?;
+        self.report(now, &activity, completed(self.limits(), request.result), &request.identity)?;
         Ok(RespondActivityTaskCompletedResponse::default())
     }
 
@@ -165,7 +168,7 @@ impl Cluster {
             &request.run_id,
             request.activity_id,
         )?;
-        self.report(now, &activity, completed(request.result), &request.identity)?;
+        self.report(now, &activity, completed(self.limits(), request.result), &request.identity)?;
         Ok(RespondActivityTaskCompletedByIdResponse::default())
     }
 
@@ -176,7 +179,7 @@ impl Cluster {
         request: RespondActivityTaskFailedRequest,
     ) -> Result<RespondActivityTaskFailedResponse, Error> {
         let activity = self.activity_of_token(&request.namespace, &request.task_token)?;
-        let (report, failures) = failed(request.failure, request.last_heartbeat_details)?;
+        let (report, failures) = failed(self.limits(), request.failure, request.last_heartbeat_details)?;
         self.report(now, &activity, report, &request.identity)?;
         Ok(RespondActivityTaskFailedResponse { failures })
     }
@@ -193,7 +196,7 @@ impl Cluster {
             &request.run_id,
             request.activity_id,
         )?;
-        let (report, failures) = failed(request.failure, request.last_heartbeat_details)?;
+        let (report, failures) = failed(self.limits(), request.failure, request.last_heartbeat_details)?;
         self.report(now, &activity, report, &request.identity)?;
         Ok(RespondActivityTaskFailedByIdResponse { failures })
     }
@@ -205,7 +208,7 @@ impl Cluster {
         request: RespondActivityTaskCanceledRequest,
     ) -> Result<RespondActivityTaskCanceledResponse, Error> {
         let activity = self.activity_of_token(&request.namespace, &request.task_token)?;
-        self.report(now, &activity, canceled(request.details), &request.identity)?;
+        self.report(now, &activity, canceled(self.limits(), request.details), &request.identity)?;
         Ok(RespondActivityTaskCanceledResponse::default())
     }
 
@@ -221,7 +224,7 @@ impl Cluster {
             &request.run_id,
             request.activity_id,
         )?;
-        self.report(now, &activity, canceled(request.details), &request.identity)?;
+        self.report(now, &activity, canceled(self.limits(), request.details), &request.identity)?;
         Ok(RespondActivityTaskCanceledByIdResponse::default())
     }
 
@@ -232,7 +235,7 @@ impl Cluster {
         details: Option<Payloads>,
         identity: &str,
     ) -> Result<HeartbeatAnswer, Error> {
-        if is_too_large(details.as_ref()) {
+        if is_too_large(self.limits(), details.as_ref()) {
             self.report(now, activity, Report::too_large("Heartbeat details exceed size limit."), identity)?;
             // The worker is to stop, since nobody waits for what it does.
             return Ok(HeartbeatAnswer { cancel_requested: true, ..Default::default() });
@@ -250,7 +253,7 @@ impl Cluster {
         report: Report,
         identity: &str,
     ) -> Result<(), Error> {
-        requests::check_length(identity, "Identity length exceeds limit.")?;
+        requests::check_length(self.limits(), identity, "Identity length exceeds limit.")?;
         self.transact(now, activity.run, |tx| match report {
             Report::Completed(result) => {
                 let scheduled_event_id = match &activity.which {

@@ -17,7 +17,6 @@ use crate::{
             Event, FollowUp, Transaction,
             completed::{CommandFailure, Completion},
         },
-        limits,
         timers::Timer,
     },
 };
@@ -49,21 +48,27 @@ pub(crate) fn schedule_activity_task(
         ..Default::default()
     };
     let run_timeout = clock::to_proto(tx.run.info.run_timeout);
-    options::normalize(&command.activity_id, &activity_type.name, &mut options, Some(run_timeout))
-        .map_err(|invalid| bad(invalid.to_string()))?;
-    if command.input.as_ref().is_some_and(|input| input.encoded_len() > limits::BLOB_SIZE) {
+    options::normalize(
+        &command.activity_id,
+        &activity_type.name,
+        &mut options,
+        Some(run_timeout),
+        tx.limits().id_length,
+    )
+    .map_err(|invalid| bad(invalid.to_string()))?;
+    if command.input.as_ref().is_some_and(|input| input.encoded_len() > tx.limits().blob_size) {
         return Err(CommandFailure::terminate(
             Cause::BadScheduleActivityAttributes,
             "ScheduleActivityTaskCommandAttributes.Input exceeds size limit.",
         ));
     }
-    if tx.run.activities.len() >= limits::PENDING {
+    if tx.run.activities.len() >= tx.limits().pending_activities {
         return Err(CommandFailure::new(
             Cause::PendingActivitiesLimitExceeded,
             format!(
                 "the number of pending activities, {}, has reached the per-workflow limit of {}",
                 tx.run.activities.len(),
-                limits::PENDING
+                tx.limits().pending_activities
             ),
         ));
     }

@@ -40,8 +40,14 @@ impl Transaction<'_> {
         }
         // The retry policy stays as it was merged: a policy with a part missing is not filled up with defaults.
         let retry_policy = changed.retry_policy.take();
-        options::normalize(&activity.activity_id, &activity.activity_type, &mut changed, None)
-            .map_err(|invalid| Error::invalid_argument(invalid.to_string()))?;
+        options::normalize(
+            &activity.activity_id,
+            &activity.activity_type,
+            &mut changed,
+            None,
+            self.limits().id_length,
+        )
+        .map_err(|invalid| Error::invalid_argument(invalid.to_string()))?;
         changed.retry_policy = retry_policy;
         Ok(changed)
     }

@@ -99,7 +99,7 @@ impl Transaction<'_> {
     fn record_child_closed(&mut self, closed: ClosedChild) {
         let initiated_event_id = closed.initiated_event_id;
         if !self.run.is_running() {
-            return;
+            return self.keep_in_memory();
         }
         let Some(child) = self.run.children.get(&initiated_event_id) else { return };
         let Some(initiated) = self.run.initiated_child(initiated_event_id).cloned() else { return };

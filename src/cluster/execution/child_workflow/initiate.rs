@@ -35,6 +35,7 @@ pub(crate) fn start_child_workflow_execution(
     complete(tx, &mut command)?;
     check_pending(
         tx.run.children.len(),
+        tx.limits().pending_children,
         Cause::PendingChildWorkflowsLimitExceeded,
         "child workflow executions",
     )?;

@@ -11,7 +11,7 @@ use crate::{
     cluster::{
         cron, durations,
         execution::{Transaction, completed::CommandFailure},
-        limits, requests, retry, start,
+        requests, retry, start,
     },
     rules::workflow_timeouts,
 };
@@ -36,7 +36,7 @@ pub(super) fn complete(tx: &Transaction<'_>, command: &mut Command) -> Result<()
             .map_err(|error| CommandFailure::new(Cause::BadSearchAttributes, error.message))?;
     }
     tx.check_same_namespace(namespace, CAUSE)?;
-    check_ids(command)?;
+    check_ids(tx, command)?;
     let context = format!(
         "WorkflowId={} WorkflowType={} Namespace={}",
         command.workflow_id,
@@ -63,7 +63,7 @@ pub(super) fn complete(tx: &Transaction<'_>, command: &mut Command) -> Result<()
             "StartChildWorkflowExecution with UseCompatibleVersion cannot run on different task queue.",
         ));
     }
-    check_sizes(command)?;
+    check_sizes(tx, command)?;
     if let Some(attributes) = &command.search_attributes {
         namespaces
             .check_search_attribute_sizes(namespace, &attributes.indexed_fields)
@@ -85,7 +85,7 @@ fn workflow_type(command: &Command) -> &str {
     command.workflow_type.as_ref().map_or("", |workflow_type| &workflow_type.name)
 }
 
-fn check_ids(command: &Command) -> Result<(), CommandFailure> {
+fn check_ids(tx: &Transaction<'_>, command: &Command) -> Result<(), CommandFailure> {
     let Command { namespace, workflow_id, .. } = command;
     let workflow_type = workflow_type(command);
     if workflow_id.is_empty() {
@@ -98,7 +98,7 @@ fn check_ids(command: &Command) -> Result<(), CommandFailure> {
             "Required field WorkflowType is not set on {NAME}. WorkflowId={workflow_id} Namespace={namespace}"
         )));
     }
-    let limit = limits::ID_LENGTH;
+    let limit = tx.limits().id_length;
     if workflow_id.len() > limit {
         return Err(refuse(format!(
             "WorkflowId on {NAME} exceeds length limit. WorkflowId={workflow_id} Length={} Limit={limit} \
@@ -146,7 +146,7 @@ fn complete_task_queue(
         queue.name.clone_from(&tx.run.info.task_queue);
     }
     queue.kind = TaskQueueKind::Normal as i32;
-    requests::task_queue(Some(queue)).map_err(|error| {
+    requests::task_queue(tx.limits(), Some(queue)).map_err(|error| {
         let queue = crate::cluster::execution::continue_as_new::written(queue);
         refuse(format!("invalid TaskQueue on {NAME}: {}. {context} TaskQueue={queue}", error.message))
     })?;
@@ -163,14 +163,14 @@ fn complete_timeouts(command: &mut Command) {
     command.workflow_task_timeout = Some(clock::to_proto(task));
 }
 
-fn check_sizes(command: &Command) -> Result<(), CommandFailure> {
-    if command.input.as_ref().is_some_and(|input| input.encoded_len() > limits::BLOB_SIZE) {
+fn check_sizes(tx: &Transaction<'_>, command: &Command) -> Result<(), CommandFailure> {
+    if command.input.as_ref().is_some_and(|input| input.encoded_len() > tx.limits().blob_size) {
         return Err(CommandFailure::terminate(
             CAUSE,
             "StartChildWorkflowExecutionCommandAttributes. Input exceeds size limit.",
         ));
     }
-    if command.memo.as_ref().is_some_and(|memo| memo.encoded_len() > limits::MEMO_SIZE) {
+    if command.memo.as_ref().is_some_and(|memo| memo.encoded_len() > tx.limits().memo_size) {
         return Err(CommandFailure::terminate(
             CAUSE,
             "StartChildWorkflowExecutionCommandAttributes.Memo exceeds size limit.",

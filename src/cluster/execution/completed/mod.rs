@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clock::{self, Time},
-    cluster::{Cluster, error::Error, limits, token::WorkflowTaskToken},
+    cluster::{Cluster, error::Error, token::WorkflowTaskToken},
     rpc::Response,
 };
 
@@ -163,7 +163,7 @@ fn complete(
     let original_scheduled_time = task.original_scheduled_time;
     let heartbeats =
         request.force_create_new_workflow_task && request.commands.is_empty() && request.messages.is_empty();
-    if heartbeats && tx.now > original_scheduled_time + limits::WORKFLOW_TASK_HEARTBEATS {
+    if heartbeats && tx.now > original_scheduled_time + tx.limits().workflow_task_heartbeats {
         tx.time_out_started_workflow_task();
         return Err(Error::not_found("workflow task heartbeat timeout"));
     }
@@ -172,6 +172,7 @@ fn complete(
     tx.run.state.sticky = sticky(&request);
     let has_buffered_events = !tx.run.state.buffered.is_empty();
     let (completed_event_id, reset_history_event_id) = if tx.can_discard_workflow_task(&request) {
+        tx.keep_in_memory();
         (0, tx.discard_workflow_task())
     } else {
         let completed_event_id = tx

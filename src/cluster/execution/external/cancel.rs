@@ -23,7 +23,6 @@ use crate::{
             completed::{CommandFailure, Completion},
             workflow_task::HISTORY_SERVICE,
         },
-        limits,
     },
 };
 
@@ -44,7 +43,7 @@ pub(crate) fn request_cancel_external_workflow_execution(
     })?;
     let namespace = tx.target_namespace(&command.namespace)?;
     tx.check_same_namespace(namespace, CAUSE)?;
-    check(&command)?;
+    check(tx, &command)?;
     if completion.initiated_children.contains(&command.workflow_id) {
         let Command { namespace, workflow_id, run_id, .. } = &command;
         return Err(refuse(format!(
@@ -54,6 +53,7 @@ pub(crate) fn request_cancel_external_workflow_execution(
     }
     check_pending(
         tx.run.cancels_out.len(),
+        tx.limits().pending_cancel_requests,
         Cause::PendingRequestCancelLimitExceeded,
         "requests to cancel external workflows",
     )?;
@@ -82,18 +82,18 @@ fn refuse(message: impl Into<String>) -> CommandFailure {
     CommandFailure::new(CAUSE, message)
 }
 
-fn check(command: &Command) -> Result<(), CommandFailure> {
+fn check(tx: &Transaction<'_>, command: &Command) -> Result<(), CommandFailure> {
     const NAME: &str = "RequestCancelExternalWorkflowExecutionCommand";
     let Command { namespace, workflow_id, run_id, .. } = command;
     if workflow_id.is_empty() {
         return Err(refuse(format!("WorkflowId is not set on {NAME}. Namespace={namespace} RunId={run_id}")));
     }
-    if workflow_id.len() > limits::ID_LENGTH {
+    if workflow_id.len() > tx.limits().id_length {
         return Err(refuse(format!(
             "WorkflowId on {NAME} exceeds length limit. WorkflowId={workflow_id} Length={} Limit={} \
              RunId={run_id} Namespace={namespace}",
             workflow_id.len(),
-            limits::ID_LENGTH
+            tx.limits().id_length
         )));
     }
     if !is_run_id(run_id) {

@@ -14,7 +14,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{Run, RunKey, Transaction, completed::CommandFailure};
-use crate::cluster::{Cluster, error::Error, limits, namespaces::NamespaceKey};
+use crate::cluster::{Cluster, error::Error, namespaces::NamespaceKey};
 
 /// Whom a command is for.
 #[derive(Debug, Clone)]
@@ -77,16 +77,18 @@ impl Cluster {
 }
 
 /// Refuses one more of what a run may have pending only so often.
-pub(super) fn check_pending(count: usize, cause: Cause, what: &str) -> Result<(), CommandFailure> {
-    if count < limits::PENDING {
+pub(super) fn check_pending(
+    count: usize,
+    limit: usize,
+    cause: Cause,
+    what: &str,
+) -> Result<(), CommandFailure> {
+    if count < limit {
         return Ok(());
     }
     Err(CommandFailure::new(
         cause,
-        format!(
-            "the number of pending {what}, {count}, has reached the per-workflow limit of {}",
-            limits::PENDING
-        ),
+        format!("the number of pending {what}, {count}, has reached the per-workflow limit of {limit}"),
     ))
 }
 

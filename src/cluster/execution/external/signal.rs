@@ -26,7 +26,6 @@ use crate::{
             signal::Signal,
             workflow_task::HISTORY_SERVICE,
         },
-        limits,
     },
 };
 
@@ -51,13 +50,14 @@ pub(crate) fn signal_external_workflow_execution(
         .clone()
         .ok_or_else(|| refuse("Execution is not set on SignalExternalWorkflowExecutionCommand."))?;
     tx.check_same_namespace(namespace, CAUSE)?;
-    check(&command, &execution)?;
+    check(tx, &command, &execution)?;
     check_pending(
         tx.run.signals_out.len(),
+        tx.limits().pending_signals,
         Cause::PendingSignalsLimitExceeded,
         "signals to external workflows",
     )?;
-    if command.input.as_ref().is_some_and(|input| input.encoded_len() > limits::BLOB_SIZE) {
+    if command.input.as_ref().is_some_and(|input| input.encoded_len() > tx.limits().blob_size) {
         return Err(CommandFailure::terminate(
             CAUSE,
             "SignalExternalWorkflowExecutionCommandAttributes.Input exceeds size limit.",
@@ -87,7 +87,11 @@ fn refuse(message: impl Into<String>) -> CommandFailure {
     CommandFailure::new(CAUSE, message)
 }
 
-fn check(command: &Command, execution: &WorkflowExecution) -> Result<(), CommandFailure> {
+fn check(
+    tx: &Transaction<'_>,
+    command: &Command,
+    execution: &WorkflowExecution,
+) -> Result<(), CommandFailure> {
     const NAME: &str = "SignalExternalWorkflowExecutionCommand";
     let Command { namespace, signal_name, .. } = command;
     let WorkflowExecution { workflow_id, run_id } = execution;
@@ -96,12 +100,12 @@ fn check(command: &Command, execution: &WorkflowExecution) -> Result<(), Command
             "WorkflowId is not set on {NAME}. Namespace={namespace} RunId={run_id} SignalName={signal_name}"
         )));
     }
-    if workflow_id.len() > limits::ID_LENGTH {
+    if workflow_id.len() > tx.limits().id_length {
         return Err(refuse(format!(
             "WorkflowId on {NAME} exceeds length limit. WorkflowId={workflow_id} Length={} Limit={} \
              Namespace={namespace} RunId={run_id} SignalName={signal_name}",
             workflow_id.len(),
-            limits::ID_LENGTH
+            tx.limits().id_length
         )));
     }
     if !is_run_id(run_id) {

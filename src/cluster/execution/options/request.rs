@@ -87,6 +87,7 @@ impl Transaction<'_> {
         let mut merged = present.clone();
         mask::merge(&mut merged, changes, paths)?;
         if merged == present {
+            self.keep_in_memory();
             return Ok(merged);
         }
         let updated = WorkflowExecutionOptionsUpdatedEventAttributes {

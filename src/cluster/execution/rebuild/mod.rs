@@ -55,13 +55,10 @@ pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> O
     let run_expiration = (!run.info.run_timeout.is_zero()).then(|| now + run.info.run_timeout);
     run.info.run_expiration = run_expiration.into_iter().chain(run.info.execution_expiration).min();
     run.history = history;
-    let events = base.history.since(1).iter().map(AsRef::as_ref);
-    apply_events(
-        now,
-        shared,
-        &mut run,
-        events.take_while(|event: &&HistoryEvent| event.event_id <= last_event_id),
-    );
+    // A server stores the run once before it goes on.
+    run.state.transition_count = 1;
+    let events = base.history.since(1).iter().map(|event| &**event);
+    apply_events(now, shared, &mut run, events.take_while(|event| event.event_id <= last_event_id));
     Some(run)
 }
 

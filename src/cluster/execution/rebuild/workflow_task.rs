@@ -42,7 +42,7 @@ pub(super) fn apply(
                 task.request_id.clone_from(&started.request_id);
                 task.identity.clone_from(&started.identity);
                 task.history_size = started.history_size_bytes;
-                task.suggest_continue_as_new = started.suggest_continue_as_new;
+                task.suggest_continue_as_new = started.suggest_continue_as_new_reasons().collect();
             }
         }
         A::WorkflowTaskFailedEventAttributes(_) => expect_attempt(shared, run, time, true),
@@ -86,7 +86,6 @@ fn pending(shared: &mut Shared, scheduled_event_id: i64, attempt: i32, time: Tim
         request_id: String::new(),
         identity: String::new(),
         history_size: 0,
-        suggest_continue_as_new: false,
-        has_many_updates: false,
+        suggest_continue_as_new: Vec::new(),
     }
 }

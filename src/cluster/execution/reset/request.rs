@@ -35,7 +35,7 @@ impl Cluster {
         if request.request_id.is_empty() {
             return Err(Error::invalid_argument("RequestId is not set on request."));
         }
-        requests::check_length(&request.request_id, "RequestId length exceeds limit.")?;
+        requests::check_length(self.limits(), &request.request_id, "RequestId length exceeds limit.")?;
         let execution = requests::execution(request.workflow_execution.as_ref())?;
         if ResetReapplyType::try_from(request.reset_reapply_type).is_err() {
             return Err(Error::internal(format!(
@@ -67,9 +67,12 @@ impl Cluster {
 
         let mut run = self.rebuild_at(now, base, request.workflow_task_finish_event_id)?;
         let run_id = run.run_id.clone();
-        self.change(now, base, |tx| tx.run.state.reset_run_id.clone_from(&run_id));
+        if current != Some(base) {
+            self.change(now, base, |tx| tx.run.state.reset_run_id.clone_from(&run_id));
+        }
         if let Some(current) = current {
-            self.make_way(now, current, &request.reason);
+            let reset_run_id = if current == base { run_id.as_str() } else { "" };
+            self.make_way(now, current, &request.reason, reset_run_id);
         }
         let excluded = Excluded::of(&request);
         let events = events_behind(&self.runs, base, request.workflow_task_finish_event_id, &excluded);
@@ -95,9 +98,12 @@ impl Cluster {
         Ok(ResetWorkflowExecutionResponse { run_id })
     }
 
-    /// Terminates the run that is open, if it is.
-    fn make_way(&mut self, now: Time, current: RunKey, reason: &str) {
+    /// Terminates the current run, if it is open. If it is the one that is reset, it is told to what.
+    fn make_way(&mut self, now: Time, current: RunKey, reason: &str, reset_run_id: &str) {
         self.change(now, current, |tx| {
+            if !reset_run_id.is_empty() {
+                tx.run.state.reset_run_id = reset_run_id.to_owned();
+            }
             if !tx.run.is_running() {
                 return;
             }

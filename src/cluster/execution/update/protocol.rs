@@ -21,7 +21,7 @@ use super::{
     },
     registry::{Ended, State, Update},
 };
-use crate::cluster::{error::Error, limits};
+use crate::cluster::{error::Error, limits::Limits};
 
 /// The type of the message that asks a worker for an update.
 pub(super) const REQUEST: &str = "temporal.api.update.v1.Request";
@@ -97,7 +97,7 @@ fn body_type(message: &Message) -> &str {
 }
 
 fn handle(tx: &mut Transaction<'_>, completed_event_id: i64, message: Message) -> Result<(), CommandFailure> {
-    let answer = decode(&message)?;
+    let answer = decode(tx.limits(), &message)?;
     if !tx.run.is_running() && !matches!(answer, Answer::Rejection(_)) {
         // Nothing more is written, and the update ends with the run.
         return Ok(());
@@ -184,12 +184,12 @@ fn complete(
     Ok(())
 }
 
-fn decode(message: &Message) -> Result<Answer, CommandFailure> {
+fn decode(limits: &Limits, message: &Message) -> Result<Answer, CommandFailure> {
     let Some(body) = &message.body else {
         return Err(CommandFailure::RefuseCall(Error::invalid_argument("nil message body")));
     };
     let name = body_type(message);
-    if body.value.len() > limits::BLOB_SIZE {
+    if body.value.len() > limits.blob_size {
         return Err(CommandFailure::terminate(CAUSE, format!("Message type {name} exceeds size limit.")));
     }
     let bytes = body.value.as_slice();

@@ -14,7 +14,7 @@ use super::{
     super::{Run, Transaction, workflow_task::WorkflowTaskKind},
     Stage, abort,
 };
-use crate::cluster::{error::Error, limits};
+use crate::cluster::{error::Error, limits::Limits};
 
 /// From this attempt on a workflow task counts as failing, and updates are refused.
 const FAILING_ATTEMPT: i32 = 3;
@@ -119,8 +119,8 @@ impl Run {
     }
 
     /// Whether the run has taken so many updates that it should continue as new.
-    pub(crate) fn has_many_updates(&self) -> bool {
-        self.update_count() >= limits::UPDATES_SUGGEST_CONTINUE_AS_NEW
+    pub(crate) fn has_many_updates(&self, limits: &Limits) -> bool {
+        self.update_count() >= limits.updates_suggest_continue_as_new()
     }
 
     /// Whether the run has completed an update of this id.
@@ -210,26 +210,26 @@ impl Transaction<'_> {
         let in_flight = &self.run.state.updates.in_flight;
         let refuse =
             |text: String| Err(Error::resource_exhausted(ResourceExhaustedCause::ConcurrentLimit, text));
-        if in_flight.len() >= limits::UPDATES_IN_FLIGHT {
+        if in_flight.len() >= self.limits().updates_in_flight {
             return refuse(format!(
                 "limit on number of concurrent in-flight updates has been reached ({})",
-                limits::UPDATES_IN_FLIGHT
+                self.limits().updates_in_flight
             ));
         }
         let size: usize = in_flight.iter().map(|update| update.request.encoded_len()).sum();
-        if size.saturating_add(request.encoded_len()) > limits::UPDATES_IN_FLIGHT_SIZE {
+        if size.saturating_add(request.encoded_len()) > self.limits().updates_in_flight_size {
             return refuse(format!(
                 "limit on total payload size of in-flight updates has been reached ({} bytes)",
-                limits::UPDATES_IN_FLIGHT_SIZE
+                self.limits().updates_in_flight_size
             ));
         }
-        if self.run.update_count() >= limits::UPDATES {
+        if self.run.update_count() >= self.limits().updates {
             return Err(Error::failed_precondition(format!(
                 "The limit on the total number of distinct updates in this workflow has been reached ({}). Make sure any \
                  duplicate updates share an Update ID so the server can deduplicate them, and consider rejecting updates that \
                  you aren't going to process. You can also Continue-as-New to avoid this; we recommend you check \
                  Continue-as-New Suggested in your Workflow.",
-                limits::UPDATES
+                self.limits().updates
             )));
         }
         Ok(())

@@ -96,7 +96,7 @@ impl Cluster {
         let Some(meta) = &mut update.meta else {
             return Err(Error::invalid_argument("Update meta is not set on request."));
         };
-        requests::check_length(&meta.update_id, "UpdateId length exceeds limit.")?;
+        requests::check_length(self.limits(), &meta.update_id, "UpdateId length exceeds limit.")?;
         match &update.input {
             None => return Err(Error::invalid_argument("Update input is not set on request.")),
             Some(input) if input.name.is_empty() => {
@@ -110,7 +110,7 @@ impl Cluster {
             ));
         }
         requests::check_callbacks(&update.completion_callbacks)?;
-        requests::check_links(&update.links)?;
+        requests::check_links(self.limits(), &update.links)?;
         let stage = match request.wait_policy.as_ref().map(|policy| policy.lifecycle_stage()) {
             None | Some(Stage::Unspecified) => Stage::Completed,
             Some(Stage::Admitted) => {

@@ -15,7 +15,7 @@ use super::Stage;
 use crate::cluster::{
     error::Error,
     execution::test_driver::{Begun, Driver, execution},
-    limits,
+    limits::Limits,
 };
 
 /// Asks for an update, and does not wait.
@@ -202,9 +202,10 @@ fn is_told_of_many_updates(driver: &mut Driver) -> bool {
 #[test]
 fn a_run_takes_so_many_updates_and_no_more() {
     let mut driver = idle();
-    let ids: Vec<_> = (0..limits::UPDATES).map(|number| format!("u{number}")).collect();
+    let limits = Limits::default();
+    let ids: Vec<_> = (0..limits.updates).map(|number| format!("u{number}")).collect();
     let mut count = 0;
-    for ids in ids.chunks(limits::UPDATES_IN_FLIGHT) {
+    for ids in ids.chunks(limits.updates_in_flight) {
         let begun: Vec<_> = ids.iter().map(|id| update(&mut driver, id)).collect();
         let task = driver.workflow_task();
         let messages = ids.iter().flat_map(|id| [acceptance(id), response(id)]).collect();
@@ -213,7 +214,7 @@ fn a_run_takes_so_many_updates_and_no_more() {
             driver.finish(&update).expect("an outcome");
         }
         count += ids.len();
-        assert_eq!(is_told_of_many_updates(&mut driver), count >= limits::UPDATES_SUGGEST_CONTINUE_AS_NEW);
+        assert_eq!(is_told_of_many_updates(&mut driver), count >= limits.updates_suggest_continue_as_new());
     }
     let known = update(&mut driver, "u17");
     driver.finish(&known).expect("the outcome that it had");

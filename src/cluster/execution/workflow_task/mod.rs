@@ -18,7 +18,9 @@ pub(crate) use problems::Problems;
 use std::time::Duration;
 
 use temporalio_common::protos::temporal::api::{
-    enums::v1::TaskQueueKind, taskqueue::v1::TaskQueue, workflow::v1::PendingWorkflowTaskInfo,
+    enums::v1::{SuggestContinueAsNewReason, TaskQueueKind},
+    taskqueue::v1::TaskQueue,
+    workflow::v1::PendingWorkflowTaskInfo,
 };
 
 use crate::clock::Time;
@@ -63,10 +65,8 @@ pub(crate) struct WorkflowTask {
     pub(crate) identity: String,
     /// The size of the history when it was started, in bytes.
     pub(crate) history_size: i64,
-    /// Whether the worker was told that the history has become long.
-    pub(crate) suggest_continue_as_new: bool,
-    /// Whether that is also because of the run's many updates.
-    pub(crate) has_many_updates: bool,
+    /// Why the worker was told that the workflow should continue as new, if it was.
+    pub(crate) suggest_continue_as_new: Vec<SuggestContinueAsNewReason>,
 }
 
 impl WorkflowTask {

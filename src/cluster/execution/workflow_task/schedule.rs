@@ -73,8 +73,7 @@ impl Transaction<'_> {
             request_id: String::new(),
             identity: String::new(),
             history_size: 0,
-            suggest_continue_as_new: false,
-            has_many_updates: false,
+            suggest_continue_as_new: Vec::new(),
         };
         if !task.is_virtual() {
             task.scheduled_event_id = self.write_workflow_task_scheduled(&task, self.now);

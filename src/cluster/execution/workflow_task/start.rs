@@ -10,7 +10,6 @@ use crate::{
     clock::Time,
     cluster::{
         execution::{Event, Run, Transaction},
-        limits,
         timers::Timer,
     },
 };
@@ -30,15 +29,11 @@ impl Transaction<'_> {
             self.run.state.workflow_task_attempt = 1;
             task.scheduled_event_id = self.write_workflow_task_scheduled(&task, self.now);
         }
-        let history = &self.run.history;
-        let long = history.next_event_id() >= limits::HISTORY_COUNT_SUGGEST_CONTINUE_AS_NEW;
-        let large = history.size() >= limits::HISTORY_SIZE_SUGGEST_CONTINUE_AS_NEW;
         task.request_id = request_id;
         task.identity = identity.to_owned();
         task.started_time = Some(self.now);
-        task.history_size = history.size() as i64;
-        task.suggest_continue_as_new = long || large || self.run.has_many_updates();
-        task.has_many_updates = self.run.has_many_updates();
+        task.history_size = self.run.history.size() as i64;
+        task.suggest_continue_as_new = self.reasons_to_continue_as_new();
         task.started_event_id = if task.is_virtual() {
             task.scheduled_event_id + STARTED_AFTER_SCHEDULED
         } else {
@@ -51,6 +46,20 @@ impl Transaction<'_> {
         self.run.state.workflow_task = Some(task);
     }
 
+    /// Why the workflow should continue as new, if it should.
+    fn reasons_to_continue_as_new(&self) -> Vec<SuggestContinueAsNewReason> {
+        use SuggestContinueAsNewReason as Reason;
+        let (limits, history) = (self.limits(), &self.run.history);
+        let is_large = history.size() >= limits.history_size_suggest_continue_as_new;
+        let is_long = history.next_event_id() >= limits.history_count_suggest_continue_as_new;
+        let reasons = [
+            (is_large, Reason::HistorySizeTooLarge),
+            (is_long, Reason::TooManyHistoryEvents),
+            (self.run.has_many_updates(limits), Reason::TooManyUpdates),
+        ];
+        reasons.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason).collect()
+    }
+
     /// Writes the event of a task that was started at `time`, and answers its id.
     pub(super) fn write_workflow_task_started(&mut self, task: &WorkflowTask, time: Time) -> i64 {
         let attributes = started_attributes(task);
@@ -59,25 +68,16 @@ impl Transaction<'_> {
 }
 
 fn started_attributes(task: &WorkflowTask) -> WorkflowTaskStartedEventAttributes {
-    let mut reasons = Vec::new();
-    if task.suggest_continue_as_new {
-        if task.history_size >= limits::HISTORY_SIZE_SUGGEST_CONTINUE_AS_NEW as i64 {
-            reasons.push(SuggestContinueAsNewReason::HistorySizeTooLarge as i32);
-        }
-        if task.scheduled_event_id + STARTED_AFTER_SCHEDULED >= limits::HISTORY_COUNT_SUGGEST_CONTINUE_AS_NEW
-        {
-            reasons.push(SuggestContinueAsNewReason::TooManyHistoryEvents as i32);
-        }
-        if task.has_many_updates {
-            reasons.push(SuggestContinueAsNewReason::TooManyUpdates as i32);
-        }
-    }
     WorkflowTaskStartedEventAttributes {
         scheduled_event_id: task.scheduled_event_id,
         identity: task.identity.clone(),
         request_id: task.request_id.clone(),
-        suggest_continue_as_new: task.suggest_continue_as_new,
-        suggest_continue_as_new_reasons: reasons,
+        suggest_continue_as_new: !task.suggest_continue_as_new.is_empty(),
+        suggest_continue_as_new_reasons: task
+            .suggest_continue_as_new
+            .iter()
+            .map(|&reason| reason as i32)
+            .collect(),
         history_size_bytes: task.history_size,
         ..Default::default()
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::Report;
+use super::{Report, Titles};
 use crate::replay::{Production, Verdict};
 
 const STYLE: &str = include_str!("page.css");
@@ -20,18 +20,21 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 /// So many verdicts are open when the page is.
 const OPEN: usize = 3;
 
+/// So many verdicts are shown with everything that is known about them. Browsers do not like pages without end.
+const DETAILED: usize = 200;
+
 /// Filtering by more workflow types than this would be no help.
 const TYPES: usize = 12;
 
-/// How bad a verdict is.
+/// How bad a verdict is, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Severity {
     /// A worker would not go on.
     Rejected,
-    /// Nobody can tell what a worker would do.
-    Unknown,
     /// A worker would go on, and something is not as it was.
     Different,
+    /// The history could not be replayed, so nobody can tell what a worker would do.
+    Unknown,
     /// Everything is as it was.
     Compatible,
 }
@@ -64,7 +67,7 @@ impl Severity {
         match self {
             Self::Rejected => "A worker rejects it",
             Self::Different => "Accepted, but different",
-            Self::Unknown => "Nothing to say",
+            Self::Unknown => "Not replayed",
             Self::Compatible => "Compatible",
         }
     }
@@ -73,8 +76,10 @@ impl Severity {
 pub(super) fn page(report: &Report) -> String {
     let counts = counts(report);
     let types = types(report);
+    let titles = report.titles();
     let count = |severity| counts.get(&severity).copied().unwrap_or_default();
-    let failures: Vec<&Verdict> = report.failures().collect();
+    let mut failures: Vec<&Verdict> = report.failures().collect();
+    failures.sort_by_key(|verdict| Severity::of(verdict));
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -88,7 +93,7 @@ pub(super) fn page(report: &Report) -> String {
             body {
                 header { div {
                     h1 { "Replay of recorded histories" }
-                    @if let Some(folder) = report.folder() {
+                    @if let Some(folder) = titles.folder {
                         p.folder { code { (folder.display()) } }
                     }
                     (headline(report, failures.len()))
@@ -105,10 +110,13 @@ pub(super) fn page(report: &Report) -> String {
                 } }
                 main {
                     @if !failures.is_empty() {
-                        h2 { "Not compatible" }
-                        @for (index, failure) in failures.iter().enumerate() {
-                            @let class = type_class(&types, failure);
-                            (verdict::failure(report, failure, &class, index < OPEN))
+                        section.failures {
+                            h2 { "Not compatible" }
+                            @for (index, failure) in failures.iter().take(DETAILED).enumerate() {
+                                @let class = type_class(&types, failure);
+                                (verdict::failure(titles, failure, &class, index < OPEN))
+                            }
+                            (verdict::brief(titles, failures.get(DETAILED..).unwrap_or_default()))
                         }
                     }
                     @if count(Severity::Compatible) > 0 {
@@ -201,9 +209,8 @@ fn filter_rules(types: usize) -> String {
     for severity in Severity::ALL {
         let class = severity.class();
         rules += &format!("body:has(#severity-{class}:checked) .row:not(.{class}){{display:none}}\n");
-        if severity != Severity::Compatible {
-            rules += &format!("body:has(#severity-{class}:checked) section.compatible{{display:none}}\n");
-        }
+        let hidden = if severity == Severity::Compatible { "failures" } else { "compatible" };
+        rules += &format!("body:has(#severity-{class}:checked) section.{hidden}{{display:none}}\n");
     }
     for place in 0..types {
         rules += &format!("body:has(#type-{place}:checked) .row:not(.type-{place}){{display:none}}\n");
@@ -213,6 +220,7 @@ fn filter_rules(types: usize) -> String {
 
 /// The compatible histories, of which there is little to say.
 fn compatible(report: &Report, types: &BTreeMap<&str, usize>, is_open: bool) -> Markup {
+    let titles = report.titles();
     let compatible: Vec<_> = report.verdicts.iter().filter(|verdict| verdict.is_compatible()).collect();
     html! {
         details.rest open[is_open] {
@@ -227,8 +235,8 @@ fn compatible(report: &Report, types: &BTreeMap<&str, usize>, is_open: bool) -> 
                 } }
                 tbody {
                     @for verdict in compatible {
-                        tr class={ "row good-row good " (type_class(types, verdict)) } {
-                            td { (report.short_title(verdict)) }
+                        tr class={ "row good " (type_class(types, verdict)) } {
+                            td { (titles.of(verdict)) }
                             td { (verdict.workflow_type) }
                             td { code { (verdict.workflow_id) } }
                             td { (verdict::allowed(verdict)) }

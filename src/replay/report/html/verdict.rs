@@ -4,17 +4,43 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::{Report, Severity};
+use super::{Severity, Titles};
 use crate::replay::{Divergence, SideBySide, Step, StepComparison, Verdict};
 
+/// Histories that are not compatible either, each in a line.
+pub(super) fn brief(titles: Titles<'_>, verdicts: &[&Verdict]) -> Markup {
+    html! {
+        @if !verdicts.is_empty() {
+            h3 { "And " (verdicts.len()) " more" }
+            div.scroll { table {
+                thead { tr {
+                    th scope="col" { "History" } th scope="col" { "Workflow type" } th scope="col" { "Worker" }
+                    th scope="col" { "Code" } th.id scope="col" { "Event" }
+                } }
+                tbody {
+                    @for verdict in verdicts {
+                        tr class={ "row " (Severity::of(verdict).class()) } {
+                            td { (titles.of(verdict)) }
+                            td { (verdict.workflow_type) }
+                            td { (verdict.production.name()) }
+                            td { (verdict.code()) }
+                            td.id { @if let Some(event_id) = verdict.event_id() { (event_id) } }
+                        }
+                    }
+                }
+            } }
+        }
+    }
+}
+
 /// A history that is not compatible: its verdict in a line, and below it everything that is known about it.
-pub(super) fn failure(report: &Report, verdict: &Verdict, type_class: &str, is_open: bool) -> Markup {
+pub(super) fn failure(titles: Titles<'_>, verdict: &Verdict, type_class: &str, is_open: bool) -> Markup {
     let severity = Severity::of(verdict);
     html! {
         details class={ "verdict row " (severity.class()) " " (type_class) } open[is_open] {
             summary {
                 div.name {
-                    (report.short_title(verdict))
+                    (titles.of(verdict))
                     @if !verdict.workflow_type.is_empty() { span { (verdict.workflow_type) } }
                 }
                 div.badges {
@@ -28,7 +54,10 @@ pub(super) fn failure(report: &Report, verdict: &Verdict, type_class: &str, is_o
             }
             div.body {
                 (facts(verdict))
-                p.opinion { (sentence(&verdict.production.to_string())) }
+                p.opinion {
+                    (sentence(&verdict.production.to_string()))
+                    @if verdict.production.is_accepted() { " It goes on with what history recorded." }
+                }
                 (advice(verdict))
                 @if !verdict.differences.is_empty() {
                     h3 { "Differences" }
@@ -86,7 +115,7 @@ fn divergence(divergence: &Divergence) -> Markup {
         div.difference {
             div {
                 b { "Event " (divergence.event_id) ": " (divergence.difference) }
-                @if let Some(time) = &divergence.time { " · " time datetime=(time) { (time) } }
+                @if let Some(time) = &divergence.time { " " time datetime=(time) { (short_time(time)) } }
             }
             div.scroll { table.fields {
                 thead { tr {
@@ -156,16 +185,21 @@ fn row(step: &Step) -> Markup {
         StepComparison::Outside => ("outside", "", "not a command"),
         StepComparison::NotReached => ("not_reached", "", "not reached"),
     };
+    let is_the_codes = !matches!(step.comparison, StepComparison::Outside | StepComparison::NotReached);
     html! {
         tr class=(class) {
             td.id { (step.event_id) }
-            td { (line(step.recorded.as_deref(), "nothing")) }
-            td.mark { span aria-label=(meaning) title=(meaning) { (mark) } }
-            td {
-                @match step.comparison {
-                    StepComparison::Outside | StepComparison::NotReached => {},
-                    _ => (line(step.produced.as_deref(), "nothing")),
-                }
+            @if is_the_codes {
+                td { (line(step.recorded.as_deref(), "nothing")) }
+                td.mark { span role="img" aria-label=(meaning) title=(meaning) { (mark) } }
+                @let same = step.recorded.as_deref().filter(|_| step.comparison == StepComparison::Same);
+                td { (line(step.produced.as_deref().or(same), "nothing")) }
+            } @else if step.comparison == StepComparison::Outside {
+                td colspan="3" title=(meaning) { (line(step.recorded.as_deref(), "nothing")) }
+            } @else {
+                td { (line(step.recorded.as_deref(), "nothing")) }
+                td.mark {}
+                td { span.nothing { (meaning) } }
             }
         }
     }
@@ -179,6 +213,12 @@ fn line(text: Option<&str>, absent: &str) -> Markup {
             None => span.nothing { (absent) },
         }
     }
+}
+
+/// A time in RFC 3339 to the second, for people.
+fn short_time(time: &str) -> String {
+    let short = time.get(..19).unwrap_or(time);
+    format!("{} UTC", short.replacen('T', " ", 1))
 }
 
 /// The text with a capital letter in front and a full stop behind.

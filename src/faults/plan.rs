@@ -1,0 +1,201 @@
+//! Plans: lists of faults.
+
+use std::{fmt, fs, io, path::Path, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ActivityEffect, ActivityFault, CallEffect, CallFault, Callers, Eviction, Outage, When, WorkerDown,
+    WorkflowTaskEffect, WorkflowTaskFault,
+};
+
+/// What goes wrong in a simulation. Give it to [`Builder::faults`](crate::Builder::faults).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The faults. If several concern the same thing, the first decides.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+}
+
+/// Something that goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Fault {
+    /// With attempts of an activity.
+    Activity(ActivityFault),
+    /// With the system that an activity calls.
+    Outage(Outage),
+    /// A worker crashes.
+    WorkerDown(WorkerDown),
+    /// A worker forgets its workflows.
+    Eviction(Eviction),
+    /// With workflow tasks.
+    WorkflowTask(WorkflowTaskFault),
+    /// With calls.
+    Call(CallFault),
+}
+
+/// Why a plan cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidPlan {
+    /// The file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The JSON is no plan.
+    #[error("{origin}: not a plan of faults, at {place}: {source}")]
+    Json {
+        /// The file, or what else was read.
+        origin: String,
+        /// Where in the plan.
+        place: String,
+        /// What is wrong there.
+        source: serde_json::Error,
+    },
+    /// A fault is about a worker that the simulation does not have.
+    #[error(
+        "the plan speaks of worker {worker}, and the simulation has {workers}; the first one is worker 0"
+    )]
+    NoSuchWorker {
+        /// The number in the plan.
+        worker: usize,
+        /// How many workers there are.
+        workers: usize,
+    },
+}
+
+impl Plan {
+    /// A plan of these faults.
+    pub fn new(faults: impl IntoIterator<Item = Fault>) -> Self {
+        Self { faults: faults.into_iter().collect() }
+    }
+
+    /// Reads a plan from JSON.
+    ///
+    /// # Errors
+    ///
+    /// If it is none; the error says where.
+    pub fn from_json(json: &str) -> Result<Self, InvalidPlan> {
+        Self::read("the plan", json)
+    }
+
+    /// The plan as JSON, one fault a line.
+    pub fn to_json(&self) -> String {
+        let lines: Vec<_> = self
+            .faults
+            .iter()
+            .map(|fault| serde_json::to_string(fault).expect("a fault is plain data with string keys"))
+            .collect();
+        if lines.is_empty() {
+            return "{ \"faults\": [] }\n".to_owned();
+        }
+        format!("{{\n  \"faults\": [\n    {}\n  ]\n}}\n", lines.join(",\n    "))
+    }
+
+    /// Reads a plan from a file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read or is no plan.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, InvalidPlan> {
+        let path = path.as_ref();
+        let origin = path.display().to_string();
+        let json =
+            fs::read_to_string(path).map_err(|source| InvalidPlan::File { path: origin.clone(), source })?;
+        Self::read(&origin, &json)
+    }
+
+    /// Writes the plan to a file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), InvalidPlan> {
+        let path = path.as_ref();
+        fs::write(path, self.to_json())
+            .map_err(|source| InvalidPlan::File { path: path.display().to_string(), source })
+    }
+
+    fn read(origin: &str, json: &str) -> Result<Self, InvalidPlan> {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| InvalidPlan::Json {
+            origin: origin.to_owned(),
+            place: error.path().to_string(),
+            source: error.into_inner(),
+        })
+    }
+
+    /// Checks that a simulation with so many workers can have this plan.
+    pub(crate) fn check(&self, workers: usize) -> Result<(), InvalidPlan> {
+        for fault in &self.faults {
+            let (Fault::WorkerDown(WorkerDown { worker, .. }) | Fault::Eviction(Eviction { worker, .. })) =
+                fault
+            else {
+                continue;
+            };
+            if *worker >= workers {
+                return Err(InvalidPlan::NoSuchWorker { worker: *worker, workers });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Fault {
+    /// Something goes wrong with attempts of an activity of this type.
+    pub fn activity(activity_type: impl Into<String>, when: When, effect: ActivityEffect) -> Self {
+        Self::Activity(ActivityFault { activity_type: Some(activity_type.into()), when, effect })
+    }
+
+    /// A worker crashes at this time, counted from the start, and is away for so long.
+    pub fn worker_down(worker: usize, at: Duration, lasts: Duration) -> Self {
+        Self::WorkerDown(WorkerDown { worker, at, lasts })
+    }
+
+    /// A worker forgets its workflows at this time, counted from the start.
+    pub fn eviction(worker: usize, at: Duration) -> Self {
+        Self::Eviction(Eviction { worker, at })
+    }
+
+    /// Something goes wrong with workflow tasks of workflows of this type.
+    pub fn workflow_task(workflow_type: impl Into<String>, when: When, effect: WorkflowTaskEffect) -> Self {
+        Self::WorkflowTask(WorkflowTaskFault { workflow_type: Some(workflow_type.into()), when, effect })
+    }
+
+    /// Something goes wrong with calls of this RPC, whoever calls.
+    pub fn call(rpc: impl Into<String>, when: When, effect: CallEffect) -> Self {
+        Self::Call(CallFault { rpc: Some(rpc.into()), callers: Callers::Any, when, effect })
+    }
+
+    /// The name of its kind, as JSON spells it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Activity(_) => "activity",
+            Self::Outage(_) => "outage",
+            Self::WorkerDown(_) => "worker_down",
+            Self::Eviction(_) => "eviction",
+            Self::WorkflowTask(_) => "workflow_task",
+            Self::Call(_) => "call",
+        }
+    }
+}
+
+impl From<Outage> for Fault {
+    fn from(outage: Outage) -> Self {
+        Self::Outage(outage)
+    }
+}
+
+/// The plan as JSON.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_json())
+    }
+}

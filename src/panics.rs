@@ -1,0 +1,63 @@
+//! Where code panics.
+
+use std::{
+    cell::RefCell,
+    panic::{self, AssertUnwindSafe},
+    sync::Once,
+};
+
+use crate::sdk::panic_message;
+
+/// A panic that was caught.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caught {
+    /// What it said.
+    pub(crate) message: String,
+    /// The place in the source, `src/transfer.rs:17:9`; `None` if somebody has put a panic hook in the place of ours.
+    pub(crate) location: Option<String>,
+}
+
+thread_local! {
+    /// The place of the last panic on this thread, while somebody is going to ask for it.
+    static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs code that may panic.
+pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Caught> {
+    note_locations();
+    LOCATION.take();
+    panic::catch_unwind(AssertUnwindSafe(run))
+        .map_err(|panic| Caught { message: panic_message(panic), location: LOCATION.take() })
+}
+
+/// Only a panic hook is told where a panic happens. The one that is there goes on to be called.
+fn note_locations() {
+    static NOTED: Once = Once::new();
+    NOTED.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            // A thread that is ending has no place for it any more.
+            let _ = LOCATION.try_with(|location| {
+                if let (Ok(mut location), Some(place)) = (location.try_borrow_mut(), panic.location()) {
+                    *location = Some(place.to_string());
+                }
+            });
+            previous(panic);
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_has_a_place() {
+        let (line, caught) = (line!() + 1, catch(|| -> () { panic!("no {}", "rows") }));
+        let Caught { message, location } = caught.unwrap_err();
+        assert_eq!(message, "no rows");
+        let location = location.expect("the hook is ours");
+        assert!(location.starts_with(&format!("src/panics.rs:{}:", line - 1)), "{location}");
+        assert_eq!(catch(|| 7), Ok(7));
+    }
+}

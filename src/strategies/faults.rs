@@ -1,0 +1,171 @@
+//! Plans of faults.
+
+use std::time::Duration;
+
+use proptest::{collection, prelude::*, sample::select, strategy::Union};
+
+use crate::{
+    Worker,
+    faults::{
+        ActivityEffect, CallEffect, CallError, Fault, Outage, Plan, Recovery, When, WorkflowTaskEffect,
+    },
+    policy::AttemptFailure,
+};
+
+/// What faults may be about.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// The activity types whose attempts may go wrong.
+    pub activity_types: Vec<String>,
+    /// The workflow types whose workflow tasks may go wrong.
+    pub workflow_types: Vec<String>,
+    /// How many workers there are that may crash.
+    pub workers: usize,
+    /// Within which time, from the start, something may go wrong. Default: nothing does that needs a time.
+    pub horizon: Duration,
+    /// How many faults there are at most.
+    pub most: usize,
+}
+
+impl Scope {
+    /// Up to four faults in an hour, with whatever these workers have.
+    pub fn of<'a>(workers: impl IntoIterator<Item = &'a Worker>) -> Self {
+        let mut scope = Self { horizon: Duration::from_secs(3600), most: 4, ..Self::default() };
+        for worker in workers {
+            scope.workers += 1;
+            scope.activity_types.extend(worker.activity_types().map(str::to_owned));
+            scope.workflow_types.extend(worker.workflow_types().map(str::to_owned));
+        }
+        scope
+    }
+
+    /// The same within another time.
+    #[must_use]
+    pub fn within(mut self, horizon: Duration) -> Self {
+        self.horizon = horizon;
+        self
+    }
+
+    /// The same with so many faults at most.
+    #[must_use]
+    pub fn at_most(mut self, faults: usize) -> Self {
+        self.most = faults;
+        self
+    }
+}
+
+/// Plans of faults. They shrink to fewer faults, and these to ones that happen once and last whole seconds.
+pub fn fault_plans(scope: &Scope) -> impl Strategy<Value = Plan> + Clone + use<> {
+    let seconds = scope.horizon.as_secs();
+    let time = (0..=seconds).prop_map(Duration::from_secs).boxed();
+    let lasts = prop_oneof![
+        3 => (1..=60_u64).prop_map(Duration::from_secs),
+        1 => (1..=3600_u64).prop_map(Duration::from_secs),
+    ];
+    let mut kinds: Vec<(u32, BoxedStrategy<Fault>)> = Vec::new();
+    if !scope.activity_types.is_empty() {
+        let types = select(scope.activity_types.clone());
+        kinds.push((
+            6,
+            (types.clone(), moments(), activity_effects())
+                .prop_map(|(activity_type, when, effect)| Fault::activity(activity_type, when, effect))
+                .boxed(),
+        ));
+        let recovery = (0..=3600_u64, 0..=100_u8);
+        let outage = (types, time.clone(), lasts.clone(), proptest::option::weighted(0.3, recovery));
+        kinds.push((
+            1,
+            outage
+                .prop_map(|(activity_type, from, lasts, recovery)| {
+                    let until = from + lasts;
+                    let outage = Outage::new(activity_type, from, until);
+                    Fault::from(match recovery {
+                        None => outage,
+                        Some((seconds, error_percent)) => outage.recovering(Recovery {
+                            until: until + Duration::from_secs(seconds),
+                            error_percent,
+                            per_second: None,
+                        }),
+                    })
+                })
+                .boxed(),
+        ));
+    }
+    if !scope.workflow_types.is_empty() {
+        let effect = prop_oneof![Just(WorkflowTaskEffect::Lose), Just(WorkflowTaskEffect::Fail)];
+        kinds.push((
+            2,
+            (select(scope.workflow_types.clone()), moments(), effect)
+                .prop_map(|(workflow_type, when, effect)| Fault::workflow_task(workflow_type, when, effect))
+                .boxed(),
+        ));
+    }
+    if scope.workers > 0 {
+        kinds.push((
+            2,
+            (0..scope.workers, time.clone(), lasts)
+                .prop_map(|(worker, at, lasts)| Fault::worker_down(worker, at, lasts))
+                .boxed(),
+        ));
+        kinds
+            .push((1, (0..scope.workers, time).prop_map(|(worker, at)| Fault::eviction(worker, at)).boxed()));
+    }
+    kinds.push((
+        2,
+        (select(CALLS.to_vec()), moments(), call_effects())
+            .prop_map(|(rpc, when, effect)| Fault::call(rpc, when, effect))
+            .boxed(),
+    ));
+    collection::vec(Union::new_weighted(kinds), 0..=scope.most).prop_map(Plan::new)
+}
+
+/// The calls that most workflows need.
+const CALLS: [&str; 6] = [
+    "RespondActivityTaskCompleted",
+    "RespondActivityTaskFailed",
+    "RespondWorkflowTaskCompleted",
+    "RecordActivityTaskHeartbeat",
+    "SignalWorkflowExecution",
+    "StartWorkflowExecution",
+];
+
+/// Which of the things that come along: mostly one.
+fn moments() -> impl Strategy<Value = When> + Clone {
+    prop_oneof![
+        4 => (1..=4_u32).prop_map(When::nth),
+        1 => (1..=5_u32).prop_map(When::first),
+    ]
+}
+
+fn activity_effects() -> impl Strategy<Value = ActivityEffect> + Clone {
+    let by = (1..=120_u64).prop_map(Duration::from_secs);
+    prop_oneof![
+        Just(ActivityEffect::LoseAnswer),
+        Just(ActivityEffect::Fail(unavailable())),
+        Just(ActivityEffect::FailAfterwards(unavailable())),
+        by.clone().prop_map(|by| ActivityEffect::Slow { by }),
+        Just(ActivityEffect::Hang),
+        Just(ActivityEffect::LoseHeartbeats),
+        by.prop_map(|by| ActivityEffect::AnswerLate { by }),
+        Just(ActivityEffect::AnswerTwice),
+    ]
+}
+
+/// What passes: a failure that forbids a retry is what an activity means, and no fault.
+fn unavailable() -> AttemptFailure {
+    AttemptFailure { error_type: "Unavailable".to_owned(), ..Default::default() }
+}
+
+fn call_effects() -> impl Strategy<Value = CallEffect> + Clone {
+    let error = prop_oneof![
+        Just(CallError::Unavailable),
+        Just(CallError::ResourceExhausted),
+        Just(CallError::DeadlineExceeded),
+    ];
+    prop_oneof![
+        error.clone().prop_map(CallEffect::Refuse),
+        error.prop_map(CallEffect::LoseAnswer),
+        (1..=30_u64).prop_map(|by| CallEffect::Delay { by: Duration::from_secs(by) }),
+        Just(CallEffect::Twice),
+    ]
+}

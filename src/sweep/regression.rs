@@ -1,0 +1,81 @@
+//! Failures that are kept: a seed and a plan, as a small JSON file.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::faults::{Fault, InvalidPlan, Plan};
+
+/// A run that failed once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regression {
+    /// Its seed.
+    pub seed: u64,
+    /// What went wrong in it.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+}
+
+impl Regression {
+    /// As JSON, one fault a line.
+    pub fn to_json(&self) -> String {
+        let plan = Plan::new(self.faults.iter().cloned()).to_json();
+        let rest = plan.trim_start_matches('{').trim_start();
+        format!("{{\n  \"seed\": {},\n  {rest}", self.seed)
+    }
+
+    /// Reads one from JSON.
+    ///
+    /// # Errors
+    ///
+    /// If it is none; the error says where.
+    pub fn from_json(json: &str) -> Result<Self, InvalidPlan> {
+        Self::read("the regression", json)
+    }
+
+    /// Reads all JSON files of a folder, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be read or is no regression.
+    pub fn load_all(folder: impl AsRef<Path>) -> Result<Vec<(PathBuf, Self)>, InvalidPlan> {
+        let folder = folder.as_ref();
+        let in_file = |path: &Path, source| InvalidPlan::File { path: path.display().to_string(), source };
+        let entries = fs::read_dir(folder).map_err(|source| in_file(folder, source))?;
+        let mut paths = Vec::new();
+        for entry in entries {
+            paths.push(entry.map_err(|source| in_file(folder, source))?.path());
+        }
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        paths.sort();
+        paths
+            .into_iter()
+            .map(|path| {
+                let json = fs::read_to_string(&path).map_err(|source| in_file(&path, source))?;
+                let regression = Self::read(&path.display().to_string(), &json)?;
+                Ok((path, regression))
+            })
+            .collect()
+    }
+
+    fn read(origin: &str, json: &str) -> Result<Self, InvalidPlan> {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| InvalidPlan::Json {
+            origin: origin.to_owned(),
+            place: error.path().to_string(),
+            source: error.into_inner(),
+        })
+    }
+}
+
+/// The name of the file for a failure of the test that runs on this thread.
+pub(super) fn file_name(seed: u64) -> String {
+    let thread = thread::current();
+    let test = thread.name().filter(|name| *name != "main").unwrap_or("sweep");
+    format!("{}-{seed}", test.replace("::", "-"))
+}

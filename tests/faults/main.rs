@@ -1,0 +1,10 @@
+//! Each fault can happen, and does what it says to a workflow that is made for it, or that is not.
+
+#![allow(unreachable_pub, reason = "workflows and activities are public for the SDK's macros")]
+
+mod activities;
+mod calls;
+mod plans;
+mod shop;
+mod sweeps;
+mod workers;

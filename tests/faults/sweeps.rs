@@ -1,0 +1,200 @@
+//! Sweeps find bugs that only a fault shows, and pass what has none.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use insta::assert_snapshot;
+use proptest::strategy::Just;
+use temporal_sim::{
+    Builder, Failure, Simulation, Worker,
+    faults::{ActivityEffect, CallEffect, Fault, Plan, When},
+    policy::ActivityOptions,
+    strategies::{Scope, fault_plans},
+    sweep::{Regression, Sweep},
+};
+use temporal_sim_fixtures::{
+    Money,
+    money_transfer::{Bank, MoneyTransfer, Transfer},
+};
+
+use crate::shop::{Checkout, Provider, worker};
+
+/// The provider takes money each time that it is asked: an attempt that is repeated must never have worked.
+fn charged_once(simulation: Builder) -> Result<(), Failure> {
+    let provider = Provider::default();
+    simulation.worker(worker(&provider)).try_run(async move |sim| {
+        let _ = sim.execute(Checkout::run, 100).await;
+        assert!(provider.charges() <= 1, "charged {} times", provider.charges());
+        Ok(())
+    })
+}
+
+fn payments(bank: &Bank) -> Worker {
+    let activities = (Bank::validate, Bank::withdraw, Bank::deposit, Bank::refund);
+    Worker::new("payments").workflow::<MoneyTransfer>().activities(bank.clone(), activities)
+}
+
+/// Pays the rent. What goes wrong must neither make money nor lose it, and the answer must say what happened.
+fn money_is_conserved(simulation: Builder) -> Result<(), Failure> {
+    transfer(simulation, |_| {})
+}
+
+/// The same with a withdrawal and a deposit that are tried until it is known what became of them.
+fn money_is_conserved_with_patience(simulation: Builder) -> Result<(), Failure> {
+    fn patience(options: &mut ActivityOptions) {
+        options.retry_policy.maximum_attempts = 0;
+        options.schedule_to_close_timeout = None;
+    }
+    transfer(simulation, |sim| {
+        sim.override_activity_options(Bank::withdraw, patience);
+        sim.override_activity_options(Bank::deposit, patience);
+    })
+}
+
+fn transfer(simulation: Builder, settings: fn(&Simulation)) -> Result<(), Failure> {
+    let bank = Bank::with_accounts([("alice", Money::euros(100)), ("bob", Money::ZERO)]);
+    simulation.worker(payments(&bank)).try_run(async move |sim| {
+        settings(&sim);
+        let rent = Transfer {
+            reference: "rent-5".into(),
+            from: "alice".into(),
+            to: "bob".into(),
+            amount: Money::euros(40),
+        };
+        let transferred = sim.execute(MoneyTransfer::run, rent).await.is_ok();
+        let (alice, bob) = (bank.balance("alice"), bank.balance("bob"));
+        assert_eq!(alice + bob, Money::euros(100), "money is conserved");
+        assert_eq!(bob == Money::euros(40), transferred, "the answer says what happened");
+        Ok(())
+    })
+}
+
+fn sweep_of_transfers() -> Sweep {
+    let scope = Scope::of([&payments(&Bank::default())]).within(Duration::from_secs(60));
+    Sweep::new(0..500).faults(fault_plans(&scope))
+}
+
+fn sweep_of_checkouts() -> Sweep {
+    let scope = Scope::of([&worker(&Provider::default())]).within(Duration::from_secs(60));
+    Sweep::new(0..200).faults(fault_plans(&scope))
+}
+
+#[test]
+fn a_charge_that_is_repeated_is_found_and_one_fault_is_enough() {
+    let report = sweep_of_checkouts().run(charged_once);
+    let failure = report.failure().expect("some seed charges twice");
+    assert!(failure.message().contains("charged 2 times"), "{failure}");
+    let [fault] = &failure.plan().faults[..] else { panic!("{failure}") };
+    let breaks = match fault {
+        Fault::Activity(fault) => matches!(
+            fault.effect,
+            ActivityEffect::LoseAnswer
+                | ActivityEffect::FailAfterwards(_)
+                | ActivityEffect::AnswerLate { .. }
+                | ActivityEffect::Slow { .. }
+        ),
+        Fault::Call(fault) => !matches!(fault.effect, CallEffect::Twice),
+        _ => false,
+    };
+    assert!(breaks, "{failure}");
+}
+
+#[test]
+fn a_failure_is_a_plan_a_command_and_a_timeline() {
+    let plan = Plan::new([
+        Fault::eviction(0, Duration::from_secs(1)),
+        Fault::activity("Provider::charge", When::once(), ActivityEffect::LoseAnswer),
+        Fault::worker_down(0, Duration::from_secs(60), Duration::from_secs(10)),
+    ]);
+    let report = Sweep::new([17]).faults(Just(plan)).run(charged_once);
+    assert_snapshot!(report.failure().expect("some seed charges twice"), @r#"
+    a sweep failed with seed 17
+
+      what goes wrong, after 4 runs in search of less:
+        {
+          "faults": [
+            {"activity":{"type":"Provider::charge","when":{},"effect":"lose_answer"}}
+          ]
+        }
+      seed     TEMPORAL_SIM_SEED=17 cargo test -p temporal-sim --test faults sweeps::a_failure_is_a_plan_a_command_and_a_timeline -- --exact
+
+    simulation failed: the test body panicked: charged 2 times
+
+      virtual time  2025-01-01T00:00:13Z, 13s after the start
+      seed          17
+      reproduce     TEMPORAL_SIM_SEED=17 cargo test -p temporal-sim --test faults sweeps::a_failure_is_a_plan_a_command_and_a_timeline -- --exact
+
+    Checkout "Checkout-1": completed
+
+       1  +00:00:00.000  WorkflowExecutionStarted    Checkout(100)
+       5  +00:00:00.000  ActivityTaskScheduled       #1 Provider::charge(100)
+          +00:00:10.000  attempt 1 timed out         #1 Provider::charge: start-to-close timeout, next attempt after 1s
+       6  +00:00:11.000  ActivityTaskStarted         #1 Provider::charge, attempt 2, after start-to-close timeout
+       7  +00:00:13.000  ActivityTaskCompleted       #1 Provider::charge -> ()
+      11  +00:00:13.000  WorkflowExecutionCompleted  -> ()
+    "#);
+}
+
+/// The saga takes an attempt whose answer was lost for one that did nothing.
+#[test]
+fn a_transfer_that_gives_up_too_early_is_found() {
+    let report = sweep_of_transfers().run(money_is_conserved);
+    let failure = report.failure().expect("some seed makes money or loses it");
+    assert!(failure.message().contains("money is conserved"), "{failure}");
+    assert!(failure.plan().faults.len() <= 2, "{failure}");
+}
+
+#[test]
+fn what_has_no_bug_passes_and_the_report_says_what_was_reached() {
+    let report = sweep_of_transfers().run(money_is_conserved_with_patience);
+    report.assert_passed();
+    assert_eq!(report.coverage().runs(), 500);
+    report.assert_reached([
+        "ActivityTaskFailed",
+        "WorkflowTaskTimedOut",
+        "WorkflowTaskFailed",
+        "WorkflowExecutionFailed",
+        "retry state MAXIMUM_ATTEMPTS_REACHED",
+        "fault activity",
+        "fault call",
+        "fault eviction",
+        "fault outage",
+        "fault worker_down",
+        "fault workflow_task",
+    ]);
+}
+
+#[test]
+#[should_panic(expected = "never reached: TimerFired")]
+fn what_was_not_reached_is_named() {
+    Sweep::new(0..2).run(money_is_conserved).assert_reached(["ActivityTaskScheduled", "TimerFired"]);
+}
+
+#[test]
+fn the_report_does_not_depend_on_the_number_of_threads() {
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        let report = pool.install(|| sweep_of_checkouts().run(charged_once));
+        let failure = report.failure().expect("some seed charges twice");
+        (failure.seed(), failure.plan().clone(), report.coverage().clone())
+    };
+    assert_eq!(on(1), on(2));
+}
+
+#[test]
+fn a_failure_is_kept_in_a_file_and_run_first_from_then_on() {
+    let folder: PathBuf =
+        std::env::temp_dir().join(format!("temporal-sim-regressions-{}", std::process::id()));
+    let report = sweep_of_checkouts().regressions(&folder).run(charged_once);
+    let first = report.failure().expect("some seed charges twice");
+    let file = first.file().expect("it was kept").clone();
+    let kept = Regression::load_all(&folder).expect("readable files");
+    assert_eq!(kept.len(), 1);
+    assert_eq!((&kept[0].0, kept[0].1.seed), (&file, first.seed()));
+    assert_eq!(kept[0].1.faults, first.plan().faults);
+
+    // Without seeds and strategies: the file is enough.
+    let again = Sweep::new([]).regressions(&folder).run(charged_once);
+    let failure = again.failure().expect("the same failure");
+    assert_eq!((failure.seed(), failure.plan()), (first.seed(), first.plan()));
+    fs::remove_dir_all(&folder).expect("the folder");
+}
