@@ -1,5 +1,7 @@
 //! Updates among everything else that happens to a run.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
@@ -88,7 +90,7 @@ pub(super) fn check_waiting(server: &Server, updaters: usize) {
 }
 
 /// An update is accepted once, and completed after that.
-pub(super) fn check(history: &[HistoryEvent]) {
+pub(super) fn check(history: &[Arc<HistoryEvent>]) {
     let mut accepted = std::collections::BTreeMap::new();
     for event in history {
         match &event.attributes {

@@ -1,6 +1,7 @@
 //! A cluster, and those who use it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use temporalio_common::protos::temporal::api::{
     activity::v1::ActivityOptions,
@@ -85,8 +86,8 @@ impl World {
     }
 
     /// The histories of all runs.
-    pub(super) fn histories(&self) -> Vec<Vec<HistoryEvent>> {
-        self.runs().map(|run| run.history.to_vec()).collect()
+    pub(super) fn histories(&self) -> Vec<Vec<Arc<HistoryEvent>>> {
+        self.runs().map(|run| run.history.since(1).to_vec()).collect()
     }
 
     /// Makes a call that is answered at once.

@@ -1,10 +1,12 @@
 //! Activities, timers, and messages to other workflows end once, after they have begun.
 
+use std::sync::Arc;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use temporalio_common::protos::temporal::api::history::v1::{HistoryEvent, history_event::Attributes as A};
 
-pub(super) fn check(history: &[HistoryEvent]) {
+pub(super) fn check(history: &[Arc<HistoryEvent>]) {
     // The ActivityTaskStarted event of each activity that has not closed; 0 before there is one.
     let mut activities = BTreeMap::new();
     let mut timers = BTreeMap::new();

@@ -1,10 +1,12 @@
 //! A child is initiated, starts or fails to, and ends, in this order and once.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 
 use temporalio_common::protos::temporal::api::history::v1::{HistoryEvent, history_event::Attributes as A};
 
-pub(super) fn check(history: &[HistoryEvent]) {
+pub(super) fn check(history: &[Arc<HistoryEvent>]) {
     // The ChildWorkflowExecutionStarted event of each child that has not ended; 0 before there is one.
     let mut pending = BTreeMap::new();
     for event in history {

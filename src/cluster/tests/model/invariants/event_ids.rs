@@ -1,10 +1,12 @@
 //! Events are numbered from 1 without a gap, and are written in the order of time.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 
 use crate::clock::Time;
 
-pub(super) fn check(history: &[HistoryEvent]) {
+pub(super) fn check(history: &[Arc<HistoryEvent>]) {
     for (event, id) in history.iter().zip(1..) {
         assert_eq!(event.event_id, id, "ids are contiguous");
     }

@@ -1,5 +1,7 @@
 //! An event that refers to another one refers to an earlier one, of the type that it should be.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     enums::v1::EventType as Type,
     history::v1::{HistoryEvent, history_event::Attributes as A},
@@ -20,7 +22,7 @@ fn perhaps(id: i64, to: Type) -> Reference {
     Reference { id, to, optional: true }
 }
 
-pub(super) fn check(history: &[HistoryEvent]) {
+pub(super) fn check(history: &[Arc<HistoryEvent>]) {
     for event in history {
         for Reference { id, to, optional } in references(event) {
             if optional && id == 0 {

@@ -1,8 +1,10 @@
 //! A workflow task that was started is closed once, and nothing is written in between.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{enums::v1::EventType, history::v1::HistoryEvent};
 
-pub(super) fn check(history: &[HistoryEvent]) {
+pub(super) fn check(history: &[Arc<HistoryEvent>]) {
     let mut started = None;
     for event in history {
         match event.event_type() {
