@@ -138,7 +138,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_rpc_that_is_not_served_is_an_answer() {
-        let status = call("ListBatchOperations", json!({"namespace": "default"})).await.unwrap().unwrap_err();
+        let status = call("ListDeployments", json!({"namespace": "default"})).await.unwrap().unwrap_err();
         assert_eq!(status.code, "UNIMPLEMENTED");
     }
 

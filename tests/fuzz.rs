@@ -84,13 +84,15 @@ proptest! {
 /// The generator would be of no use if the server refused all that it makes.
 #[test]
 fn messages_get_past_the_first_checks() {
-    let mut made = 0;
-    for start in 0..50_u32 {
+    let mut answered = std::collections::BTreeSet::new();
+    for start in 0..300_u32 {
         // Any sequence that does not repeat soon will do.
-        let data: Vec<u8> = (0..400_u32)
-            .map(|index| ((start * 400 + index).wrapping_mul(2_654_435_761) >> 24) as u8)
-            .collect();
-        made += fuzz::Target::new().call_messages(&data);
+        let bytes = (0..600_u32).map(|index| (start * 600 + index).wrapping_mul(2_654_435_761));
+        let data: Vec<u8> = bytes.map(|number| (number >> 24) as u8).collect();
+        let mut target = fuzz::Target::new();
+        target.call_messages(&data);
+        answered.extend(target.answered());
     }
-    assert!(made > 200, "only {made} messages were requests");
+    let (reached, all) = (answered.len(), fuzz::Target::rpcs().len());
+    assert!(reached * 2 > all, "only {reached} of {all} RPCs ever answered: {answered:?}");
 }

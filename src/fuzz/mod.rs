@@ -5,6 +5,8 @@
 
 mod arbitrary;
 
+use std::collections::BTreeSet;
+
 use prost::Message as _;
 
 use crate::{
@@ -25,6 +27,8 @@ pub struct Target {
     calls: u64,
     /// Ids and task tokens that the cluster has given out, for later messages to use.
     words: Words,
+    /// The RPCs that have answered something other than an error.
+    answered: BTreeSet<&'static str>,
 }
 
 /// Deadlines further away than so many at a time are not waited for.
@@ -39,6 +43,7 @@ impl Target {
             now: Time::from_nanos(1_000_000_000_000_000_000),
             calls: 0,
             words: Words::default(),
+            answered: BTreeSet::new(),
         };
         for (rpc, request) in [
             ("StartWorkflowExecution", START),
@@ -56,6 +61,11 @@ impl Target {
     /// The names of all RPCs that are served: service and RPC.
     pub fn rpcs() -> &'static [(&'static str, &'static str)] {
         rpc::ALL
+    }
+
+    /// The RPCs that have answered something other than an error.
+    pub fn answered(&self) -> impl Iterator<Item = &'static str> {
+        self.answered.iter().copied()
     }
 
     /// Calls an RPC with any bytes for its request. Whether they were a request of it.
@@ -110,8 +120,14 @@ impl Target {
 
     fn call(&mut self, request: Request) {
         self.calls += 1;
-        self.cluster.handle_call(self.now, Call { id: CallId(self.calls), request, deadline: None });
-        self.take_answers();
+        let (id, rpc) = (CallId(self.calls), request.name());
+        self.cluster.handle_call(self.now, Call { id, request, deadline: None });
+        while let Some((answered, answer)) = self.cluster.poll_answer() {
+            if answered == id && answer.is_ok() {
+                self.answered.insert(rpc);
+            }
+            self.remember(answer);
+        }
     }
 
     fn take_answers(&mut self) {

@@ -68,16 +68,16 @@ pub(crate) enum Step {
     SignalItself,
     Patch {
         id: u8,
-        then: Vec<Step>,
-        otherwise: Vec<Step>,
+        then: Vec<Self>,
+        otherwise: Vec<Self>,
     },
     DeprecatePatch {
         id: u8,
     },
     /// Takes one of two ways, by a random number.
     Toss {
-        heads: Vec<Step>,
-        tails: Vec<Step>,
+        heads: Vec<Self>,
+        tails: Vec<Self>,
     },
     Memo {
         value: u8,
@@ -87,26 +87,26 @@ pub(crate) enum Step {
     },
     /// All at the same time.
     Together {
-        steps: Vec<Step>,
+        steps: Vec<Self>,
     },
     /// Both at the same time, until one of them is done.
     Race {
-        left: Vec<Step>,
-        right: Vec<Step>,
+        left: Vec<Self>,
+        right: Vec<Self>,
     },
     /// Does one thing until the other is done, and cancels it then.
     Until {
-        work: Vec<Step>,
-        end: Vec<Step>,
+        work: Vec<Self>,
+        end: Vec<Self>,
     },
     /// Steps that a cancellation of the workflow does not reach.
     Detached {
-        steps: Vec<Step>,
+        steps: Vec<Self>,
     },
     /// If one of the steps fails, does the others too.
     Recover {
-        attempt: Vec<Step>,
-        by: Vec<Step>,
+        attempt: Vec<Self>,
+        by: Vec<Self>,
     },
     /// Panics.
     Panic,

@@ -176,7 +176,6 @@ impl Cluster {
                             Activity::Type(name) => One::Type(name),
                             Activity::MatchAll(all) => One::UnpauseAll(all),
                         }),
-                        ..Default::default()
                     },
                 )?;
             }
@@ -197,7 +196,6 @@ impl Cluster {
                             Activity::Type(name) => One::Type(name),
                             Activity::MatchAll(all) => One::MatchAll(all),
                         }),
-                        ..Default::default()
                     },
                 )?;
             }
@@ -217,7 +215,6 @@ impl Cluster {
                             Activity::Type(name) => One::Type(name),
                             Activity::MatchAll(all) => One::MatchAll(all),
                         }),
-                        ..Default::default()
                     },
                 )?;
             }

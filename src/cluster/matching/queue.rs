@@ -146,6 +146,12 @@ impl Matching {
         self.queues.get_mut(queue)?.backlog.pop_first().map(|(_, task)| task)
     }
 
+    /// Takes a task out of whatever queue has one.
+    #[cfg(test)]
+    pub(crate) fn pop_anything(&mut self) -> Option<Task> {
+        self.queues.values_mut().find_map(|queue| queue.backlog.pop_first()).map(|(_, task)| task)
+    }
+
     /// The poller that has waited longest.
     pub(super) fn first_poller(&self, queue: &QueueName) -> Option<&Poller> {
         self.queues.get(queue)?.pollers.front()

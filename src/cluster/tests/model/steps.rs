@@ -50,6 +50,8 @@ pub(super) enum Step {
         id: &'static str,
         back: u8,
     },
+    /// An operator does something to all open runs at once.
+    Batch(ToAll),
     /// Somebody reads everything that there is to read.
     Look {
         id: &'static str,
@@ -127,6 +129,14 @@ pub(super) enum Does {
     Heartbeat,
 }
 
+/// What an operator does to all open runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ToAll {
+    Signal,
+    Cancel,
+    Terminate,
+}
+
 /// What somebody does to the one schedule that there is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ToSchedule {
@@ -187,6 +197,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => id().prop_map(|id| Step::Terminate { id }),
         1 => id().prop_map(|id| Step::Delete { id }),
         1 => (id(), 0..3_u8).prop_map(|(id, back)| Step::Reset { id, back }),
+        1 => prop::sample::select(vec![ToAll::Signal, ToAll::Cancel, ToAll::Terminate]).prop_map(Step::Batch),
         1 => id().prop_map(|id| Step::Look { id }),
         3 => (0..4_u8, does()).prop_map(|(task, does)| Step::Activity { task, does }),
         2 => (id(), 0..3_u8, by_id()).prop_map(|(id, activity, does)| Step::ActivityById { id, activity, does }),

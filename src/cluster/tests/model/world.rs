@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{
     activity::v1::ActivityOptions,
+    batch::v1::{BatchOperationCancellation, BatchOperationSignal, BatchOperationTermination},
     common::v1::RetryPolicy,
     enums::v1::{EventType, QueryResultType, WorkflowIdConflictPolicy},
     failure::v1::{ApplicationFailureInfo, Failure, failure::FailureInfo},
@@ -20,7 +21,7 @@ use tonic::Code;
 
 use super::{
     super::{Server, caching, completion, execution, poll, queue, seconds, start, sticky_queue, updates},
-    steps::{Answer, ById, Does, How, Step, Steps, ToSchedule},
+    steps::{Answer, ById, Does, How, Step, Steps, ToAll, ToSchedule},
 };
 use crate::{
     clock,
@@ -75,6 +76,12 @@ impl World {
     /// All runs.
     pub(super) fn runs(&self) -> impl Iterator<Item = &Run> {
         self.server.cluster.runs.iter()
+    }
+
+    /// The first run, to change what no step could.
+    pub(super) fn run_mut(&mut self) -> &mut Run {
+        let key = self.runs().next().expect("a run").key;
+        self.server.cluster.runs.get_mut(key).expect("the same run")
     }
 
     /// The histories of all runs.
@@ -140,6 +147,7 @@ impl World {
             })),
             Step::Delete { id } => self.delete(id),
             Step::Reset { id, back } => self.reset(id, *back),
+            Step::Batch(does) => self.batch(*does),
             Step::Look { id } => self.look(id),
             Step::LoseFromCache { id } => drop(self.call(ResetStickyTaskQueueRequest {
                 namespace: namespace(),
@@ -289,6 +297,28 @@ impl World {
             workflow_execution: Some(run.execution()),
             workflow_task_finish_event_id: event_id,
             request_id: self.draw("reset"),
+            ..Default::default()
+        };
+        drop(self.call(request));
+    }
+
+    /// Does something to all open runs, now and in the times to come.
+    fn batch(&mut self, does: ToAll) {
+        use start_batch_operation_request::Operation as Batch;
+        let operation = match does {
+            ToAll::Signal => Batch::SignalOperation(BatchOperationSignal {
+                signal: "from an operator".to_owned(),
+                ..Default::default()
+            }),
+            ToAll::Cancel => Batch::CancellationOperation(BatchOperationCancellation::default()),
+            ToAll::Terminate => Batch::TerminationOperation(BatchOperationTermination::default()),
+        };
+        let request = StartBatchOperationRequest {
+            namespace: namespace(),
+            visibility_query: "ExecutionStatus = 'Running'".to_owned(),
+            job_id: self.draw("job"),
+            reason: "a test".to_owned(),
+            operation: Some(operation),
             ..Default::default()
         };
         drop(self.call(request));
