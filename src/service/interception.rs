@@ -33,6 +33,9 @@ pub(crate) enum Passage {
 /// Looks at each call as it comes in. It may change the request, and decides how the call gets through.
 pub(crate) type Interceptor = Box<dyn FnMut(Time, Caller, &mut Request) -> Passage + Send>;
 
+/// Changes a request before anything else happens to it.
+pub(super) type Rewriter = Box<dyn FnMut(&mut Request) + Send>;
+
 /// A request that has not reached the cluster yet.
 #[derive(Debug)]
 pub(super) struct Delayed {

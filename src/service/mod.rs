@@ -30,7 +30,7 @@ use crate::{
     rpc::{DecodeError, Request, Response, Rpc},
 };
 use client_ids::ClientIds;
-use interception::{Delayed, intercept};
+use interception::{Delayed, Rewriter, intercept};
 
 /// A cluster that can be called. Clones share the cluster.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ struct State {
     cluster: Cluster,
     calls: u64,
     waiting: BTreeMap<CallId, Waiting>,
-    rewriters: Vec<Box<dyn FnMut(&mut Request) + Send>>,
+    rewriters: Vec<Rewriter>,
     interceptors: Vec<Interceptor>,
     /// The requests that reach the cluster later, by when they do.
     delayed: BTreeMap<(Time, CallId), Delayed>,

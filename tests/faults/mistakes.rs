@@ -12,7 +12,7 @@ use temporal_sim::{
 use crate::shop::{Checkout, Export, Provider, worker};
 
 const SECOND: Duration = Duration::from_secs(1);
-const LIMIT: Duration = Duration::from_secs(6 * 3600);
+const LIMIT: Duration = Duration::from_secs(3 * 3600);
 
 fn sweep(seeds: u64) -> Sweep {
     let scope = Scope::of([&worker(&Provider::default())]).within(60 * SECOND);
@@ -35,7 +35,7 @@ fn is_found(
 
 #[track_caller]
 fn passes(simulation: impl Fn(Builder) -> Result<(), Failure> + Sync) {
-    let report = sweep(300).run(simulation);
+    let report = sweep(200).run(simulation);
     report.assert_passed();
     report.assert_reached(["fault activity", "fault call", "fault worker_down", "fault workflow_task"]);
 }
@@ -63,11 +63,13 @@ fn retrying_what_must_happen_once() {
     });
 }
 
-/// However it goes, everything has come to an end after six hours.
+/// However it goes, everything has come to an end after three hours.
 fn export(simulation: Builder, settings: fn(&Simulation)) -> Result<(), Failure> {
     simulation.worker(worker(&Provider::default())).try_run(async move |sim| {
         settings(&sim);
-        tokio::time::timeout(LIMIT, sim.execute(Export::run, ())).await.expect("it ends within six hours")?;
+        tokio::time::timeout(LIMIT, sim.execute(Export::run, ()))
+            .await
+            .expect("it ends within three hours")?;
         Ok(())
     })
 }
@@ -82,7 +84,7 @@ fn a_heartbeat_timeout_below_the_interval_of_heartbeats() {
                 });
             })
         },
-        "it ends within six hours",
+        "it ends within three hours",
         0,
     );
     assert_eq!(plan, Plan::default(), "it takes no fault");
@@ -97,18 +99,18 @@ fn broken(simulation: Builder, settings: fn(&Simulation)) -> Result<(), Failure>
     simulation.worker(worker).try_run(async move |sim| {
         settings(&sim);
         let ended = tokio::time::timeout(LIMIT, sim.execute(Checkout::run, 100)).await;
-        assert!(ended.expect("it ends within six hours").is_err());
+        assert!(ended.expect("it ends within three hours").is_err());
         Ok(())
     })
 }
 
 #[test]
 fn retrying_a_permanent_failure_for_ever() {
-    is_found(|simulation| broken(simulation, |_| {}), "it ends within six hours", 0);
+    is_found(|simulation| broken(simulation, |_| {}), "it ends within three hours", 0);
     passes(|simulation| {
         broken(simulation, |sim| {
             sim.override_activity_options(Provider::charge, |options| {
-                options.schedule_to_close_timeout = Some(3600 * SECOND);
+                options.schedule_to_close_timeout = Some(600 * SECOND);
             });
         })
     });
