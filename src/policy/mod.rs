@@ -2,8 +2,8 @@
 //!
 //! A [`Model`] has the options of an activity, and answers what becomes of it if its attempts go as a script says:
 //! when each attempt is scheduled, started and over, how long each backoff is, how the activity closes, when, and
-//! with which retry state and failure. It computes with the server's own rules, to the nanosecond, and in a
-//! thousandth of the time that a simulation takes.
+//! with which retry state and failure. It computes with the server's own rules, to the nanosecond, and runs neither a
+//! workflow nor an activity.
 //!
 //! ```
 //! use std::time::Duration;
