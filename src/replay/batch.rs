@@ -7,17 +7,8 @@ use std::{
     thread,
 };
 
-/// How many items are judged at a time for each core. A replay waits for the thread that it was handed to; with another one to
-/// go on with, no core falls asleep meanwhile, and waking one up takes longer than to replay a short history.
-const PER_CORE: usize = 4;
-
-/// How many items are judged at a time.
-fn at_a_time() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get) * PER_CORE
-}
-
-/// Judges every item, on all cores, and answers in the order of the items. There are never more items in memory than are judged
-/// at a time: one is taken from the iterator when there is a place for it.
+/// Judges every item, on all cores, and answers in the order of the items. There are never more items in memory than cores:
+/// one is taken from the iterator when a core is free for it.
 pub(super) fn on_all_cores<T, R: Send>(
     items: impl Iterator<Item = T> + Send,
     judge: impl Fn(T) -> R + Sync,
@@ -33,8 +24,8 @@ pub(super) fn on_all_cores<T, R: Send>(
         }
     };
     let mut judged = thread::scope(|scope| {
-        let others: Vec<_> =
-            (1..at_a_time()).filter_map(|_| helper().spawn_scoped(scope, work).ok()).collect();
+        let more = thread::available_parallelism().map_or(1, NonZero::get) - 1;
+        let others: Vec<_> = (0..more).filter_map(|_| helper().spawn_scoped(scope, work).ok()).collect();
         let mut judged = work();
         for other in others {
             judged.extend(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
@@ -70,14 +61,15 @@ mod tests {
     }
 
     #[test]
-    fn no_more_items_are_taken_than_are_judged_at_a_time() {
+    fn no_more_items_are_taken_than_there_are_cores() {
         let (taken, judged, most) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
         let items = (0..1_000).inspect(|_| {
             let ahead = taken.fetch_add(1, Ordering::SeqCst) + 1 - judged.load(Ordering::SeqCst);
             most.fetch_max(ahead, Ordering::SeqCst);
         });
         on_all_cores(items, |_| judged.fetch_add(1, Ordering::SeqCst));
-        assert!(most.load(Ordering::SeqCst) <= at_a_time(), "{most:?} of {}", at_a_time());
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        assert!(most.load(Ordering::SeqCst) <= cores, "{most:?} of {cores}");
     }
 
     #[test]

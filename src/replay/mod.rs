@@ -247,7 +247,7 @@ impl Replayer {
 
     /// Replays histories, on all cores, such as those of a simulation
     /// ([`Simulation::histories`](crate::Simulation::histories)). The report has them in their order. Each is taken from
-    /// the iterator when there is a place for it, so that there may be any number.
+    /// the iterator when a core is free for it, so that there may be any number.
     pub fn replay_histories<I>(&self, histories: I) -> Report
     where
         I: IntoIterator<Item = History>,
@@ -269,8 +269,8 @@ impl Replayer {
         }
     }
 
-    /// Replays the histories in these files, on all cores; no more than four for each core are in memory at a
-    /// time.
+    /// Replays the histories in these files, on all cores; no more of them are in memory at a time than there are
+    /// cores.
     pub fn replay_files<I, P>(&self, paths: I) -> Report
     where
         I: IntoIterator<Item = P>,
