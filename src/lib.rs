@@ -92,6 +92,7 @@ mod service;
 mod simulation;
 pub mod strategies;
 pub mod sweep;
+mod threads;
 mod worker;
 
 pub use cluster::Limits;

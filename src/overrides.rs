@@ -12,7 +12,9 @@ use temporalio_common::protos::{
     temporal::api::{
         command::v1::{Command, command::Attributes},
         common::v1::RetryPolicy as ProtoRetryPolicy,
-        workflowservice::v1::execute_multi_operation_request::operation::Operation,
+        workflowservice::v1::{
+            StartWorkflowExecutionRequest, execute_multi_operation_request::operation::Operation,
+        },
     },
 };
 
@@ -97,16 +99,7 @@ impl Overrides {
             Request::RespondWorkflowTaskCompleted(completed) => {
                 completed.commands.iter_mut().for_each(|command| changes.rewrite_command(command));
             }
-            Request::StartWorkflowExecution(start) => rewrite_workflow(
-                &changes.workflows,
-                start.workflow_type.as_ref().map_or("", |it| &it.name),
-                [
-                    &mut start.workflow_execution_timeout,
-                    &mut start.workflow_run_timeout,
-                    &mut start.workflow_task_timeout,
-                ],
-                &mut start.retry_policy,
-            ),
+            Request::StartWorkflowExecution(start) => changes.rewrite_start(start),
             Request::SignalWithStartWorkflowExecution(start) => rewrite_workflow(
                 &changes.workflows,
                 start.workflow_type.as_ref().map_or("", |it| &it.name),
@@ -120,16 +113,7 @@ impl Overrides {
             Request::ExecuteMultiOperation(operations) => {
                 for operation in &mut operations.operations {
                     if let Some(Operation::StartWorkflow(start)) = &mut operation.operation {
-                        rewrite_workflow(
-                            &changes.workflows,
-                            start.workflow_type.as_ref().map_or("", |it| &it.name),
-                            [
-                                &mut start.workflow_execution_timeout,
-                                &mut start.workflow_run_timeout,
-                                &mut start.workflow_task_timeout,
-                            ],
-                            &mut start.retry_policy,
-                        );
+                        changes.rewrite_start(start);
                     }
                 }
             }
@@ -154,6 +138,19 @@ impl Overrides {
 }
 
 impl Changes {
+    fn rewrite_start(&self, start: &mut StartWorkflowExecutionRequest) {
+        rewrite_workflow(
+            &self.workflows,
+            start.workflow_type.as_ref().map_or("", |it| &it.name),
+            [
+                &mut start.workflow_execution_timeout,
+                &mut start.workflow_run_timeout,
+                &mut start.workflow_task_timeout,
+            ],
+            &mut start.retry_policy,
+        );
+    }
+
     fn rewrite_command(&self, command: &mut Command) {
         match &mut command.attributes {
             Some(Attributes::ScheduleActivityTaskCommandAttributes(activity)) => rewrite_activity(
@@ -204,6 +201,7 @@ fn rewrite_workflow(
     timeouts: [&mut Option<prost_types::Duration>; 3],
     retry_policy: &mut Option<ProtoRetryPolicy>,
 ) {
+    let Some(change) = changes_of(changes, type_name) else { return };
     let read = |timeout: &Option<prost_types::Duration>| timeout.as_ref().map(|it| clock::duration(Some(it)));
     let before = WorkflowOptions {
         timeouts: WorkflowTimeouts {
@@ -213,7 +211,7 @@ fn rewrite_workflow(
         },
         retry_policy: retry_policy.as_ref().map(RetryPolicy::from_proto),
     };
-    let Some(after) = changed(changes, type_name, &before) else { return };
+    let after = change(&before);
     let [execution, run, task] = timeouts;
     for (timeout, before, after) in [
         (execution, before.timeouts.execution_timeout, after.timeouts.execution_timeout),
@@ -236,6 +234,7 @@ fn rewrite_activity(
     timeouts: [&mut Option<prost_types::Duration>; 4],
     retry_policy: &mut Option<ProtoRetryPolicy>,
 ) {
+    let Some(change) = changes_of(changes, type_name) else { return };
     let read = |timeout: &Option<prost_types::Duration>| timeout.as_ref().map(|it| clock::duration(Some(it)));
     let before = ActivityOptions {
         schedule_to_close_timeout: read(timeouts[0]),
@@ -244,7 +243,7 @@ fn rewrite_activity(
         heartbeat_timeout: read(timeouts[3]),
         retry_policy: retry_policy.as_ref().map(RetryPolicy::from_proto).unwrap_or_default(),
     };
-    let Some(after) = changed(changes, type_name, &before) else { return };
+    let after = change(&before);
     let [schedule_to_close, schedule_to_start, start_to_close, heartbeat] = timeouts;
     for (timeout, before, after) in [
         (schedule_to_close, before.schedule_to_close_timeout, after.schedule_to_close_timeout),
@@ -261,13 +260,15 @@ fn rewrite_activity(
     }
 }
 
-/// The options after all changes for this type; `None` if there are none.
-fn changed<O: Clone>(changes: &[Change<O>], type_name: &str, before: &O) -> Option<O> {
-    let mut for_type = changes.iter().filter(|change| change.type_name == type_name).peekable();
-    for_type.peek()?;
-    let mut after = before.clone();
-    for_type.for_each(|change| (change.change)(&mut after));
-    Some(after)
+/// What makes all changes of this type; `None` if there are none.
+fn changes_of<O: Clone>(changes: &[Change<O>], type_name: &str) -> Option<impl FnOnce(&O) -> O> {
+    let mut of_type = changes.iter().filter(move |change| change.type_name == type_name).peekable();
+    of_type.peek()?;
+    Some(move |before: &O| {
+        let mut after = before.clone();
+        of_type.for_each(|change| (change.change)(&mut after));
+        after
+    })
 }
 
 impl fmt::Debug for Overrides {

@@ -58,9 +58,9 @@ pub use when::When;
 pub use worker::{Eviction, WorkerDown};
 pub use workflow_task::{WorkflowTaskEffect, WorkflowTaskFault};
 
-pub(crate) use outage::OutageState;
-
 pub(crate) use injector::{Absence, Injector};
+pub(crate) use outage::OutageState;
+pub(crate) use plan::read_json;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, io, path::Path, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     ActivityEffect, ActivityFault, CallEffect, CallFault, Callers, Eviction, Outage, When, WorkerDown,
@@ -83,7 +83,7 @@ impl Plan {
     ///
     /// If it is none; the error says where.
     pub fn from_json(json: &str) -> Result<Self, InvalidPlan> {
-        Self::read("the plan", json)
+        read_json("the plan", json)
     }
 
     /// The plan as JSON, one fault a line.
@@ -109,7 +109,7 @@ impl Plan {
         let origin = path.display().to_string();
         let json =
             fs::read_to_string(path).map_err(|source| InvalidPlan::File { path: origin.clone(), source })?;
-        Self::read(&origin, &json)
+        read_json(&origin, &json)
     }
 
     /// Writes the plan to a file.
@@ -121,15 +121,6 @@ impl Plan {
         let path = path.as_ref();
         fs::write(path, self.to_json())
             .map_err(|source| InvalidPlan::File { path: path.display().to_string(), source })
-    }
-
-    fn read(origin: &str, json: &str) -> Result<Self, InvalidPlan> {
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| InvalidPlan::Json {
-            origin: origin.to_owned(),
-            place: error.path().to_string(),
-            source: error.into_inner(),
-        })
     }
 
     /// Checks that a simulation with so many workers can have this plan.
@@ -198,4 +189,14 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_json())
     }
+}
+
+/// Reads a plan, or something with a plan in it. `origin` says where the text is from.
+pub(crate) fn read_json<T: DeserializeOwned>(origin: &str, json: &str) -> Result<T, InvalidPlan> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| InvalidPlan::Json {
+        origin: origin.to_owned(),
+        place: error.path().to_string(),
+        source: error.into_inner(),
+    })
 }

@@ -7,6 +7,8 @@ use std::{
     thread,
 };
 
+use crate::threads;
+
 /// Judges every item, on all cores, and answers in the order of the items. There are never more items in memory than cores:
 /// one is taken from the iterator when a core is free for it.
 pub(super) fn on_all_cores<T, R: Send>(
@@ -25,7 +27,8 @@ pub(super) fn on_all_cores<T, R: Send>(
     };
     let mut judged = thread::scope(|scope| {
         let more = thread::available_parallelism().map_or(1, NonZero::get) - 1;
-        let others: Vec<_> = (0..more).filter_map(|_| helper().spawn_scoped(scope, work).ok()).collect();
+        let others: Vec<_> =
+            (0..more).filter_map(|_| threads::namesake().spawn_scoped(scope, work).ok()).collect();
         let mut judged = work();
         for other in others {
             judged.extend(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
@@ -34,14 +37,6 @@ pub(super) fn on_all_cores<T, R: Send>(
     });
     judged.sort_by_key(|(index, _)| *index);
     judged.into_iter().map(|(_, judged)| judged).collect()
-}
-
-/// Test tools take the name of the thread for the name of the test.
-fn helper() -> thread::Builder {
-    match thread::current().name() {
-        Some(name) => thread::Builder::new().name(name.to_owned()),
-        None => thread::Builder::new(),
-    }
 }
 
 #[cfg(test)]

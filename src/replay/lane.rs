@@ -9,14 +9,13 @@ use std::{
         Arc, Mutex, PoisonError,
         mpsc::{self, RecvTimeoutError, Sender},
     },
-    thread,
     time::Duration,
 };
 
 use tokio::runtime::Runtime;
 
 use super::progress::Progress;
-use crate::sdk::panic_message;
+use crate::{sdk::panic_message, threads};
 
 /// Why a piece of work has no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,12 +91,7 @@ impl Lanes {
 /// Starts a thread that does one job after the other.
 fn start() -> Result<Lane, Stopped> {
     let (lane, jobs) = mpsc::channel::<Job>();
-    let mut builder = thread::Builder::new().stack_size(STACK);
-    if let Some(name) = thread::current().name() {
-        // Test tools take the name of the thread for the name of the test.
-        builder = builder.name(name.to_owned());
-    }
-    let spawned = builder.spawn(move || {
+    let spawned = threads::namesake().stack_size(STACK).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)

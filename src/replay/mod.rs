@@ -313,20 +313,7 @@ impl Replayer {
     }
 
     fn judge(&self, history: &Arc<History>) -> Verdict {
-        let verdict = Verdict {
-            source: None,
-            workflow_type: history.workflow_type().to_owned(),
-            workflow_id: history.workflow_id().to_owned(),
-            run_id: history.run_id().to_owned(),
-            events: history.events().len(),
-            production: Production::Compatible,
-            differences: Vec::new(),
-            allowed: Vec::new(),
-            instability: None,
-            last_agreed: Vec::new(),
-            advice: Vec::new(),
-            side_by_side: SideBySide::default(),
-        };
+        let verdict = Verdict::compatible(history);
         let Ok(factory) = self.workflows.get(history.workflow_type(), history.task_queue()) else {
             let registered = self.workflows.types().map(str::to_owned).collect();
             let production = Production::UnregisteredWorkflow { registered };

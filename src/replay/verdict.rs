@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt, path::PathBuf, time::Duration};
 use serde::Serialize;
 
 use super::{Divergence, Instability, SideBySide};
+use crate::history::History;
 
 /// What the replay of one history says. Its `Display` is meant to be read by whoever has to act on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -147,19 +148,35 @@ impl fmt::Display for Production {
 impl Verdict {
     /// A verdict on a history that could not be read.
     pub(super) fn unreadable(source: PathBuf, reason: String) -> Self {
+        Self { source: Some(source), ..Self::nameless(Production::Unreadable { reason }) }
+    }
+
+    /// A verdict on a history of which nothing is known, with nothing but the answer to the first question.
+    fn nameless(production: Production) -> Self {
         Self {
-            source: Some(source),
+            source: None,
             workflow_type: String::new(),
             workflow_id: String::new(),
             run_id: String::new(),
             events: 0,
-            production: Production::Unreadable { reason },
+            production,
             differences: Vec::new(),
             allowed: Vec::new(),
             instability: None,
             last_agreed: Vec::new(),
             advice: Vec::new(),
             side_by_side: SideBySide::default(),
+        }
+    }
+
+    /// A verdict on a history that a worker accepts, and in which nothing differs.
+    pub(super) fn compatible(history: &History) -> Self {
+        Self {
+            workflow_type: history.workflow_type().to_owned(),
+            workflow_id: history.workflow_id().to_owned(),
+            run_id: history.run_id().to_owned(),
+            events: history.events().len(),
+            ..Self::nameless(Production::Compatible)
         }
     }
 

@@ -30,8 +30,8 @@ pub(crate) enum Passage {
     Twice,
 }
 
-/// Looks at each call as it comes in. It may change the request, and decides how the call gets through.
-pub(crate) type Interceptor = Box<dyn FnMut(Time, Caller, &mut Request) -> Passage + Send>;
+/// Looks at each call as it comes in, and decides how it gets through.
+pub(crate) type Interceptor = Box<dyn FnMut(Time, Caller, &Request) -> Passage + Send>;
 
 /// Changes a request before anything else happens to it.
 pub(super) type Rewriter = Box<dyn FnMut(&mut Request) + Send>;
@@ -48,7 +48,7 @@ pub(super) fn intercept(
     interceptors: &mut [Interceptor],
     now: Time,
     caller: Caller,
-    request: &mut Request,
+    request: &Request,
 ) -> Passage {
     for interceptor in interceptors {
         match interceptor(now, caller, request) {

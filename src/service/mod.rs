@@ -176,7 +176,7 @@ impl Service {
     }
 
     /// Lets a call on its way that has been rewritten.
-    fn pass(&self, caller: Caller, mut request: Request, deadline: Option<Time>) -> Pending {
+    fn pass(&self, caller: Caller, request: Request, deadline: Option<Time>) -> Pending {
         let now = self.now();
         let mut state = self.lock();
         let id = state.next_call();
@@ -185,7 +185,7 @@ impl Service {
             trace.push(TraceEntry { time: now, rpc });
         }
         let mut waiting = Waiting::default();
-        match intercept(&mut state.interceptors, now, caller, &mut request) {
+        match intercept(&mut state.interceptors, now, caller, &request) {
             Passage::Deliver => state.deliver(now, id, request, deadline),
             Passage::Delay(delay) => {
                 state.delayed.insert((now + delay, id), Delayed { request, deadline });

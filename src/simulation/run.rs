@@ -3,6 +3,7 @@
 
 use std::{
     any::Any,
+    cell::OnceCell,
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::AtomicU64},
 };
@@ -98,22 +99,24 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
         }
     };
 
+    // Copies of every history: made for those who ask for them, and once.
+    let executions = OnceCell::new();
+    let all = || executions.get_or_init(|| report::executions(&service));
     if let Some((observer, fired)) = builder.observer.as_ref().zip(fired) {
         let elapsed = service.last_event().since(builder.start);
-        observer.record(elapsed, &report::executions(&service), &builder.faults, &fired);
-    }
-    if let Some(recorder) = &builder.recorder {
-        recorder.record(service.take_trace(), report::executions(&service));
+        observer.record(elapsed, all(), &builder.faults, &fired);
     }
     let result = match result {
-        Ok(value) if builder.replays_itself => {
-            match replay::divergent(&builder, &report::executions(&service)) {
-                verdicts if verdicts.is_empty() => Ok(value),
-                verdicts => Err((Cause::Replay { verdicts }, None)),
-            }
-        }
+        Ok(value) if builder.replays_itself => match replay::divergent(&builder, all()) {
+            verdicts if verdicts.is_empty() => Ok(value),
+            verdicts => Err((Cause::Replay { verdicts }, None)),
+        },
         other => other,
     };
+    if let Some(recorder) = &builder.recorder {
+        let executions = executions.into_inner().unwrap_or_else(|| report::executions(&service));
+        recorder.record(service.take_trace(), executions);
+    }
     result.map_err(|(cause, panic)| {
         let now = service.last_event();
         let failure = Failure::new(

@@ -9,7 +9,6 @@ use std::{
         Arc,
         mpsc::{self, RecvTimeoutError},
     },
-    thread,
     time::Duration,
 };
 
@@ -17,7 +16,7 @@ use super::{
     builder::Stopped,
     failure::{Cause, Failure},
 };
-use crate::{rng::Seed, worker::Progress};
+use crate::{rng::Seed, threads, worker::Progress};
 
 /// Runs `simulation` on a thread of its own until it ends, or until the same piece of user code has held
 /// the thread for `limit`. The thread is left behind then: nothing can stop it but the end of the process.
@@ -29,12 +28,8 @@ pub(super) fn watch<T: Send + 'static>(
     simulation: impl FnOnce() -> Result<T, Stopped> + Send + 'static,
 ) -> Result<T, Stopped> {
     let (sender, receiver) = mpsc::channel();
-    let mut builder = thread::Builder::new().stack_size(STACK);
-    if let Some(name) = thread::current().name() {
-        // Test tools take the name of the thread for the name of the test.
-        builder = builder.name(name.to_owned());
-    }
-    let handle = builder
+    let handle = threads::namesake()
+        .stack_size(STACK)
         .spawn(move || {
             // The receiver is gone only if the simulation was given up.
             let _ = sender.send(simulation());

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::faults::{Fault, InvalidPlan, Plan};
+use crate::faults::{Fault, InvalidPlan, Plan, read_json};
 
 /// A run that failed once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ impl Regression {
     ///
     /// If it is none; the error says where.
     pub fn from_json(json: &str) -> Result<Self, InvalidPlan> {
-        Self::read("the regression", json)
+        read_json("the regression", json)
     }
 
     /// Reads all JSON files of a folder, in the order of their names.
@@ -57,19 +57,10 @@ impl Regression {
             .into_iter()
             .map(|path| {
                 let json = fs::read_to_string(&path).map_err(|source| in_file(&path, source))?;
-                let regression = Self::read(&path.display().to_string(), &json)?;
+                let regression = read_json(&path.display().to_string(), &json)?;
                 Ok((path, regression))
             })
             .collect()
-    }
-
-    fn read(origin: &str, json: &str) -> Result<Self, InvalidPlan> {
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| InvalidPlan::Json {
-            origin: origin.to_owned(),
-            place: error.path().to_string(),
-            source: error.into_inner(),
-        })
     }
 }
 

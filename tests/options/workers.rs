@@ -236,19 +236,25 @@ fn two(period: Option<Duration>) -> (Arc<Carrier>, Arc<Carrier>, [Worker; 2]) {
     (old, new, workers)
 }
 
+/// Moves one parcel, for a minute, and shuts the old worker down after ten seconds: how many parcels were moved, and when
+/// the worker had shut down.
+async fn shut_down_on_the_way(sim: &Simulation) -> anyhow::Result<(u32, Duration)> {
+    let load = Load { parcels: 1, seconds: 60, eagerly: true, nearby: false };
+    let moved = sim.execute(Removal::run, load);
+    let stopped = async {
+        sim.sleep(10 * SECOND).await;
+        sim.shutdown_worker("old").await?;
+        anyhow::Ok(sim.elapsed())
+    };
+    let (moved, stopped) = futures::join!(moved, stopped);
+    Ok((moved?, stopped?))
+}
+
 #[test]
 fn a_worker_that_shuts_down_finishes_its_activities() {
     let (old, new, [first, second]) = two(None);
     Simulation::builder().worker(first).worker(second).run(async move |sim| {
-        let load = Load { parcels: 1, seconds: 60, eagerly: true, nearby: false };
-        let moved = sim.execute(Removal::run, load);
-        let stopped = async {
-            sim.sleep(10 * SECOND).await;
-            sim.shutdown_worker("old").await?;
-            anyhow::Ok(sim.elapsed())
-        };
-        let (moved, stopped) = futures::join!(moved, stopped);
-        assert_eq!((moved?, stopped?), (1, 60 * SECOND));
+        assert_eq!(shut_down_on_the_way(&sim).await?, (1, 60 * SECOND));
         assert_eq!(*old.done.lock().expect("nobody panics with it"), ["old"]);
         assert!(new.done.lock().expect("nobody panics with it").is_empty());
         Ok(())
@@ -259,15 +265,7 @@ fn a_worker_that_shuts_down_finishes_its_activities() {
 fn after_the_grace_period_activities_are_cancelled_and_tried_elsewhere() {
     let (old, new, [first, second]) = two(Some(5 * SECOND));
     Simulation::builder().worker(first).worker(second).run(async move |sim| {
-        let load = Load { parcels: 1, seconds: 60, eagerly: true, nearby: false };
-        let moved = sim.execute(Removal::run, load);
-        let stopped = async {
-            sim.sleep(10 * SECOND).await;
-            sim.shutdown_worker("old").await?;
-            anyhow::Ok(sim.elapsed())
-        };
-        let (moved, stopped) = futures::join!(moved, stopped);
-        assert_eq!((moved?, stopped?), (1, 15 * SECOND));
+        assert_eq!(shut_down_on_the_way(&sim).await?, (1, 15 * SECOND));
         assert_eq!(*old.done.lock().expect("nobody panics with it"), ["cancelled"]);
         assert_eq!(*new.done.lock().expect("nobody panics with it"), ["new"]);
         assert_eq!(sim.elapsed(), 76 * SECOND, "a second of backoff after the failure");
