@@ -88,6 +88,8 @@ mod rng;
 mod rpc;
 mod rules;
 mod sdk;
+#[cfg(feature = "server")]
+pub mod server;
 mod service;
 mod simulation;
 pub mod strategies;
