@@ -22,6 +22,7 @@ use crate::{
     cluster::{Cluster, Config},
     faults::{Absence, Injector},
     overrides::Overrides,
+    panics,
     service::{Service, in_memory},
     worker::{Environment, Event, Events, Progress, Runner, Shutdown},
 };
@@ -252,14 +253,7 @@ type Ended<T> = Result<anyhow::Result<T>, Box<dyn Any + Send>>;
 /// What the end of the body means.
 fn end<T>(ended: Ended<T>, builder: &Builder) -> Result<T, (Cause, Option<Box<dyn Any + Send>>)> {
     match ended {
-        Err(panic) => {
-            let message = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|&message| message.to_owned()))
-                .unwrap_or_else(|| "(no message)".to_owned());
-            Err((Cause::Panic { message }, Some(panic)))
-        }
+        Err(panic) => Err((Cause::Panic { message: panics::message(&*panic) }, Some(panic))),
         Ok(Err(error)) => Err((Cause::Error { message: format!("{error:#}") }, None)),
         Ok(Ok(value)) => {
             let unmet =

@@ -53,6 +53,7 @@ pub(crate) use coverage::Observer;
 
 use crate::{
     faults::Plan,
+    panics,
     simulation::{Builder, Failure, seed_of_environment},
 };
 
@@ -215,11 +216,7 @@ fn run_observed(
     match panic::catch_unwind(AssertUnwindSafe(|| simulation(builder))) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(failure)) => Err(failure.to_string()),
-        Err(panic) => Err(panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|&message| message.to_owned()))
-            .unwrap_or_else(|| "the simulation panicked".to_owned())),
+        Err(panic) => Err(panics::message(&*panic)),
     }
 }
 
