@@ -326,7 +326,10 @@ impl Cluster {
                 FollowUp::CancelExternal { run, initiated_event_id } => {
                     self.send_external_cancel(now, run, initiated_event_id);
                 }
-                FollowUp::Delete { run } => self.delete_run(run),
+                FollowUp::Delete { run } => {
+                    self.apply_parent_close_policies_at_once(now, run);
+                    self.delete_run(run);
+                }
             }
         }
         let mut timers = std::mem::take(&mut self.timers);
@@ -359,6 +362,9 @@ impl Cluster {
                 Timer::Batch { batch } => self.continue_batch(now, batch),
                 Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
                 Timer::TaskQueueRate { queue, .. } => self.rate_limit_passed(now, queue),
+                Timer::ParentClose { parent, initiated_event_id } => {
+                    self.apply_parent_close_policy(now, parent, initiated_event_id);
+                }
                 Timer::CallExpiry { call } => self.expire_call(now, call),
             }
         }
@@ -404,6 +410,9 @@ impl Cluster {
             Timer::Batch { batch } => self.batches.is_running(batch),
             Timer::StickyQuery { query } => self.direct_queries.is_sticky(query),
             Timer::TaskQueueRate { queue, generation } => self.matching.is_armed(queue, generation),
+            Timer::ParentClose { parent, initiated_event_id } => {
+                self.awaits_parent_close_policy(parent, initiated_event_id)
+            }
             Timer::CallExpiry { call } => self.calls.contains(call),
         }
     }
