@@ -30,6 +30,7 @@ mod limits;
 mod matching;
 mod namespace_requests;
 mod namespaces;
+mod ordering;
 mod payloads;
 mod reads;
 mod requests;
@@ -71,6 +72,7 @@ use crate::{
     rng::{Seed, Stream},
     rpc::{Request, Response},
     rules::{durations, failure, retry},
+    schedule::{Schedule, Scheduler},
 };
 
 /// Names one call between its request and its answer. The caller chooses it and must not reuse it.
@@ -91,6 +93,8 @@ pub(crate) struct Config {
     pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
     /// How much it takes.
     pub(crate) limits: Limits,
+    /// What goes first of what happens at the same instant.
+    pub(crate) schedule: Schedule,
 }
 
 /// A call on its way in.
@@ -119,6 +123,7 @@ pub(crate) struct Cluster {
     calls: Calls,
     direct_queries: DirectQueries,
     follow_ups: VecDeque<FollowUp>,
+    scheduler: Scheduler,
     answers: VecDeque<(CallId, Answer)>,
 }
 
@@ -178,6 +183,7 @@ impl Cluster {
             is_registered_by_request: false,
             search_attributes: Registry::of(&config.search_attributes),
         });
+        let scheduler = Scheduler::new(&config.schedule, seed);
         Self {
             cluster_id: seed.stream("cluster id").uuid(),
             shared: Shared {
@@ -203,6 +209,7 @@ impl Cluster {
             calls: Calls::default(),
             direct_queries: DirectQueries::default(),
             follow_ups: VecDeque::new(),
+            scheduler,
             answers: VecDeque::new(),
         }
     }
@@ -214,9 +221,7 @@ impl Cluster {
 
     /// A caller asks something. What was due before `now` happens first.
     pub(crate) fn handle_call(&mut self, now: Time, call: Call) {
-        while let Some((due, timer)) = self.timers.pop_before(now) {
-            self.fire(due, timer);
-        }
+        self.pass_time(now, false);
         let context = CallContext { id: call.id, deadline: call.deadline };
         match self.dispatch(now, context, call.request) {
             Ok(Some(response)) => self.answers.push_back((call.id, Ok(response))),
@@ -235,9 +240,7 @@ impl Cluster {
     /// Time has come to [`Self::next_deadline`], or passed it. Whatever is due happens at the instant for
     /// which it was due.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
-        while let Some((due, timer)) = self.timers.pop_until(now) {
-            self.fire(due, timer);
-        }
+        self.pass_time(now, true);
     }
 
     /// The next answer that is ready, in the order in which they became ready.
@@ -304,7 +307,7 @@ impl Cluster {
 
     /// Takes the steps that follow from what happened, until there are no more.
     fn settle(&mut self, now: Time) {
-        while let Some(step) = self.follow_ups.pop_front() {
+        while let Some(step) = self.next_follow_up() {
             match step {
                 FollowUp::DispatchWorkflowTask { run, stamp } => self.dispatch_workflow_task(now, run, stamp),
                 FollowUp::DispatchActivityTask { run, scheduled_event_id, attempt, stamp } => {
