@@ -89,6 +89,8 @@ mod rpc;
 mod rules;
 pub mod schedule;
 mod sdk;
+#[cfg(feature = "server")]
+pub mod server;
 mod service;
 mod simulation;
 pub mod strategies;

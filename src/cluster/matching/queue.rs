@@ -221,6 +221,12 @@ impl Matching {
             .flat_map(|queue| queue.polled.iter().map(|(identity, &time)| (identity.as_str(), time)))
     }
 
+    /// The tasks that wait for a poller. Some of them may be over.
+    #[cfg(feature = "server")]
+    pub(crate) fn backlog_of(&self, queue: &QueueName) -> impl Iterator<Item = Task> {
+        self.queues.get(queue).into_iter().flat_map(|queue| queue.backlog.values().copied())
+    }
+
     /// How many tasks wait for a poller. Some of them may be over.
     pub(crate) fn backlog(&self, queue: &QueueName) -> usize {
         self.queues.get(queue).map_or(0, |queue| queue.backlog.len())
