@@ -87,6 +87,7 @@ pub mod replay;
 mod rng;
 mod rpc;
 mod rules;
+pub mod schedule;
 mod sdk;
 #[cfg(feature = "server")]
 pub mod server;

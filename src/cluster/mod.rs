@@ -30,6 +30,7 @@ mod limits;
 mod matching;
 mod namespace_requests;
 mod namespaces;
+mod ordering;
 mod payloads;
 mod reads;
 mod requests;
@@ -81,6 +82,7 @@ use crate::{
     rng::{Seed, Stream},
     rpc::{Request, Response},
     rules::{durations, failure, retry},
+    schedule::{Schedule, Scheduler},
 };
 
 /// Names one call between its request and its answer. The caller chooses it and must not reuse it.
@@ -104,6 +106,8 @@ pub(crate) struct Config {
     pub(crate) deletes_closed_runs: bool,
     /// How much it takes.
     pub(crate) limits: Limits,
+    /// What goes first of what happens at the same instant.
+    pub(crate) schedule: Schedule,
 }
 
 /// Who ends a long poll that finds nothing with an empty answer, as a real server does: after 60 s for tasks, after 20 s for
@@ -146,6 +150,7 @@ pub(crate) struct Cluster {
     calls: Calls,
     direct_queries: DirectQueries,
     follow_ups: VecDeque<FollowUp>,
+    scheduler: Scheduler,
     answers: VecDeque<(CallId, Answer)>,
     retention: Retention,
 }
@@ -198,6 +203,7 @@ impl Cluster {
         let mut namespace_ids = seed.stream("namespace ids");
         let id = namespace_ids.uuid();
         namespaces.register(Namespace::initial(DEFAULT_NAMESPACE, id, &config.search_attributes));
+        let scheduler = Scheduler::new(&config.schedule, seed);
         Self {
             cluster_id: seed.stream("cluster id").uuid(),
             shared: Shared {
@@ -223,6 +229,7 @@ impl Cluster {
             calls: Calls::default(),
             direct_queries: DirectQueries::default(),
             follow_ups: VecDeque::new(),
+            scheduler,
             answers: VecDeque::new(),
             retention: Retention::default(),
         }
@@ -235,9 +242,7 @@ impl Cluster {
 
     /// A caller asks something. What was due before `now` happens first.
     pub(crate) fn handle_call(&mut self, now: Time, call: Call) {
-        while let Some((due, timer)) = self.timers.pop_before(now) {
-            self.fire(due, timer);
-        }
+        self.pass_time(now, false);
         self.delete_what_is_no_longer_retained(now);
         let context = CallContext { id: call.id, deadline: call.deadline };
         match self.dispatch_in_any_namespace(now, context, call.request) {
@@ -264,9 +269,7 @@ impl Cluster {
     /// Time has come to [`Self::next_deadline`], or passed it. Whatever is due happens at the instant for
     /// which it was due.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
-        while let Some((due, timer)) = self.timers.pop_until(now) {
-            self.fire(due, timer);
-        }
+        self.pass_time(now, true);
     }
 
     /// The next answer that is ready, in the order in which they became ready.
@@ -340,7 +343,7 @@ impl Cluster {
 
     /// Takes the steps that follow from what happened, until there are no more.
     fn settle(&mut self, now: Time) {
-        while let Some(step) = self.follow_ups.pop_front() {
+        while let Some(step) = self.next_follow_up() {
             match step {
                 FollowUp::DispatchWorkflowTask { run, stamp } => self.dispatch_workflow_task(now, run, stamp),
                 FollowUp::DispatchActivityTask { run, scheduled_event_id, attempt, stamp } => {
@@ -362,7 +365,10 @@ impl Cluster {
                 FollowUp::CancelExternal { run, initiated_event_id } => {
                     self.send_external_cancel(now, run, initiated_event_id);
                 }
-                FollowUp::Delete { run } => self.delete_run(run),
+                FollowUp::Delete { run } => {
+                    self.apply_parent_close_policies_at_once(now, run);
+                    self.delete_run(run);
+                }
             }
         }
         let mut timers = std::mem::take(&mut self.timers);
@@ -395,6 +401,9 @@ impl Cluster {
                 Timer::Batch { batch } => self.continue_batch(now, batch),
                 Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
                 Timer::TaskQueueRate { queue, .. } => self.rate_limit_passed(now, queue),
+                Timer::ParentClose { parent, initiated_event_id } => {
+                    self.apply_parent_close_policy(now, parent, initiated_event_id);
+                }
                 Timer::CallExpiry { call } => self.expire_call(now, call),
             }
         }
@@ -440,6 +449,9 @@ impl Cluster {
             Timer::Batch { batch } => self.batches.is_running(batch),
             Timer::StickyQuery { query } => self.direct_queries.is_sticky(query),
             Timer::TaskQueueRate { queue, generation } => self.matching.is_armed(queue, generation),
+            Timer::ParentClose { parent, initiated_event_id } => {
+                self.awaits_parent_close_policy(parent, initiated_event_id)
+            }
             Timer::CallExpiry { call } => self.calls.contains(call),
         }
     }

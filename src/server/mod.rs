@@ -129,6 +129,7 @@ impl Server {
             },
             limits: options.limits.clone(),
             deletes_closed_runs: options.deletes_closed_runs,
+            ..Config::default()
         };
         let mut recovery = Recovery::new(Cluster::new(config, seed));
         if let Some(journal) = &journal {

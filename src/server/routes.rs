@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header::CONTENT_TYPE};
-use tonic::{Status, body::Body, codegen::Service as _};
+use tonic::{Code, Status, body::Body, codegen::Service as _};
 use tonic_health::pb::health_server::HealthServer;
 
 use super::{
@@ -53,11 +53,15 @@ impl Routes {
             "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection" => {
                 self.reflection.call(service, request).await
             }
-            _ => Ok(match self.unary(service, method, request).await {
-                Ok(Output::Rpc(response)) => grpc::answer(&response.encode()),
-                Ok(Output::Test(response)) => grpc::answer(&response),
-                Err(status) => grpc::error(&status),
-            }),
+            _ => {
+                let answer = self.unary(service, method, request).await;
+                log(method, answer.as_ref().err());
+                Ok(match answer {
+                    Ok(Output::Rpc(response)) => grpc::answer(&response.encode()),
+                    Ok(Output::Test(response)) => grpc::answer(&response),
+                    Err(status) => grpc::error(&status),
+                })
+            }
         }
     }
 
@@ -77,6 +81,17 @@ impl Routes {
             }
         };
         within(timeout, answer).await.map_err(|error| wire::status(&error))
+    }
+}
+
+/// Logs how a call ended: loudest if the caller wants what there is not.
+fn log(method: &str, error: Option<&Status>) {
+    match error {
+        None => tracing::debug!("{method}"),
+        Some(status) if status.code() == Code::Unimplemented => {
+            tracing::warn!("{method}: {}", status.message())
+        }
+        Some(status) => tracing::debug!("{method}: {:?}: {}", status.code(), status.message()),
     }
 }
 

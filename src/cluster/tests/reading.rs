@@ -5,6 +5,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::*;
+use crate::cluster::LongPolls;
 
 fn read(filter: HistoryEventFilterType, token: Vec<u8>) -> GetWorkflowExecutionHistoryRequest {
     GetWorkflowExecutionHistoryRequest {

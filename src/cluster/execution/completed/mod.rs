@@ -77,7 +77,7 @@ impl Cluster {
         }
         let by_build = request.worker_version_stamp.as_ref().is_some_and(|stamp| stamp.use_versioning)
             || request.versioning_behavior != 0
-            || request.deployment.is_some();
+            || request.deployment.as_ref().is_some_and(|deployment| !deployment.series_name.is_empty());
         requests::check_unversioned(request.deployment_options.as_ref(), by_build)?;
         if request.intermediate_page {
             return Err(Error::unimplemented("RespondWorkflowTaskCompleted in pages"));
