@@ -27,13 +27,13 @@ pub(super) async fn serve(
     let most = u32::try_from(capacity.connections).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(most as usize));
     let accept = async {
-        loop {
+        for connection in 1.. {
             // Nobody closes the semaphore.
             let Ok(place) = places.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     tracing::debug!(%peer, "connected");
-                    connect(stream, place, &routes, &capacity, stopped.clone());
+                    connect(stream, place, routes.of_connection(connection), &capacity, stopped.clone());
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -57,13 +57,12 @@ pub(super) async fn serve(
 fn connect(
     stream: TcpStream,
     place: OwnedSemaphorePermit,
-    routes: &Routes,
+    routes: Routes,
     capacity: &Capacity,
     mut stopped: watch::Receiver<()>,
 ) {
     // An answer is small, and somebody waits for it.
     let _ = stream.set_nodelay(true);
-    let routes = routes.clone();
     let service = service_fn(move |request| routes.clone().call(request));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

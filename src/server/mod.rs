@@ -20,6 +20,7 @@ mod connections;
 mod driver;
 mod engine;
 mod grpc;
+mod inbox;
 mod journal;
 mod options;
 mod reflection;
@@ -167,6 +168,7 @@ impl Server {
         let health = HealthServer::new(HealthService::from_health_reporter(reporter));
         let routes = Routes {
             handle,
+            services,
             skips_time,
             message_size: options.capacity.message_size,
             health,

@@ -3,13 +3,18 @@
 use std::{convert::Infallible, time::Duration};
 
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header::CONTENT_TYPE};
+use prost::Message as _;
 use tonic::{Code, Status, body::Body, codegen::Service as _};
-use tonic_health::pb::health_server::HealthServer;
+use tonic_health::pb::{
+    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
+    health_server::HealthServer,
+};
 
 use super::{
     driver::Handle,
     engine::{Output, TestCall},
     grpc,
+    inbox::ConnectionId,
     reflection::Reflection,
 };
 use crate::{
@@ -25,6 +30,8 @@ const TEST_SERVICE: &str = "temporal.api.testservice.v1.TestService";
 #[derive(Clone)]
 pub(super) struct Routes {
     pub(super) handle: Handle,
+    /// The names of all services.
+    pub(super) services: &'static [&'static str],
     /// Whether there is a TestService.
     pub(super) skips_time: bool,
     /// Largest message of a request, in bytes.
@@ -34,6 +41,11 @@ pub(super) struct Routes {
 }
 
 impl Routes {
+    /// The same for another connection.
+    pub(super) fn of_connection(&self, connection: ConnectionId) -> Self {
+        Self { handle: self.handle.of_connection(connection), ..self.clone() }
+    }
+
     /// Answers one call.
     pub(super) async fn call(mut self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         if request.method() != Method::POST {
@@ -49,6 +61,7 @@ impl Routes {
             return Ok(grpc::error(&status));
         };
         match service {
+            "grpc.health.v1.Health" if method == "Check" => Ok(self.check_health(request).await),
             "grpc.health.v1.Health" => self.health.call(request).await,
             "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection" => {
                 self.reflection.call(service, request).await
@@ -62,6 +75,22 @@ impl Routes {
                     Err(status) => grpc::error(&status),
                 })
             }
+        }
+    }
+
+    /// Answers a health check. Unlike the watch, it may come compressed.
+    async fn check_health(&self, request: Request<Incoming>) -> Response<Body> {
+        let message = match grpc::read(request, self.message_size).await {
+            Ok(message) => message,
+            Err(status) => return grpc::error(&status),
+        };
+        match HealthCheckRequest::decode(message) {
+            Ok(check) if check.service.is_empty() || self.services.contains(&check.service.as_str()) => {
+                let healthy = HealthCheckResponse { status: ServingStatus::Serving.into() };
+                grpc::answer(&healthy.encode_to_vec())
+            }
+            Ok(_) => grpc::error(&Status::not_found("unknown service")),
+            Err(error) => grpc::error(&Status::internal(error.to_string())),
         }
     }
 

@@ -57,13 +57,16 @@ func set(t *testing.T, options worker.Options) Setting {
 
 func (it Setting) work(queue string, options worker.Options) {
 	w := worker.New(it.Client, queue, options)
-	for _, registered := range []any{
+	workflows := []any{
 		GreetingWorkflow, TransferWorkflow, ActivityOptionsWorkflow, ApprovalWorkflow, CleanupWorkflow, SessionWorkflow,
 		CronWorkflow, RetriedWorkflow, ParentWorkflow, CountdownWorkflow, LaterWorkflow,
-	} {
-		w.RegisterWorkflow(registered)
 	}
-	w.RegisterWorkflowWithOptions(GreetingWorkflow, workflow.RegisterOptions{Name: "greeting", DisableAlreadyRegisteredCheck: true})
+	if !options.DisableWorkflowWorker {
+		for _, registered := range workflows {
+			w.RegisterWorkflow(registered)
+		}
+		w.RegisterWorkflowWithOptions(GreetingWorkflow, workflow.RegisterOptions{Name: "greeting", DisableAlreadyRegisteredCheck: true})
+	}
 	w.RegisterActivity(it.Activities)
 	w.RegisterActivity(HostOf)
 	w.RegisterActivity(Greet)
@@ -393,7 +396,7 @@ func TestCronWithLastCompletionResult(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := closed.GetWorkflowExecutionCompletedEventAttributes().GetNewExecutionRunId()
+	second := closed.GetWorkflowExecutionContinuedAsNewEventAttributes().GetNewExecutionRunId()
 	if second == "" {
 		t.Fatal(closed)
 	}
@@ -402,7 +405,7 @@ func TestCronWithLastCompletionResult(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if payloads := closed.GetWorkflowExecutionCompletedEventAttributes().GetResult().GetPayloads(); len(payloads) != 1 || string(payloads[0].Data) != "2" {
+	if payloads := closed.GetWorkflowExecutionContinuedAsNewEventAttributes().GetLastCompletionResult().GetPayloads(); len(payloads) != 1 || string(payloads[0].Data) != "2" {
 		t.Fatal(closed)
 	}
 }
