@@ -64,15 +64,18 @@ fn connect(
     // An answer is small, and somebody waits for it.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| routes.clone().call(request));
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(capacity.calls_per_connection)
         .max_header_list_size(capacity.header_size)
         .keep_alive_interval(capacity.keep_alive)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
     tokio::spawn(async move {
-        let mut connection = pin!(connection);
+        if !matches!(tokio::time::timeout(FIRST_BYTES, stream.readable()).await, Ok(Ok(()))) {
+            return;
+        }
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             _ = stopped.changed() => {
@@ -87,5 +90,7 @@ fn connect(
     });
 }
 
+/// How long somebody who connects may take to say anything.
+const FIRST_BYTES: Duration = Duration::from_secs(10);
 /// How long the other side may take to answer a ping.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);

@@ -16,6 +16,7 @@
 //! here is only what a network adds: connections ([`connections`], [`routes`], [`grpc`]), a clock ([`wall_clock`],
 //! [`engine`]), and a file that the cluster survives a restart in ([`journal`]).
 
+mod budget;
 mod connections;
 mod driver;
 mod engine;
@@ -46,6 +47,7 @@ pub use options::{Capacity, Options, SearchAttributeType, ServerTime};
 pub use setup::SetupError;
 
 use self::{
+    budget::Budget,
     driver::Driver,
     engine::Engine,
     journal::{Journal, Recovery, Writer},
@@ -171,6 +173,7 @@ impl Server {
             services,
             skips_time,
             message_size: options.capacity.message_size,
+            budget: Budget::new(options.capacity.bytes_in_hand),
             health,
             reflection: Reflection::new(services),
         };

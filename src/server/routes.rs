@@ -11,6 +11,7 @@ use tonic_health::pb::{
 };
 
 use super::{
+    budget::{Budget, Held},
     driver::Handle,
     engine::{Output, TestCall},
     grpc,
@@ -36,6 +37,8 @@ pub(super) struct Routes {
     pub(super) skips_time: bool,
     /// Largest message of a request, in bytes.
     pub(super) message_size: usize,
+    /// What requests and answers may take, all of them together.
+    pub(super) budget: Budget,
     pub(super) health: HealthServer<tonic_health::server::HealthService>,
     pub(super) reflection: Reflection,
 }
@@ -67,11 +70,14 @@ impl Routes {
                 self.reflection.call(service, request).await
             }
             _ => {
-                let answer = self.unary(service, method, request).await;
+                let mut held = self.budget.nothing();
+                let answer = self.unary(service, method, request, &mut held).await;
                 log(method, answer.as_ref().err());
+                drop(held);
+                let held = self.budget.nothing();
                 Ok(match answer {
-                    Ok(Output::Rpc(response)) => grpc::answer(&response.encode()),
-                    Ok(Output::Test(response)) => grpc::answer(&response),
+                    Ok(Output::Rpc(response)) => grpc::answer(&response.encode(), held),
+                    Ok(Output::Test(response)) => grpc::answer(&response, held),
                     Err(status) => grpc::error(&status),
                 })
             }
@@ -80,27 +86,34 @@ impl Routes {
 
     /// Answers a health check. Unlike the watch, it may come compressed.
     async fn check_health(&self, request: Request<Incoming>) -> Response<Body> {
-        let message = match grpc::read(request, self.message_size).await {
+        let mut held = self.budget.nothing();
+        let message = match grpc::read(request, self.message_size, &mut held).await {
             Ok(message) => message,
             Err(status) => return grpc::error(&status),
         };
         match HealthCheckRequest::decode(message) {
             Ok(check) if check.service.is_empty() || self.services.contains(&check.service.as_str()) => {
                 let healthy = HealthCheckResponse { status: ServingStatus::Serving.into() };
-                grpc::answer(&healthy.encode_to_vec())
+                grpc::answer(&healthy.encode_to_vec(), self.budget.nothing())
             }
             Ok(_) => grpc::error(&Status::not_found("unknown service")),
             Err(error) => grpc::error(&Status::internal(error.to_string())),
         }
     }
 
-    async fn unary(&self, service: &str, method: &str, request: Request<Incoming>) -> Result<Output, Status> {
+    async fn unary(
+        &self,
+        service: &str,
+        method: &str,
+        request: Request<Incoming>,
+        held: &mut Held,
+    ) -> Result<Output, Status> {
         let is_test = service == TEST_SERVICE && self.skips_time;
         if !is_test && !rpc::ALL.iter().any(|(known, _)| *known == service) {
             return Err(Status::unimplemented(format!("unknown service {service}")));
         }
         let timeout = timeout(request.headers());
-        let message = grpc::read(request, self.message_size).await?;
+        let message = grpc::read(request, self.message_size, held).await?;
         let answer = async {
             if is_test {
                 self.handle.test(TestCall::decode(method, &message)?).await

@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
-use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    DescribeNamespaceRequest, GetSystemInfoRequest,
+use temporalio_common::protos::temporal::api::{
+    testservice::v1::{LockTimeSkippingRequest, UnlockTimeSkippingRequest},
+    workflowservice::v1::{DescribeNamespaceRequest, GetSystemInfoRequest},
 };
 use tonic::{Code, IntoRequest as _};
 
@@ -57,8 +58,11 @@ async fn an_sdk_starts_the_test_server_with_a_port_that_the_system_remembers() {
     service.start_workflow_execution(start.into_request()).await.expect("any namespace will do");
     // Time is locked, once.
     let mut test = connection.test_service();
-    test.unlock_time_skipping(Default::default()).await.expect("it was locked");
-    let error = test.unlock_time_skipping(Default::default()).await.unwrap_err();
+    test.unlock_time_skipping(UnlockTimeSkippingRequest::default().into_request())
+        .await
+        .expect("it was locked");
+    let error =
+        test.unlock_time_skipping(UnlockTimeSkippingRequest::default().into_request()).await.unwrap_err();
     assert_eq!(error.code(), Code::FailedPrecondition);
 }
 
@@ -70,15 +74,21 @@ async fn under_the_name_of_a_download_it_is_the_test_server() {
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_temporal-sim"), &program).expect("a link can be made");
     let server = Running::test_server(&program, used_port(), &["--enable-time-skipping"]);
     let mut test = server.connect().await.test_service();
-    let error = test.unlock_time_skipping(Default::default()).await.unwrap_err();
+    let error =
+        test.unlock_time_skipping(UnlockTimeSkippingRequest::default().into_request()).await.unwrap_err();
     assert_eq!(error.code(), Code::FailedPrecondition, "time is not locked");
 }
 
 #[tokio::test]
 async fn a_dev_server_has_no_test_service() {
     let server = Running::start_dev(&[]);
-    let error =
-        server.connect().await.test_service().lock_time_skipping(Default::default()).await.unwrap_err();
+    let error = server
+        .connect()
+        .await
+        .test_service()
+        .lock_time_skipping(LockTimeSkippingRequest::default().into_request())
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), Code::Unimplemented);
 }
 
