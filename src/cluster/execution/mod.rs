@@ -27,6 +27,7 @@ mod reset;
 mod runs;
 mod sticky;
 mod transaction;
+mod versioning;
 
 pub(crate) mod activity;
 pub(crate) mod completed;

@@ -30,7 +30,7 @@ use crate::{
         CallId, Cluster, Error,
         calls::{CallContext, Parked, Reply, reply},
         limits::{self, Limits},
-        matching::{Poller, QueueName, Task, TaskKind},
+        matching::{Poller, QueueName, Task, TaskKind, WorkerVersion},
         requests,
         timers::Timer,
         token::{HistoryToken, QueryTaskToken},
@@ -247,6 +247,7 @@ impl Cluster {
                 namespace: found.namespace,
                 kind: TaskKind::Workflow,
                 name: sticky.queue.clone(),
+                workers: WorkerVersion::None,
             };
             if self.matching.is_alive(&queue, now) {
                 let key = self.shared.next_stamp();
@@ -268,6 +269,7 @@ impl Cluster {
             namespace: found.namespace,
             kind: TaskKind::Workflow,
             name: found.info.task_queue.clone(),
+            workers: found.state.workers(),
         };
         let key = self.shared.next_stamp();
         self.hand_over(now, key, queue, DirectQuery { run, call, query, sticky: false });

@@ -85,7 +85,7 @@ pub(crate) fn execution_info(run: &Run) -> WorkflowExecutionInfo {
         root_execution: Some(started.root_workflow_execution.clone().unwrap_or_else(|| run.execution())),
         first_run_id: run.info.first_execution_run_id.clone(),
         priority: run.state.options.priority.clone(),
-        versioning_info: run.state.options.describe_versioning(),
+        versioning_info: run.state.describe_versioning(),
         ..Default::default()
     }
 }

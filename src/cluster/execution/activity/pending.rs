@@ -1,7 +1,10 @@
 //! The activities that a workflow execution waits for.
 
 use temporalio_common::protos::temporal::api::{
-    activity::v1::ActivityOptions, common::v1::Payloads, failure::v1::Failure,
+    activity::v1::ActivityOptions,
+    common::v1::{Payloads, WorkerVersionStamp},
+    deployment::v1::WorkerDeploymentVersion,
+    failure::v1::Failure,
 };
 
 use super::deadline::Deadline;
@@ -42,6 +45,8 @@ pub(crate) struct PendingActivity {
     pub(crate) last_started_identity: String,
     /// Who last sent a heartbeat or was given the attempt before the current one.
     pub(crate) last_worker_identity: String,
+    /// The version of the worker that was last given an attempt, if it has one.
+    pub(crate) last_version: Option<WorkerDeploymentVersion>,
     /// What the latest heartbeat said; kept from one attempt to the next.
     pub(crate) heartbeat_details: Option<Payloads>,
     /// When the latest heartbeat came.
@@ -65,6 +70,8 @@ pub(crate) struct Started {
     pub(crate) identity: String,
     /// The id of the request that took it; empty if the server started it by itself.
     pub(crate) request_id: String,
+    /// The build of the worker that answered for it, if it said so.
+    pub(crate) worker_version: Option<WorkerVersionStamp>,
 }
 
 /// Why an activity is paused.
@@ -105,6 +112,7 @@ impl PendingActivity {
             last_attempt_complete_time: None,
             last_started_identity: String::new(),
             last_worker_identity: String::new(),
+            last_version: None,
             heartbeat_details: None,
             last_heartbeat_time: None,
             cancel_requested_event_id: None,

@@ -88,6 +88,8 @@ fn apply(now: Time, shared: &mut Shared, run: &mut Run, event: &HistoryEvent) {
             let worker = WorkerBuild {
                 stamp: completed.worker_version.as_ref(),
                 deployment_name: &completed.worker_deployment_name,
+                version: completed.deployment_version.as_ref(),
+                behavior: completed.versioning_behavior(),
                 binary_checksum: &completed.binary_checksum,
             };
             run.track_worker(now, worker, event_id);

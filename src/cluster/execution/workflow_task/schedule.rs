@@ -72,7 +72,9 @@ impl Transaction<'_> {
             task_queue,
             request_id: String::new(),
             identity: String::new(),
+            worker_version: None,
             history_size: 0,
+            target_version_changed: false,
             suggest_continue_as_new: Vec::new(),
         };
         if !task.is_virtual() {
