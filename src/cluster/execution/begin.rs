@@ -120,6 +120,7 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
                     .as_ref()
                     .map_or("", |version| version.deployment_name.as_str()),
             ),
+            pause: None,
             versioning: Arc::new(Versioning::of(started)),
             request_ids: Arc::new([(spec.create_request_id.clone(), start_request)].into()),
             options: Arc::new(ExecutionOptions::of(started)),

@@ -25,6 +25,7 @@ mod pending;
 mod rebuild;
 mod reset;
 mod runs;
+mod size;
 mod sticky;
 mod transaction;
 mod versioning;

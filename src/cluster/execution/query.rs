@@ -118,8 +118,8 @@ impl Cluster {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         requests::check_blob(self.limits(), query.query_args.as_ref().map_or(0, Payloads::encoded_len))?;
         let run = self.runs.find(namespace, &execution.workflow_id, &execution.run_id)?;
-        let status = run.state.status;
-        if is_rejected(status, reject_condition) {
+        let status = run.state.visible_status();
+        if run.state.is_paused() || is_rejected(status, reject_condition) {
             return reply(QueryWorkflowResponse {
                 query_rejected: Some(QueryRejected { status: status.into() }),
                 ..Default::default()

@@ -11,6 +11,7 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{
     options::ExecutionOptions,
+    pause::WorkflowPause,
     update::Updates,
     versioning::Versioning,
     workflow_task::{Problems, Sticky, WorkflowTask},
@@ -61,6 +62,8 @@ pub(crate) struct MutableState {
     pub(crate) request_ids: Arc<BTreeMap<String, AttachedRequest>>,
     /// What the run knows of the versions of its workers.
     pub(crate) versioning: Arc<Versioning>,
+    /// Who has paused the run, while it is.
+    pub(crate) pause: Option<Arc<WorkflowPause>>,
     /// What a client can change about the run.
     pub(crate) options: Arc<ExecutionOptions>,
     /// The latest run that this one was reset to; empty if it never was.

@@ -1,5 +1,6 @@
 //! The activities that a workflow execution waits for.
 
+use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
     activity::v1::ActivityOptions,
     common::v1::{Payloads, WorkerVersionStamp},
@@ -122,6 +123,15 @@ impl PendingActivity {
         }
     }
 
+    /// How much of a server's memory the activity takes, in bytes. Its input is in the history only.
+    fn size(&self) -> usize {
+        /// Times, timeouts, policies and ids of requests.
+        const FIXED: usize = 300;
+        let details = self.heartbeat_details.as_ref().map_or(0, Payloads::encoded_len);
+        let failure = self.last_failure.as_ref().map_or(0, Failure::encoded_len);
+        FIXED + self.activity_id.len() + self.activity_type.len() + details + failure
+    }
+
     /// Whether a cancellation was requested.
     pub(crate) fn cancel_requested(&self) -> bool {
         self.cancel_requested_event_id.is_some()
@@ -151,6 +161,8 @@ pub(crate) struct Activities {
     scheduled_event_ids: Pending<String, i64>,
     deadlines: Pending<Deadline, ()>,
     first: FirstDeadline,
+    /// How much of a server's memory they take, in bytes.
+    size: usize,
 }
 
 impl Activities {
@@ -179,6 +191,7 @@ impl Activities {
         for deadline in activity.deadlines() {
             self.deadlines.insert(deadline, ());
         }
+        self.size += activity.size();
         self.scheduled_event_ids.insert(activity.activity_id.clone(), activity.scheduled_event_id);
         self.by_scheduled_event_id.insert(activity.scheduled_event_id, Box::new(activity));
     }
@@ -193,11 +206,21 @@ impl Activities {
         for deadline in activity.deadlines() {
             self.deadlines.remove(&deadline);
         }
+        self.size -= activity.size();
         let result = change(activity);
+        self.size += activity.size();
         for deadline in activity.deadlines() {
             self.deadlines.insert(deadline, ());
         }
         Some(result)
+    }
+
+    /// Makes all tasks void that are out.
+    pub(in crate::cluster::execution) fn change_all_stamps(&mut self) {
+        let all: Vec<_> = self.iter().map(|activity| activity.scheduled_event_id).collect();
+        for scheduled_event_id in all {
+            self.update(scheduled_event_id, PendingActivity::change_stamp);
+        }
     }
 
     /// Takes an activity out, because it is about to be closed.
@@ -206,6 +229,7 @@ impl Activities {
         scheduled_event_id: i64,
     ) -> Option<Box<PendingActivity>> {
         let activity = self.by_scheduled_event_id.remove(&scheduled_event_id)?;
+        self.size -= activity.size();
         self.scheduled_event_ids.remove(&activity.activity_id);
         for deadline in activity.deadlines() {
             self.deadlines.remove(&deadline);
@@ -233,6 +257,11 @@ impl Activities {
             .collect()
     }
 
+    /// How much of a server's memory they take, in bytes.
+    pub(in crate::cluster::execution) fn size(&self) -> usize {
+        self.size
+    }
+
     /// Starts to keep a log of changes.
     pub(in crate::cluster::execution) fn keep_log(&mut self) {
         self.by_scheduled_event_id.keep_log();
@@ -252,5 +281,6 @@ impl Activities {
         self.by_scheduled_event_id.roll_back();
         self.scheduled_event_ids.roll_back();
         self.deadlines.roll_back();
+        self.size = self.iter().map(PendingActivity::size).sum();
     }
 }

@@ -73,7 +73,7 @@ impl Cluster {
     ) -> Result<Response, Error> {
         let version = completed_by(&request)?;
         let run = self.run_of_workflow_task(&request.namespace, &request.task_token)?;
-        self.check_versioning(run, &request)?;
+        self.check_completion(run, &request)?;
         if request.intermediate_page {
             return Err(Error::unimplemented("RespondWorkflowTaskCompleted in pages"));
         }
@@ -102,12 +102,18 @@ impl Cluster {
         Ok(response.into())
     }
 
-    /// Checks what a worker says of versions against itself and against what the run knows.
-    fn check_versioning(
+    /// Checks what a worker asks for, and says of versions, against itself and against what the run knows.
+    fn check_completion(
         &self,
         run: RunKey,
         request: &RespondWorkflowTaskCompletedRequest,
     ) -> Result<(), Error> {
+        let is_paused = self.runs.get(run).is_some_and(|run| run.state.is_paused());
+        if is_paused && request.force_create_new_workflow_task {
+            return Err(Error::failed_precondition(
+                "Workflow is paused and force create new workflow task is not allowed.",
+            ));
+        }
         let mode = request.deployment_options.as_ref().map(|it| it.worker_versioning_mode());
         let is_versioned = mode == Some(WorkerVersioningMode::Versioned);
         if request.versioning_behavior != 0 && request.deployment.is_none() && !is_versioned {
@@ -246,7 +252,8 @@ fn complete(
         || !tx.run.state.buffered.is_empty();
     let has_updates = tx.run.state.updates.wait_for_workflow_task();
     let mut inline = false;
-    if (needs_workflow_task || has_updates) && tx.run.is_running() {
+    let goes_on = tx.run.is_running() && !tx.run.state.is_paused();
+    if (needs_workflow_task || has_updates) && goes_on {
         let kind = if needs_workflow_task || !request.return_new_workflow_task {
             WorkflowTaskKind::Normal
         } else {

@@ -14,7 +14,7 @@ use crate::cluster::{
 };
 
 /// The request id of a workflow task that no poll has started.
-const NO_REQUEST_ID: &str = "emptyUuid";
+pub(in crate::cluster::execution) const NO_REQUEST_ID: &str = "emptyUuid";
 
 impl Transaction<'_> {
     /// Takes up what the events up to the reset point have begun: whatever the base had done about it, it did under another
