@@ -89,8 +89,10 @@ impl Cluster {
             Request::UpdateWorkflowExecutionOptions(request) => {
                 reply(self.update_workflow_execution_options(now, *request)?)
             }
-            Request::PauseWorkflowExecution(request) => reply(self.pause_workflow_execution(&request)?),
-            Request::UnpauseWorkflowExecution(request) => reply(self.unpause_workflow_execution(&request)?),
+            Request::PauseWorkflowExecution(request) => reply(self.pause_workflow_execution(now, *request)?),
+            Request::UnpauseWorkflowExecution(request) => {
+                reply(self.unpause_workflow_execution(now, *request)?)
+            }
             Request::DeleteWorkflowExecution(request) => {
                 reply(self.delete_workflow_execution(now, *request)?)
             }

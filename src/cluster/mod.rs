@@ -304,7 +304,7 @@ impl Cluster {
         let was_running = found.is_running();
         let mut transaction = Transaction::begin(now, found, &mut self.shared);
         let mut outcome = body(&mut transaction);
-        if let Some(reason) = transaction.enforce_history_limits() {
+        if let Some(reason) = transaction.enforce_size_limits() {
             outcome = Err(Error::invalid_argument(reason));
         }
         if outcome.is_err() {

@@ -25,7 +25,7 @@ use crate::{
     panics,
     schedule::Deviations,
     service::{Concurrent, Service, in_memory},
-    worker::{Environment, Event, Events, Progress, Runner, Shutdown},
+    worker::{Environment, Event, Events, Progress, Runner, Shutdown, Worker},
 };
 
 /// Runs the body in the simulation that the builder describes.
@@ -140,6 +140,7 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
 }
 
 async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> anyhow::Result<Simulation> {
+    builder.workers.iter().try_for_each(Worker::check_versioning)?;
     let target = url::Url::parse("http://temporal-sim")?;
     let options = ConnectionOptions::new(target)
         .identity("temporal-sim")

@@ -30,7 +30,7 @@ use crate::{
         CallId, Cluster, Error,
         calls::{CallContext, Parked, Reply, reply},
         limits::{self, Limits},
-        matching::{Poller, QueueName, Task, TaskKind},
+        matching::{Poller, QueueName, Task, TaskKind, WorkerVersion},
         requests,
         timers::Timer,
         token::{HistoryToken, QueryTaskToken},
@@ -132,8 +132,8 @@ impl Cluster {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         requests::check_blob(self.limits(), query.query_args.as_ref().map_or(0, Payloads::encoded_len))?;
         let run = self.runs.find(namespace, &execution.workflow_id, &execution.run_id)?;
-        let status = run.state.status;
-        if is_rejected(status, reject_condition) {
+        let status = run.state.visible_status();
+        if run.state.is_paused() || is_rejected(status, reject_condition) {
             return reply(QueryWorkflowResponse {
                 query_rejected: Some(QueryRejected { status: status.into() }),
                 ..Default::default()
@@ -261,6 +261,7 @@ impl Cluster {
                 namespace: found.namespace,
                 kind: TaskKind::Workflow,
                 name: sticky.queue.clone(),
+                workers: WorkerVersion::None,
             };
             if self.matching.is_alive(&queue, now) {
                 let key = self.shared.next_stamp();
@@ -287,6 +288,7 @@ impl Cluster {
             namespace: found.namespace,
             kind: TaskKind::Workflow,
             name: found.info.task_queue.clone(),
+            workers: found.state.workers(),
         };
         let key = self.shared.next_stamp();
         self.hand_over(now, key, queue, DirectQuery { run, call, query, sticky: false, is_started: false });
