@@ -121,6 +121,10 @@ pub(crate) enum LongPolls {
     Expire,
     /// The driver, who has the clock of the callers: [`Cluster::poll_patience`] tells it how long a call may wait, and it
     /// calls [`Cluster::handle_expiry`].
+    #[cfg_attr(
+        not(feature = "server"),
+        expect(dead_code, reason = "only a server's callers have a clock of their own")
+    )]
     ExpireOutside,
 }
 
