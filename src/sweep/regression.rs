@@ -1,4 +1,4 @@
-//! Failures that are kept: a seed and a plan, as a small JSON file.
+//! Failures that are kept: a seed, an input and a plan, as a small JSON file.
 
 use std::{
     fs,
@@ -6,7 +6,8 @@ use std::{
     thread,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::faults::{Fault, InvalidPlan, Plan, read_json};
 
@@ -16,17 +17,28 @@ use crate::faults::{Fault, InvalidPlan, Plan, read_json};
 pub struct Regression {
     /// Its seed.
     pub seed: u64,
+    /// Its input, if the sweep has inputs; `null` otherwise.
+    #[serde(default)]
+    pub input: Value,
     /// What went wrong in it.
     #[serde(default)]
     pub faults: Vec<Fault>,
 }
 
 impl Regression {
-    /// As JSON, one fault a line.
+    /// As JSON: the elements of an input that is a list, and the faults, one a line.
     pub fn to_json(&self) -> String {
         let plan = Plan::new(self.faults.iter().cloned()).to_json();
         let rest = plan.trim_start_matches('{').trim_start();
-        format!("{{\n  \"seed\": {},\n  {rest}", self.seed)
+        let input = match &self.input {
+            Value::Null => String::new(),
+            Value::Array(values) if !values.is_empty() => {
+                let lines: Vec<_> = values.iter().map(Value::to_string).collect();
+                format!("  \"input\": [\n    {}\n  ],\n", lines.join(",\n    "))
+            }
+            other => format!("  \"input\": {other},\n"),
+        };
+        format!("{{\n  \"seed\": {},\n{input}  {rest}", self.seed)
     }
 
     /// Reads one from JSON.
@@ -61,6 +73,11 @@ impl Regression {
                 Ok((path, regression))
             })
             .collect()
+    }
+
+    /// The input as the sweep has it.
+    pub(super) fn typed_input<I: DeserializeOwned>(&self) -> Result<I, serde_json::Error> {
+        I::deserialize(&self.input)
     }
 }
 
