@@ -20,6 +20,7 @@ use crate::{
     determinism::Recorder,
     faults::Plan,
     history::History,
+    invariants::Invariant,
     rng::Seed,
     schedule::{ChoiceLog, Schedule},
     sweep::Observer,
@@ -45,6 +46,8 @@ pub struct Builder {
     pub(super) resumed: Vec<Resumed>,
     pub(super) recorder: Option<Recorder>,
     pub(super) observer: Option<Observer>,
+    pub(super) invariants: Vec<Invariant>,
+    pub(super) settles_within: Option<Duration>,
 }
 
 /// 2025-01-01T00:00:00Z.
@@ -72,6 +75,8 @@ impl Default for Builder {
             resumed: Vec::new(),
             recorder: None,
             observer: None,
+            invariants: Vec::new(),
+            settles_within: None,
         }
     }
 }
@@ -208,6 +213,33 @@ impl Builder {
     pub fn replays_itself(mut self, replays: bool) -> Self {
         self.replays_itself = replays;
         self
+    }
+
+    /// What must hold at the end, whatever goes wrong: the simulation fails if one of these does not. Can be called
+    /// several times.
+    #[must_use]
+    pub fn invariants(mut self, invariants: impl IntoIterator<Item = Invariant>) -> Self {
+        self.invariants.extend(invariants);
+        self
+    }
+
+    /// When the body has returned, the faults stop, as with [`Simulation::stop_faults`], and all workflows that are still
+    /// open have so much virtual time to close; one that does not fails the simulation. By default the simulation ends
+    /// with its body.
+    #[must_use]
+    pub fn settles_within(mut self, limit: Duration) -> Self {
+        self.settles_within = Some(limit);
+        self
+    }
+
+    /// Whether anything is checked at the end.
+    pub(super) fn expects_something(&self) -> bool {
+        !self.invariants.is_empty() || self.settles_within.is_some()
+    }
+
+    /// What is expected at the end.
+    pub(crate) fn expectations(&self) -> (&[Invariant], Option<Duration>) {
+        (&self.invariants, self.settles_within)
     }
 
     /// How long, in real time, workflow or activity code may hold the thread before the simulation is

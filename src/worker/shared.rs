@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tonic::Code;
 
 use super::{
-    Event, Events, Worker, codec::Codec, payload_limits::PayloadLimits, progress::Progress,
+    Event, Events, Ledger, Worker, codec::Codec, payload_limits::PayloadLimits, progress::Progress,
     shutdown::Shutdown,
 };
 use crate::{
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) faults: Injector,
     /// When the worker forgets its workflows, each time with the fault that says so.
     pub(crate) evictions: RefCell<VecDeque<(Time, usize)>>,
+    /// What activity code does.
+    pub(crate) ledger: Ledger,
     pub(crate) progress: Arc<Progress>,
     pub(crate) events: Events,
     /// One permit for each activity that may run at the same time.
