@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     faults::Plan,
+    panics,
     schedule::{Choice, ChoiceLog, Schedule},
     simulation::{Builder, Failure},
 };
@@ -117,7 +118,7 @@ impl Exhaustive {
             let failure = match outcome {
                 Ok(Ok(())) => None,
                 Ok(Err(failure)) => Some(failure.to_string()),
-                Err(panic) => Some(super::message(&*panic)),
+                Err(panic) => Some(panics::message(&*panic)),
             };
             if let Some(failure) = failure {
                 explored.failure = Some((schedule, failure));

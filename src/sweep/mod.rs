@@ -34,7 +34,6 @@ mod report;
 mod shrink;
 
 use std::{
-    any::Any,
     fs,
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
@@ -56,6 +55,7 @@ pub(crate) use coverage::Observer;
 
 use crate::{
     faults::Plan,
+    panics,
     simulation::{Builder, Failure, seed_of_environment},
 };
 
@@ -218,17 +218,8 @@ fn run_observed(
     match panic::catch_unwind(AssertUnwindSafe(|| simulation(builder))) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(failure)) => Err(failure.to_string()),
-        Err(panic) => Err(message(&*panic)),
+        Err(panic) => Err(panics::message(&*panic)),
     }
-}
-
-/// What code panicked with.
-fn message(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<String>()
-        .cloned()
-        .or_else(|| panic.downcast_ref::<&str>().map(|&message| message.to_owned()))
-        .unwrap_or_else(|| "the simulation panicked".to_owned())
 }
 
 /// Years of virtual time, for people.

@@ -29,7 +29,7 @@ use tokio::sync::{
 
 use super::{
     Event, Events, Progress, Worker, activities::run_attempt, codec::Codec, machines, options::Options,
-    payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown,
+    payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown, stalls::Stalls,
 };
 use crate::{
     faults::{Injector, WorkflowTaskEffect},
@@ -154,6 +154,7 @@ impl Runner {
             identity,
             overrides,
             evictions: RefCell::new(evictions.into()),
+            stalls: Stalls::new(&faults, index),
             faults,
             progress,
             events,
