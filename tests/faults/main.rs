@@ -4,8 +4,11 @@
 
 mod activities;
 mod calls;
+mod clock;
+mod local_activities;
 mod mistakes;
 mod plans;
 mod shop;
+mod stalls;
 mod sweeps;
 mod workers;
