@@ -4,7 +4,6 @@
 
 mod activities;
 mod calls;
-mod mistakes;
 mod plans;
 mod shop;
 mod sweeps;
