@@ -1,12 +1,11 @@
-//! Where code panics.
+//! What code panics with, and where.
 
 use std::{
-    cell::RefCell,
+    any::Any,
+    cell::{Cell, RefCell},
     panic::{self, AssertUnwindSafe},
     sync::Once,
 };
-
-use crate::sdk::panic_message;
 
 /// A panic that was caught.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +17,8 @@ pub(crate) struct Caught {
 }
 
 thread_local! {
+    /// Whether somebody catches the panics of this thread who has something better to say about them.
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
     /// The place of the last panic on this thread, while somebody is going to ask for it.
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
@@ -27,7 +28,36 @@ pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Caught> {
     note_locations();
     LOCATION.take();
     panic::catch_unwind(AssertUnwindSafe(run))
-        .map_err(|panic| Caught { message: panic_message(panic), location: LOCATION.take() })
+        .map_err(|panic| Caught { message: message(&*panic), location: LOCATION.take() })
+}
+
+/// What a panic says. One that says it in no words gets those of the official worker.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("Couldn't turn panic into a string").to_owned()
+}
+
+/// From here on to the end of the guard, panics of this thread are not shown, and [`place`] has them.
+pub(crate) fn quiet() -> Quiet {
+    note_locations();
+    Quiet { before: IS_QUIET.replace(true) }
+}
+
+/// Panics are not shown.
+pub(crate) struct Quiet {
+    before: bool,
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        IS_QUIET.set(self.before);
+    }
+}
+
+/// The place of the last panic on this thread.
+pub(crate) fn place() -> Option<String> {
+    LOCATION.take()
 }
 
 /// Only a panic hook is told where a panic happens. The one that is there goes on to be called.
@@ -42,7 +72,9 @@ fn note_locations() {
                     *location = Some(place.to_string());
                 }
             });
-            previous(panic);
+            if !IS_QUIET.try_with(Cell::get).unwrap_or(false) {
+                previous(panic);
+            }
         }));
     });
 }

@@ -47,6 +47,7 @@ impl Cluster {
                 namespace: run.namespace,
                 kind: TaskKind::Workflow,
                 name: run.info.task_queue.clone(),
+                workers: run.state.workers(),
             };
             RunSnapshot {
                 namespace: namespace.to_owned(),

@@ -33,6 +33,7 @@
 //! and kept in the same file.
 
 mod coverage;
+mod exhaustive;
 mod progress;
 mod regression;
 mod report;
@@ -52,6 +53,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use coverage::Coverage;
+pub use exhaustive::{Exhaustive, Explored};
 pub use regression::Regression;
 pub use report::{Report, SweepFailure};
 
@@ -59,6 +61,7 @@ pub(crate) use coverage::Observer;
 
 use crate::{
     faults::Plan,
+    panics,
     simulation::{Builder, Failure, seed_of_environment},
 };
 use progress::Progress;
@@ -244,8 +247,7 @@ where
         let input = regression.typed_input().unwrap_or_else(|error| {
             panic!("{}: the input is not one of this sweep: {error}", path.display());
         });
-        let plan = Plan::new(regression.faults.iter().cloned());
-        let case = Case { seed: regression.seed, plan, input };
+        let case = Case { seed: regression.seed, plan: regression.plan(), input };
         let (outcome, observer) = self.run_case(&case);
         let failure = outcome.err().map(|message| {
             SweepFailure::new(regression, message, Some(path), 0).with_timelines(self.timelines(&case))
@@ -264,12 +266,10 @@ where
         };
         let smallest = shrink::smallest(self.tree(seed), message, self.sweep.shrink_runs, fails);
         let shrink::Smallest { plan, input, message, runs } = smallest;
-        let regression = Regression {
-            seed,
-            input: serde_json::to_value(&input)
-                .unwrap_or_else(|error| panic!("the input {input:?} cannot be written as JSON: {error}")),
-            faults: plan.faults.clone(),
-        };
+        let json = serde_json::to_value(&input);
+        let json =
+            json.unwrap_or_else(|error| panic!("the input {input:?} cannot be written as JSON: {error}"));
+        let regression = Regression::new(seed, plan.clone()).with_input(json);
         let path = self.sweep.regressions.as_ref().map(|folder| {
             let path = folder.join(format!("{}.json", regression::file_name(seed)));
             fs::create_dir_all(folder).and_then(|()| fs::write(&path, regression.to_json())).unwrap_or_else(
@@ -323,14 +323,11 @@ fn observe<I: Clone>(
 ) -> Result<(), String> {
     let builder = Builder::observed(case.seed, case.plan.clone(), observer.clone());
     let input = case.input.clone();
+    let _quiet = panics::quiet();
     match panic::catch_unwind(AssertUnwindSafe(|| simulation(builder, input))) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(failure)) => Err(failure.to_string()),
-        Err(panic) => Err(panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|&message| message.to_owned()))
-            .unwrap_or_else(|| "the simulation panicked".to_owned())),
+        Err(panic) => Err(panics::message(&*panic)),
     }
 }
 

@@ -4,12 +4,17 @@ use std::{
     fs,
     path::{Path, PathBuf},
     thread,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::faults::{Fault, InvalidPlan, Plan, read_json};
+use crate::{
+    faults::{Fault, InvalidPlan, Plan, read_json},
+    policy::serde_text,
+    schedule::Schedule,
+};
 
 /// A run that failed once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,25 +25,49 @@ pub struct Regression {
     /// Its input, if the sweep has inputs; `null` otherwise.
     #[serde(default)]
     pub input: Value,
+    /// What went first of what happened at the same instant, if that was not left to the simulation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// From when on nothing went wrong any more.
+    #[serde(default, with = "serde_text::option", skip_serializing_if = "Option::is_none")]
+    pub until: Option<Duration>,
     /// What went wrong in it.
     #[serde(default)]
     pub faults: Vec<Fault>,
 }
 
 impl Regression {
+    /// The run with this seed and this plan.
+    pub fn new(seed: u64, plan: Plan) -> Self {
+        let Plan { schedule, until, faults } = plan;
+        Self { seed, input: Value::Null, schedule, until, faults }
+    }
+
+    /// The same with an input.
+    #[must_use]
+    pub fn with_input(self, input: Value) -> Self {
+        Self { input, ..self }
+    }
+
+    /// The plan of the run.
+    pub fn plan(&self) -> Plan {
+        let Self { schedule, until, faults, .. } = self.clone();
+        Plan { schedule, until, faults }
+    }
+
     /// As JSON: the elements of an input that is a list, and the faults, one a line.
     pub fn to_json(&self) -> String {
-        let plan = Plan::new(self.faults.iter().cloned()).to_json();
-        let rest = plan.trim_start_matches('{').trim_start();
-        let input = match &self.input {
-            Value::Null => String::new(),
+        let mut fields = vec![format!("  \"seed\": {}", self.seed)];
+        match &self.input {
+            Value::Null => {}
             Value::Array(values) if !values.is_empty() => {
                 let lines: Vec<_> = values.iter().map(Value::to_string).collect();
-                format!("  \"input\": [\n    {}\n  ],\n", lines.join(",\n    "))
+                fields.push(format!("  \"input\": [\n    {}\n  ]", lines.join(",\n    ")));
             }
-            other => format!("  \"input\": {other},\n"),
-        };
-        format!("{{\n  \"seed\": {},\n{input}  {rest}", self.seed)
+            other => fields.push(format!("  \"input\": {other}")),
+        }
+        fields.extend(self.plan().json_fields());
+        format!("{{\n{}\n}}\n", fields.join(",\n"))
     }
 
     /// Reads one from JSON.

@@ -6,18 +6,18 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::faults::{ActivityEffect, Fault, When};
+use crate::{
+    faults::{ActivityEffect, Fault, When},
+    schedule::Schedule,
+};
 
 #[test]
 fn a_regression_is_read_as_it_was_written() {
-    let regression = Regression {
-        seed: 17,
-        input: serde_json::Value::Null,
-        faults: vec![
-            Fault::activity("charge", When::nth(2), ActivityEffect::LoseAnswer),
-            Fault::eviction(0, Duration::from_secs(90)),
-        ],
-    };
+    let plan = Plan::new([
+        Fault::activity("charge", When::nth(2), ActivityEffect::LoseAnswer),
+        Fault::eviction(0, Duration::from_secs(90)),
+    ]);
+    let regression = Regression::new(17, plan);
     assert_snapshot!(regression.to_json(), @r#"
     {
       "seed": 17,
@@ -28,7 +28,17 @@ fn a_regression_is_read_as_it_was_written() {
     }
     "#);
     assert_eq!(Regression::from_json(&regression.to_json()).expect("what was written"), regression);
-    let without = Regression { seed: 1, input: serde_json::json!({ "cents": 3 }), faults: Vec::new() };
+    let scheduled = Plan::default().scheduled(Schedule::choices([(3, 1)])).ending(Duration::from_secs(60));
+    let without = Regression::new(1, scheduled).with_input(serde_json::json!({ "cents": 3 }));
+    assert_snapshot!(without.to_json(), @r#"
+    {
+      "seed": 1,
+      "input": {"cents":3},
+      "schedule": {"choices":{"3":1}},
+      "until": "1m",
+      "faults": []
+    }
+    "#);
     assert_eq!(Regression::from_json(&without.to_json()).expect("what was written"), without);
     assert!(Regression::from_json("{}").is_err());
 }
@@ -77,7 +87,7 @@ fn reports_that_differ_in_numbers_only_are_alike() {
 #[test]
 fn a_list_of_inputs_is_written_one_a_line() {
     let calls = serde_json::json!([{ "at": "1s", "call": "cancel" }, { "at": "2s", "call": { "add": 3 } }]);
-    let regression = Regression { seed: 5, input: calls, faults: Vec::new() };
+    let regression = Regression::new(5, Plan::default()).with_input(calls);
     assert_snapshot!(regression.to_json(), @r#"
     {
       "seed": 5,
@@ -85,7 +95,8 @@ fn a_list_of_inputs_is_written_one_a_line() {
         {"at":"1s","call":"cancel"},
         {"at":"2s","call":{"add":3}}
       ],
-      "faults": [] }
+      "faults": []
+    }
     "#);
     assert_eq!(Regression::from_json(&regression.to_json()).expect("what was written"), regression);
 }

@@ -445,6 +445,24 @@ impl Worker {
         }
     }
 
+    /// Refuses a worker that goes by a version: no task would ever find it.
+    ///
+    /// # Errors
+    ///
+    /// If it does, with its version.
+    pub(crate) fn check_versioning(&self) -> anyhow::Result<()> {
+        let Some(deployment) = self.options.deployment_options.as_ref().filter(|it| it.use_worker_versioning)
+        else {
+            return Ok(());
+        };
+        anyhow::bail!(
+            "the worker for task queue {:?} goes by version {}.{}, and would get no task: worker deployments have no              current version here; leave `use_worker_versioning` off",
+            self.options.task_queue,
+            deployment.version.deployment_name,
+            deployment.version.build_id
+        )
+    }
+
     /// What its mocks expected and did not get.
     pub(crate) fn unmet_expectations(&self) -> Vec<String> {
         self.expectations.iter().filter_map(|expectation| expectation.unmet()).collect()

@@ -1,7 +1,7 @@
 //! The files: a program of calls, and the transcript that a real server gave.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -21,6 +21,9 @@ pub(crate) struct Case {
     /// Workflow ids whose runs are fetched at the end.
     #[serde(default)]
     pub(crate) histories: Vec<String>,
+    /// Settings of the server's dynamic configuration that are not the default ones, by name.
+    #[serde(default)]
+    pub(crate) config: BTreeMap<String, Value>,
     /// JSON keys in which a correct server may differ.
     #[serde(default)]
     pub(crate) ignore: BTreeSet<String>,

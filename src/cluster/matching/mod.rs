@@ -8,8 +8,10 @@ mod nexus;
 mod poll;
 mod queue;
 mod rate_limit;
+mod version;
 
 pub(crate) use queue::{Matching, Poller, QueueName, Task, TaskKind};
+pub(crate) use version::{WorkerVersion, deployment_version};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::Priority, history::v1::history_event::Attributes,
@@ -26,7 +28,7 @@ use crate::{clock::Time, rpc::Response};
 impl Cluster {
     /// Gives a task to the first poller that waits at the queue, or keeps it for the next.
     pub(super) fn add_task(&mut self, now: Time, queue: QueueName, task: Task) {
-        match self.matching.first_poller(&queue).cloned() {
+        match self.next_poller(&queue) {
             Some(poller) if self.matching.lets_go(&queue, now) => {
                 if let Some(response) = self.start_task(now, &task, &poller) {
                     self.matching.count_against_rate_limit(&queue, now);
@@ -48,8 +50,8 @@ impl Cluster {
     pub(super) fn rate_limit_passed(&mut self, now: Time, queue: usize) {
         let Some(queue) = self.matching.fired(queue) else { return };
         while self.matching.lets_go(&queue, now)
-            && let Some(poller) = self.matching.first_poller(&queue).cloned()
-            && let Some(task) = self.matching.pop(&queue)
+            && let Some(poller) = self.next_poller(&queue)
+            && let Some(task) = self.next_task(&queue)
         {
             if let Some(response) = self.start_task(now, &task, &poller) {
                 self.matching.count_against_rate_limit(&queue, now);
@@ -76,7 +78,7 @@ impl Cluster {
     ) -> Reply {
         self.matching.note_poll(&queue, &poller.identity, now);
         while self.matching.lets_go(&queue, now)
-            && let Some(task) = self.matching.pop(&queue)
+            && let Some(task) = self.next_task(&queue)
         {
             if let Some(response) = self.start_task(now, &task, &poller) {
                 self.matching.count_against_rate_limit(&queue, now);
@@ -132,9 +134,11 @@ impl Cluster {
             namespace: found.namespace,
             kind: TaskKind::Workflow,
             name: task.task_queue.name.clone(),
+            workers: if task.is_sticky() { WorkerVersion::None } else { found.state.workers() },
         };
         if task.is_sticky() && !self.matching.is_alive(&queue, now) {
             queue.name.clone_from(&found.info.task_queue);
+            queue.workers = found.state.workers();
         }
         self.add_task(now, queue, Task::Workflow { run, stamp });
     }

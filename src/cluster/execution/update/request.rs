@@ -72,7 +72,9 @@ impl Cluster {
     ) -> Result<(), Error> {
         let UpdateRequest { id, request, .. } = update;
         self.transact(now, run, |tx| {
-            if tx.run.is_running() {
+            if tx.run.state.is_paused() {
+                Err(Error::failed_precondition("Workflow is paused. Cannot update the workflow."))
+            } else if tx.run.is_running() {
                 tx.admit_update(&id, request)
             } else if tx.run.knows_update(&id) {
                 Ok(())
