@@ -21,6 +21,7 @@ use crate::{
     faults::Plan,
     history::History,
     invariants::Invariant,
+    panics,
     rng::Seed,
     schedule::{ChoiceLog, Schedule},
     sweep::Observer,
@@ -315,6 +316,8 @@ impl Builder {
                 .start_paused(true)
                 .build()
                 .expect("a current-thread runtime without I/O needs nothing that could be missing");
+            // A sweep says itself what becomes of its simulations.
+            let _quiet = self.observer.is_some().then(panics::quiet);
             runtime.block_on(run::run(self, progress, body))
         })
     }

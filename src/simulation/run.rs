@@ -311,7 +311,13 @@ type Ended<T> = Result<anyhow::Result<T>, Box<dyn Any + Send>>;
 /// What the end of the body means.
 fn end<T>(ended: Ended<T>, builder: &Builder) -> Result<T, (Cause, Option<Box<dyn Any + Send>>)> {
     match ended {
-        Err(panic) => Err((Cause::Panic { message: panics::message(&*panic) }, Some(panic))),
+        Err(panic) => {
+            let message = panics::message(&*panic);
+            // Nobody else has shown where.
+            let place = builder.observer.as_ref().and_then(|_| panics::place());
+            let message = place.map_or(message.clone(), |place| format!("{message}\n  at {place}"));
+            Err((Cause::Panic { message }, Some(panic)))
+        }
         Ok(Err(error)) => Err((Cause::Error { message: format!("{error:#}") }, None)),
         Ok(Ok(value)) => {
             let unmet =

@@ -266,9 +266,10 @@ where
         };
         let smallest = shrink::smallest(self.tree(seed), message, self.sweep.shrink_runs, fails);
         let shrink::Smallest { plan, input, message, runs } = smallest;
-        let written = serde_json::to_value(&input)
-            .unwrap_or_else(|error| panic!("the input {input:?} cannot be written as JSON: {error}"));
-        let regression = Regression::new(seed, plan.clone()).with_input(written);
+        let json = serde_json::to_value(&input);
+        let json =
+            json.unwrap_or_else(|error| panic!("the input {input:?} cannot be written as JSON: {error}"));
+        let regression = Regression::new(seed, plan.clone()).with_input(json);
         let path = self.sweep.regressions.as_ref().map(|folder| {
             let path = folder.join(format!("{}.json", regression::file_name(seed)));
             fs::create_dir_all(folder).and_then(|()| fs::write(&path, regression.to_json())).unwrap_or_else(
@@ -322,6 +323,7 @@ fn observe<I: Clone>(
 ) -> Result<(), String> {
     let builder = Builder::observed(case.seed, case.plan.clone(), observer.clone());
     let input = case.input.clone();
+    let _quiet = panics::quiet();
     match panic::catch_unwind(AssertUnwindSafe(|| simulation(builder, input))) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(failure)) => Err(failure.to_string()),

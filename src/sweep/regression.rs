@@ -43,7 +43,7 @@ impl Regression {
         Self { seed, input: Value::Null, schedule, until, faults }
     }
 
-    /// The same run with an input.
+    /// The same with an input.
     #[must_use]
     pub fn with_input(self, input: Value) -> Self {
         Self { input, ..self }

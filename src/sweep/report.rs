@@ -95,7 +95,7 @@ impl SweepFailure {
         Self {
             seeds: vec![regression.seed],
             reproduce: reproduce_command(Seed(regression.seed)),
-            plan: Plan::new(regression.faults.iter().cloned()),
+            plan: regression.plan(),
             regression,
             message,
             file,

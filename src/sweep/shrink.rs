@@ -38,7 +38,8 @@ pub(super) fn smallest<I: Clone + Debug>(
         let fewer = smallest.plan.faults.len();
         match fails(&plan, &input) {
             Some(message) => {
-                if plan.faults.len() <= fewer {
+                if plan.faults.len() <= fewer && (plan.schedule.is_none() || smallest.plan.schedule.is_some())
+                {
                     smallest = Smallest { plan, input, message, runs: smallest.runs };
                 } else if let Some(message) = fails(&smallest.plan, &input) {
                     smallest.runs += 1;
@@ -56,8 +57,17 @@ pub(super) fn smallest<I: Clone + Debug>(
 }
 
 impl<I> Smallest<I> {
-    /// Most faults of a plan have nothing to do with it: the shortest way is to leave out one after the other.
+    /// Most faults of a plan have nothing to do with it: the shortest way is to leave out one after the other, after the
+    /// schedule.
     fn leave_out_faults(&mut self, most: usize, fails: &mut impl FnMut(&Plan, &I) -> Option<String>) {
+        if self.plan.schedule.is_some() && self.runs < most {
+            let unscheduled = Plan { schedule: None, ..self.plan.clone() };
+            self.runs += 1;
+            if let Some(message) = fails(&unscheduled, &self.input) {
+                self.plan = unscheduled;
+                self.message = message;
+            }
+        }
         let mut index = 0;
         while index < self.plan.faults.len() && self.runs < most {
             let mut fewer = self.plan.clone();

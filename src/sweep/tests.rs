@@ -29,16 +29,16 @@ fn a_regression_is_read_as_it_was_written() {
     "#);
     assert_eq!(Regression::from_json(&regression.to_json()).expect("what was written"), regression);
     let scheduled = Plan::default().scheduled(Schedule::choices([(3, 1)])).ending(Duration::from_secs(60));
-    let without = Regression::new(1, scheduled);
+    let without = Regression::new(1, scheduled).with_input(serde_json::json!({ "cents": 3 }));
     assert_snapshot!(without.to_json(), @r#"
     {
       "seed": 1,
+      "input": {"cents":3},
       "schedule": {"choices":{"3":1}},
       "until": "1m",
       "faults": []
     }
     "#);
-    let without = Regression::new(1, Plan::default()).with_input(serde_json::json!({ "cents": 3 }));
     assert_eq!(Regression::from_json(&without.to_json()).expect("what was written"), without);
     assert!(Regression::from_json("{}").is_err());
 }
@@ -96,7 +96,8 @@ fn a_list_of_inputs_is_written_one_a_line() {
         {"at":"1s","call":"cancel"},
         {"at":"2s","call":{"add":3}}
       ],
-      "faults": [] }
+      "faults": []
+    }
     "#);
     assert_eq!(Regression::from_json(&regression.to_json()).expect("what was written"), regression);
 }

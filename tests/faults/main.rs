@@ -6,7 +6,6 @@ mod activities;
 mod calls;
 mod clock;
 mod local_activities;
-mod mistakes;
 mod plans;
 mod shop;
 mod stalls;

@@ -17,14 +17,14 @@ fn a_few_hours(simulation: Builder, schedule: CreateScheduleOptions) -> Result<(
         .settles_within(24 * HOUR)
         .try_run(async move |sim| {
             let schedule = sim.client().create_schedule("hourly", schedule).await?;
-            sim.sleep(3 * HOUR + HOUR / 2).await;
+            sim.sleep(2 * HOUR + HOUR / 2).await;
             Ok(schedule.delete(DeleteScheduleOptions::default()).await?)
         })
 }
 
 #[test]
 fn is_found_and_fixed() {
-    let scope = scope([&worker()]).within(3 * HOUR);
+    let scope = scope([&worker()]).within(2 * HOUR);
     let failure = is_found(
         &scope,
         1..=90_u32,

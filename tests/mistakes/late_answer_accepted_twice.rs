@@ -37,7 +37,7 @@ where
         let paid = async {
             calls.play(&sim, async |Paid| signal(&sim, &workflow_id, "paid", ()).await).await;
             // Sooner or later the bank always answers.
-            sim.sleep((5 * MINUTE).saturating_sub(sim.elapsed())).await;
+            sim.sleep((4 * MINUTE).saturating_sub(sim.elapsed())).await;
             while trade.shipments() == 0 {
                 signal(&sim, &workflow_id, "paid", ()).await;
                 sim.sleep(10 * MINUTE).await;

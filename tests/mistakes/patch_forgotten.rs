@@ -2,6 +2,7 @@
 
 use std::{future::pending, time::Duration};
 
+use futures::future::join;
 use proptest::strategy::Strategy;
 use temporal_sim::{Builder, Failure, Worker, strategies::instants};
 use temporal_sim_fixtures::mistakes::patch_forgotten::{Shop, before, buggy, fixed};
@@ -21,7 +22,7 @@ fn deployments() -> impl Strategy<Value = u64> {
     instants(2 * HOUR, &[HOUR]).prop_map(|at| at.as_secs())
 }
 
-/// An order in the time of a deployment.
+/// An order that begins before the deployment, and one that begins after it.
 fn orders(simulation: Builder, deployed_after: u64, new: Worker) -> Result<(), Failure> {
     let deployed_after = Duration::from_secs(deployed_after);
     let new = new.starts_after(deployed_after);
@@ -32,9 +33,14 @@ fn orders(simulation: Builder, deployed_after: u64, new: Worker) -> Result<(), F
             let _ = sim.shutdown_worker("old").await;
             pending::<()>().await;
         };
+        let before = sim.execute(before::Order::run, "tea".to_owned());
+        let after = async {
+            sim.sleep(deployed_after + MINUTE).await;
+            sim.execute(before::Order::run, "coffee".to_owned()).await
+        };
         tokio::select! {
             () = deployment => {}
-            ordered = sim.execute(before::Order::run, "tea".to_owned()) => ordered?,
+            (before, after) = join(before, after) => before.and(after)?,
         }
         Ok(())
     })
