@@ -44,12 +44,13 @@ impl Timer {
     /// Timers of one instant fire in the order of their classes, and within a class as they were armed.
     fn class(self) -> u8 {
         match self {
-            Self::UserTimer { .. } => 0,
-            Self::ActivityTimeout { .. } => 1,
-            Self::ActivityRetry { .. } => 2,
-            Self::FirstWorkflowTaskBackoff { .. } => 3,
-            Self::WorkflowTaskScheduleToStart { .. } | Self::WorkflowTaskStartToClose { .. } => 4,
-            Self::RunTimeout { .. } => 5,
+            // On a server everything else in a run begins some time after the run.
+            Self::RunTimeout { .. } => 0,
+            Self::UserTimer { .. } => 1,
+            Self::ActivityTimeout { .. } => 2,
+            Self::ActivityRetry { .. } => 3,
+            Self::FirstWorkflowTaskBackoff { .. } => 4,
+            Self::WorkflowTaskScheduleToStart { .. } | Self::WorkflowTaskStartToClose { .. } => 5,
             Self::Schedule { .. } => 6,
             Self::Batch { .. } => 7,
             Self::StickyQuery { .. } => 8,
