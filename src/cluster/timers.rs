@@ -44,12 +44,12 @@ impl Timer {
     /// Timers of one instant fire in the order of their classes, and within a class as they were armed.
     fn class(self) -> u8 {
         match self {
-            // On a server everything else in a run begins some time after the run.
-            Self::RunTimeout { .. } => 0,
-            Self::UserTimer { .. } => 1,
-            Self::ActivityTimeout { .. } => 2,
-            Self::ActivityRetry { .. } => 3,
-            Self::FirstWorkflowTaskBackoff { .. } => 4,
+            Self::UserTimer { .. } => 0,
+            Self::ActivityTimeout { .. } => 1,
+            Self::ActivityRetry { .. } => 2,
+            Self::FirstWorkflowTaskBackoff { .. } => 3,
+            // On a server a workflow task starts some time after its run, so that it times out later.
+            Self::RunTimeout { .. } => 4,
             Self::WorkflowTaskScheduleToStart { .. } | Self::WorkflowTaskStartToClose { .. } => 5,
             Self::Schedule { .. } => 6,
             Self::Batch { .. } => 7,
