@@ -32,6 +32,7 @@ mod exhaustive;
 mod regression;
 mod report;
 mod shrink;
+mod smallest;
 
 use std::{
     fs,
