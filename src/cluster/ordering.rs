@@ -192,6 +192,10 @@ impl Timer {
                 what: "the rate limit of a task queue",
                 lane: Lane::numbered("rate limit", queue as u64),
             },
+            Self::ParentClose { parent, initiated_event_id } => Candidate {
+                what: "the parent close policy of a child",
+                lane: Lane::named("parent close policy", format!("{} {initiated_event_id}", parent.0)),
+            },
             Self::CallExpiry { call } => {
                 Candidate { what: "the end of a long poll", lane: Lane::numbered("call", call.0) }
             }

@@ -34,6 +34,8 @@ pub(crate) enum Timer {
     StickyQuery { query: u64 },
     /// The rate limit of a task queue lets a task go.
     TaskQueueRate { queue: usize, generation: u64 },
+    /// The policy that says what becomes of a child of a closed run is applied.
+    ParentClose { parent: RunKey, initiated_event_id: i64 },
     /// A parked call has waited for as long as it may.
     CallExpiry { call: CallId },
 }
@@ -52,7 +54,8 @@ impl Timer {
             Self::Batch { .. } => 7,
             Self::StickyQuery { .. } => 8,
             Self::TaskQueueRate { .. } => 9,
-            Self::CallExpiry { .. } => 10,
+            Self::ParentClose { .. } => 10,
+            Self::CallExpiry { .. } => 11,
         }
     }
 }

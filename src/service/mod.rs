@@ -10,6 +10,7 @@ mod client_ids;
 mod concurrent;
 mod in_memory;
 mod interception;
+pub(crate) mod wire;
 
 use std::{
     collections::BTreeMap,
@@ -34,7 +35,7 @@ use crate::{
     clock::Time,
     cluster::{Answer, Call, CallId, Cluster, Error},
     rng::Seed,
-    rpc::{DecodeError, Request, Response, Rpc},
+    rpc::{Request, Response, Rpc},
     schedule::Candidate,
 };
 use arrival::{Arrivals, OnItsWay, matters_when};
@@ -274,7 +275,7 @@ impl Service {
         request: &[u8],
         deadline: Option<Time>,
     ) -> Result<Vec<u8>, Error> {
-        let request = decode(service, rpc, request)?;
+        let request = wire::decode(service, rpc, request)?;
         Ok(self.submit(Caller::Client, request, deadline).await?.encode())
     }
 
@@ -286,7 +287,7 @@ impl Service {
         request: &[u8],
         deadline: Option<Time>,
     ) -> Result<Vec<u8>, Error> {
-        let mut request = decode(service, rpc, request)?;
+        let mut request = wire::decode(service, rpc, request)?;
         self.lock().client_ids.replace(&mut request);
         Ok(self.submit(Caller::Client, request, deadline).await?.encode())
     }
@@ -520,13 +521,6 @@ async fn once_more() {
 
 fn mismatched(rpc: &str) -> Error {
     Error::internal(format!("{rpc} was answered with another RPC's response"))
-}
-
-fn decode(service: &str, rpc: &str, request: &[u8]) -> Result<Request, Error> {
-    Request::decode(service, rpc, request).map_err(|error| match error {
-        DecodeError::Unknown { .. } => Error::unimplemented(rpc),
-        DecodeError::Malformed { .. } => Error::internal(error.to_string()),
-    })
 }
 
 /// Tokio clamps sleeps beyond about 30 years; a deadline further away is never reached anyway.

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tonic::Code;
 
 use super::{
-    Event, Events, Worker, codec::Codec, payload_limits::PayloadLimits, progress::Progress,
+    Event, Events, Ledger, Worker, codec::Codec, payload_limits::PayloadLimits, progress::Progress,
     shutdown::Shutdown, stalls::Stalls,
 };
 use crate::{
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) evictions: Arc<[(Time, usize)]>,
     /// How many of these are over.
     pub(crate) evicted: Cell<usize>,
+    /// What activity code does.
+    pub(crate) ledger: Ledger,
     /// When its polls do not get through.
     pub(crate) stalls: Stalls,
     pub(crate) progress: Arc<Progress>,

@@ -8,7 +8,6 @@ mod calls;
 mod clock;
 mod hostile;
 mod local_activities;
-mod mistakes;
 mod plans;
 mod shop;
 mod stalls;

@@ -30,7 +30,7 @@ use crate::{
         CallId, Cluster, Error,
         calls::{CallContext, Parked, Reply, reply},
         limits::{self, Limits},
-        matching::{Poller, QueueName, Task, TaskKind},
+        matching::{Poller, QueueName, Task, TaskKind, WorkerVersion},
         requests,
         timers::Timer,
         token::{HistoryToken, QueryTaskToken},
@@ -71,9 +71,23 @@ struct DirectQuery {
     query: WorkflowQuery,
     /// Whether the worker that has the run in its cache is asked.
     sticky: bool,
+    /// Whether a worker has it.
+    is_started: bool,
 }
 
 impl DirectQueries {
+    #[cfg(feature = "server")]
+    /// Whether the query still waits for its answer.
+    pub(crate) fn contains(&self, query: u64) -> bool {
+        self.by_key.contains_key(&query)
+    }
+
+    #[cfg(feature = "server")]
+    /// Whether a worker has one of them.
+    pub(crate) fn any_is_started(&self) -> bool {
+        self.by_key.values().any(|query| query.is_started)
+    }
+
     /// Whether the query still waits for the worker that has the run in its cache.
     pub(crate) fn is_sticky(&self, query: u64) -> bool {
         self.by_key.get(&query).is_some_and(|query| query.sticky)
@@ -118,8 +132,8 @@ impl Cluster {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         requests::check_blob(self.limits(), query.query_args.as_ref().map_or(0, Payloads::encoded_len))?;
         let run = self.runs.find(namespace, &execution.workflow_id, &execution.run_id)?;
-        let status = run.state.status;
-        if is_rejected(status, reject_condition) {
+        let status = run.state.visible_status();
+        if run.state.is_paused() || is_rejected(status, reject_condition) {
             return reply(QueryWorkflowResponse {
                 query_rejected: Some(QueryRejected { status: status.into() }),
                 ..Default::default()
@@ -134,7 +148,7 @@ impl Cluster {
                  process query fast enough",
             ));
         }
-        self.park_until(context, context.deadline, Parked::Query(key));
+        self.park_until(now, context, context.deadline, Parked::Query(key));
         if direct {
             self.ask_a_worker(now, key, context.id, query);
         } else {
@@ -149,6 +163,7 @@ impl Cluster {
     /// RespondQueryTaskCompleted: a worker answers a query that it got by itself.
     pub(in crate::cluster) fn respond_query_task_completed(
         &mut self,
+        now: Time,
         request: RespondQueryTaskCompletedRequest,
     ) -> Result<RespondQueryTaskCompletedResponse, Error> {
         self.shared.namespaces.check_given(&request.namespace)?;
@@ -174,7 +189,11 @@ impl Cluster {
             }
             QueryResultType::Answered => Ok(answered(request.query_result)),
             QueryResultType::Failed => Err(query_failed(request.error_message, request.failure)),
-            QueryResultType::Unspecified => Err(Error::new(Code::Internal, "unknown query completed type")),
+            QueryResultType::Unspecified => {
+                // The server takes that for a fault of its own, and asks again.
+                self.ask_a_worker(now, asked.run, asked.call, asked.query);
+                return Ok(RespondQueryTaskCompletedResponse::default());
+            }
         };
         self.answer_parked(asked.call, answer);
         Ok(RespondQueryTaskCompletedResponse::default())
@@ -247,11 +266,17 @@ impl Cluster {
                 namespace: found.namespace,
                 kind: TaskKind::Workflow,
                 name: sticky.queue.clone(),
+                workers: WorkerVersion::None,
             };
             if self.matching.is_alive(&queue, now) {
                 let key = self.shared.next_stamp();
                 self.timers.arm(now + timeout, Timer::StickyQuery { query: key });
-                self.hand_over(now, key, queue, DirectQuery { run, call, query, sticky: true });
+                self.hand_over(
+                    now,
+                    key,
+                    queue,
+                    DirectQuery { run, call, query, sticky: true, is_started: false },
+                );
                 return;
             }
         }
@@ -268,9 +293,10 @@ impl Cluster {
             namespace: found.namespace,
             kind: TaskKind::Workflow,
             name: found.info.task_queue.clone(),
+            workers: found.state.workers(),
         };
         let key = self.shared.next_stamp();
-        self.hand_over(now, key, queue, DirectQuery { run, call, query, sticky: false });
+        self.hand_over(now, key, queue, DirectQuery { run, call, query, sticky: false, is_started: false });
     }
 
     fn hand_over(&mut self, now: Time, key: u64, queue: QueueName, query: DirectQuery) {
@@ -294,7 +320,8 @@ impl Cluster {
         poller: &Poller,
     ) -> Option<Response> {
         let run = self.runs.get(run)?;
-        let asked = self.direct_queries.by_key.get(&query)?;
+        let asked = self.direct_queries.by_key.get_mut(&query)?;
+        asked.is_started = true;
         let namespace_id = self.shared.namespaces.get(run.namespace)?.id.clone();
         let token = QueryTaskToken { namespace_id, run_id: run.run_id.clone(), query };
         let (mut events, mut next_page_token) = (Vec::new(), Vec::new());

@@ -32,8 +32,8 @@ use tokio::sync::{
 };
 
 use super::{
-    Event, Events, Progress, Worker, activities::run_attempt, codec::Codec, machines, options::Options,
-    payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown, stalls::Stalls,
+    Event, Events, Ledger, Progress, Worker, activities::run_attempt, codec::Codec, machines,
+    options::Options, payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown, stalls::Stalls,
 };
 use crate::{
     faults::{Injector, WorkflowTaskEffect},
@@ -61,6 +61,8 @@ pub(crate) struct Environment {
     pub(crate) overrides: Overrides,
     /// What goes wrong.
     pub(crate) faults: Injector,
+    /// Where the worker writes down what activity code does.
+    pub(crate) ledger: Ledger,
     /// Where the worker marks whose code it runs.
     pub(crate) progress: Arc<Progress>,
     /// Where the worker's events go.
@@ -120,6 +122,7 @@ impl Runner {
             index,
             overrides,
             faults,
+            ledger,
             progress,
             events,
             shutdown,
@@ -163,6 +166,7 @@ impl Runner {
             evicted,
             stalls: Stalls::new(&faults, index),
             faults,
+            ledger,
             progress,
             events,
             worker: worker.clone(),
