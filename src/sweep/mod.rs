@@ -38,6 +38,7 @@ mod progress;
 mod regression;
 mod report;
 mod shrink;
+mod smallest;
 
 use std::{
     fmt, fs,

@@ -5,4 +5,5 @@
 mod linting;
 mod model;
 mod overrides;
+mod refused;
 mod shop;
