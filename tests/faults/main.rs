@@ -4,6 +4,7 @@
 
 mod activities;
 mod calls;
+mod invariants;
 mod plans;
 mod shop;
 mod sweeps;
