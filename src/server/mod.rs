@@ -16,10 +16,12 @@
 //! here is only what a network adds: connections ([`connections`], [`routes`], [`grpc`]), a clock ([`wall_clock`],
 //! [`engine`]), and a file that the cluster survives a restart in ([`journal`]).
 
+mod budget;
 mod connections;
 mod driver;
 mod engine;
 mod grpc;
+mod inbox;
 mod journal;
 mod options;
 mod reflection;
@@ -45,6 +47,7 @@ pub use options::{Capacity, Options, SearchAttributeType, ServerTime};
 pub use setup::SetupError;
 
 use self::{
+    budget::Budget,
     driver::Driver,
     engine::Engine,
     journal::{Journal, Recovery, Writer},
@@ -167,8 +170,10 @@ impl Server {
         let health = HealthServer::new(HealthService::from_health_reporter(reporter));
         let routes = Routes {
             handle,
+            services,
             skips_time,
             message_size: options.capacity.message_size,
+            budget: Budget::new(options.capacity.bytes_in_hand),
             health,
             reflection: Reflection::new(services),
         };

@@ -119,7 +119,7 @@ impl Simulation {
 
     /// Lets virtual time pass until the given instant; returns at once if that is in the past.
     pub async fn advance_to(&self, time: SystemTime) {
-        self.0.service.sleep_until(Time::from_system_time(time)).await;
+        self.0.service.reaches(Time::from_system_time(time)).await;
     }
 
     /// Lets virtual time pass until nothing more happens by itself: no timer, timeout or retry of the

@@ -99,6 +99,7 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
                 message = workers => Err((Cause::Worker { message }, None)),
                 () = service.drive() => unreachable!("the cluster's deadlines are watched for ever"),
                 () = end_faults(&builder, &simulation) => unreachable!("faults end once"),
+                () = step_clock(&simulation) => unreachable!("the steps of a clock are few"),
                 () = deadlock(&service) => Err((Cause::Deadlock, None)),
             };
             told = Some(simulation);
@@ -197,8 +198,21 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
 /// Ends the faults of the plan when it says so. Never ends itself.
 async fn end_faults(builder: &Builder, simulation: &Simulation) {
     if let Some(until) = builder.faults.until {
-        simulation.0.service.sleep_until(builder.start + until).await;
+        simulation.0.service.reaches(builder.start + until).await;
         simulation.0.faults.stop();
+    }
+    std::future::pending().await
+}
+
+/// Sets the clock forward when the plan says so. Never ends itself.
+async fn step_clock(simulation: &Simulation) {
+    let Inner { service, faults, .. } = &*simulation.0;
+    for (at, by, fault) in faults.clock_steps() {
+        service.reaches(at).await;
+        if !faults.is_stopped() {
+            faults.happened(fault);
+            service.step_clock(by);
+        }
     }
     std::future::pending().await
 }
@@ -253,7 +267,7 @@ async fn run_worker(
             tokio::select! {
                 biased;
                 ended = start() => return ended,
-                () = service.sleep_until(from) => {}
+                () = service.reaches(from) => {}
             }
         }
         if faults.is_stopped() || until <= service.now() {
@@ -264,7 +278,7 @@ async fn run_worker(
         faults.goes_away(until);
         tokio::select! {
             biased;
-            () = service.sleep_until(until) => {}
+            () = service.reaches(until) => {}
             () = faults.stopped() => {}
         }
         faults.comes_back(until);

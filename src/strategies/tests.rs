@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use insta::assert_debug_snapshot;
 use proptest::{
     prelude::*,
+    strategy::ValueTree as _,
     test_runner::{Config, TestCaseError, TestError, TestRunner},
 };
 

@@ -16,6 +16,7 @@ mod progress;
 mod runner;
 mod shared;
 mod shutdown;
+mod stalls;
 mod workflows;
 
 use std::{sync::Arc, time::Duration};

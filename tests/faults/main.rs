@@ -4,8 +4,11 @@
 
 mod activities;
 mod calls;
+mod clock;
 mod invariants;
+mod local_activities;
 mod plans;
 mod shop;
+mod stalls;
 mod sweeps;
 mod workers;

@@ -90,7 +90,7 @@ pub(crate) async fn run_attempt(shared: &Shared, mut task: Box<PollActivityTaskQ
 }
 
 /// The result of an attempt that a fault makes fail.
-fn failed(failure: &AttemptFailure) -> ActivityExecutionResult {
+pub(crate) fn failed(failure: &AttemptFailure) -> ActivityExecutionResult {
     let mut proto = failure.to_proto();
     if proto.message.is_empty() {
         proto.message = "a fault of the plan".to_owned();

@@ -13,7 +13,7 @@ mod result;
 pub use ledger::{ActivityAttempt, AttemptEnding, Lease};
 pub use registry::ActivityMarkers;
 
-pub(crate) use attempt::run_attempt;
+pub(crate) use attempt::{failed, run_attempt};
 pub(crate) use context::attempt_context;
 pub(crate) use details::HeartbeatDetails;
 pub(crate) use ledger::Ledger;

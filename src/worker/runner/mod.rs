@@ -29,7 +29,7 @@ use tokio::sync::{
 
 use super::{
     Event, Events, Ledger, Progress, Worker, activities::run_attempt, codec::Codec, machines,
-    options::Options, payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown,
+    options::Options, payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown, stalls::Stalls,
 };
 use crate::{
     faults::{Injector, WorkflowTaskEffect},
@@ -157,6 +157,7 @@ impl Runner {
             identity,
             overrides,
             evictions: RefCell::new(evictions.into()),
+            stalls: Stalls::new(&faults, index),
             faults,
             ledger,
             progress,
