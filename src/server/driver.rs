@@ -43,6 +43,8 @@ pub(super) struct Handle {
     calls: Arc<AtomicU64>,
     /// Whether requests have to be kept as they came.
     keeps: bool,
+    /// Whether those that only read have to be kept, too: the namespaces that they name come into being.
+    keeps_reads: bool,
 }
 
 impl Handle {
@@ -63,7 +65,7 @@ impl Handle {
         timeout: Option<Duration>,
     ) -> Result<Output, Error> {
         let id = self.next_id();
-        let encoded = (self.keeps && !request.only_reads()).then_some(encoded);
+        let encoded = (self.keeps && (self.keeps_reads || !request.only_reads())).then_some(encoded);
         self.submit(id, Input::Call(Incoming { id, request, timeout, encoded })).await
     }
 
@@ -122,16 +124,24 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// A driver and the way to reach it. `calls` is the highest call id that has been used already.
+    /// A driver and the way to reach it. `calls` is the highest call id that has been used already; `any_namespace`,
+    /// whether calls bring the namespaces into being that they name.
     pub(super) fn new(
         engine: Engine,
         clock: WallClock,
         writer: Option<Writer>,
         calls: u64,
+        any_namespace: bool,
     ) -> (Self, Handle) {
         let inbox = Arc::new(Inbox::new());
         let calls = Arc::new(AtomicU64::new(calls));
-        let handle = Handle { inbox: inbox.clone(), connection: 0, calls, keeps: writer.is_some() };
+        let handle = Handle {
+            inbox: inbox.clone(),
+            connection: 0,
+            calls,
+            keeps: writer.is_some(),
+            keeps_reads: any_namespace,
+        };
         (Self { engine, clock, inbox, waiting: BTreeMap::new(), writer }, handle)
     }
 
