@@ -155,6 +155,8 @@ pub(crate) struct Cluster {
     direct_queries: DirectQueries,
     follow_ups: VecDeque<FollowUp>,
     scheduler: Scheduler,
+    /// Where the clock was last set to: what was due before that happens then.
+    not_before: Time,
     answers: VecDeque<(CallId, Answer)>,
     retention: Retention,
 }
@@ -234,6 +236,7 @@ impl Cluster {
             direct_queries: DirectQueries::default(),
             follow_ups: VecDeque::new(),
             scheduler,
+            not_before: Time::from_nanos(i128::MIN),
             answers: VecDeque::new(),
             retention: Retention::default(),
         }
@@ -274,6 +277,12 @@ impl Cluster {
     /// which it was due.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
         self.pass_time(now, true);
+    }
+
+    /// The clock is set forward to `now`. Whatever was due before happens at that instant, with the next
+    /// [`Self::handle_timeout`].
+    pub(crate) fn step_clock(&mut self, now: Time) {
+        self.not_before = now;
     }
 
     /// The next answer that is ready, in the order in which they became ready.

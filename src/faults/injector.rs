@@ -8,10 +8,13 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    ActivityEffect, Eviction, Fault, Plan, When, WorkerDown, WorkflowTaskEffect, outage::OutageState,
+    ActivityEffect, Fault, LocalActivityEffect, Outage, Plan, StalledQueue, When, WorkflowTaskEffect,
+    index::{Absence, Index},
+    outage::OutageState,
 };
 use crate::{
     clock::Time,
+    policy::AttemptFailure,
     rng::Seed,
     service::{Caller, Passage},
 };
@@ -23,6 +26,7 @@ pub(crate) struct Injector(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     plan: Plan,
+    index: Index,
     start: Time,
     state: Mutex<State>,
     stopped: Notify,
@@ -55,7 +59,8 @@ impl Injector {
             ..Default::default()
         });
         let state = State { progress: progress.collect(), ..Default::default() };
-        Self(Arc::new(Shared { plan, start, state: Mutex::new(state), stopped: Notify::new() }))
+        let index = Index::new(&plan, start);
+        Self(Arc::new(Shared { plan, index, start, state: Mutex::new(state), stopped: Notify::new() }))
     }
 
     /// How often each fault of the plan has happened.
@@ -72,14 +77,28 @@ impl Injector {
     /// What goes wrong with an attempt that a worker starts.
     pub(crate) fn activity(&self, now: Time, activity_type: &str) -> Option<ActivityEffect> {
         let elapsed = now.since(self.0.start);
-        self.first(|fault, progress| match fault {
+        self.first(&self.0.index.activities, elapsed, |fault, progress| match fault {
             Fault::Activity(fault) if fault.activity_type.as_deref().is_none_or(|it| it == activity_type) => {
                 progress.is_hit(&fault.when, elapsed).then(|| fault.effect.clone())
             }
             Fault::Outage(outage) if outage.activity_type == activity_type => {
-                let failure = outage.failure_at(elapsed, progress.outage.as_mut()?)?;
-                progress.fired += 1;
-                Some(ActivityEffect::Fail(failure))
+                outage_at(outage, elapsed, progress).map(ActivityEffect::Fail)
+            }
+            _ => None,
+        })
+    }
+
+    /// What goes wrong with an attempt of a local activity that a worker starts.
+    pub(crate) fn local_activity(&self, now: Time, activity_type: &str) -> Option<LocalActivityEffect> {
+        let elapsed = now.since(self.0.start);
+        self.first(&self.0.index.local_activities, elapsed, |fault, progress| match fault {
+            Fault::LocalActivity(fault)
+                if fault.activity_type.as_deref().is_none_or(|it| it == activity_type) =>
+            {
+                progress.is_hit(&fault.when, elapsed).then(|| fault.effect.clone())
+            }
+            Fault::Outage(outage) if outage.activity_type == activity_type => {
+                outage_at(outage, elapsed, progress).map(LocalActivityEffect::Fail)
             }
             _ => None,
         })
@@ -88,7 +107,7 @@ impl Injector {
     /// What goes wrong with a workflow task that a worker takes.
     pub(crate) fn workflow_task(&self, now: Time, workflow_type: &str) -> Option<WorkflowTaskEffect> {
         let elapsed = now.since(self.0.start);
-        self.first(|fault, progress| match fault {
+        self.first(&self.0.index.workflow_tasks, elapsed, |fault, progress| match fault {
             Fault::WorkflowTask(fault)
                 if fault.workflow_type.as_deref().is_none_or(|it| it == workflow_type) =>
             {
@@ -101,7 +120,7 @@ impl Injector {
     /// How a call gets through.
     pub(crate) fn call(&self, now: Time, caller: Caller, rpc: &str) -> Passage {
         let elapsed = now.since(self.0.start);
-        let passage = self.first(|fault, progress| match fault {
+        let passage = self.first(&self.0.index.calls, elapsed, |fault, progress| match fault {
             Fault::Call(fault) if fault.concerns(caller, rpc) => {
                 progress.is_hit(&fault.when, elapsed).then(|| fault.effect.passage())
             }
@@ -110,36 +129,24 @@ impl Injector {
         passage.unwrap_or(Passage::Deliver)
     }
 
-    /// When a worker forgets its workflows, from now on, each with the fault that says so.
-    pub(crate) fn evictions(&self, worker: usize, now: Time) -> Vec<(Time, usize)> {
-        let mut evictions: Vec<_> = self
-            .faults()
-            .filter_map(|(index, fault)| match fault {
-                Fault::Eviction(Eviction { worker: which, at }) if *which == worker => {
-                    Some((self.0.start + *at, index))
-                }
-                _ => None,
-            })
-            .filter(|(at, _)| *at >= now)
-            .collect();
-        evictions.sort_unstable();
-        evictions
+    /// When a worker forgets its workflows, each time with the fault that says so.
+    pub(crate) fn evictions(&self, worker: usize) -> Arc<[(Time, usize)]> {
+        self.0.index.evictions.get(&worker).cloned().unwrap_or_default()
     }
 
-    /// When a worker is away, each time with the fault that says so.
-    pub(crate) fn absences(&self, worker: usize) -> Vec<Absence> {
-        let mut absences: Vec<_> = self
-            .faults()
-            .filter_map(|(index, fault)| match fault {
-                Fault::WorkerDown(WorkerDown { worker: which, at, lasts }) if *which == worker => {
-                    let from = self.0.start + *at;
-                    Some(Absence { from, until: from + *lasts, fault: index })
-                }
-                _ => None,
-            })
-            .collect();
-        absences.sort_unstable();
-        absences
+    /// When a worker is away.
+    pub(crate) fn absences(&self, worker: usize) -> Arc<[Absence]> {
+        self.0.index.absences.get(&worker).cloned().unwrap_or_default()
+    }
+
+    /// When the polls of a worker for these tasks do not get through.
+    pub(crate) fn stalls(&self, worker: usize, queue: StalledQueue) -> Arc<[Absence]> {
+        self.0.index.stalls.get(&(worker, queue)).cloned().unwrap_or_default()
+    }
+
+    /// When the clock is set forward, and by how much, each time with the fault that says so.
+    pub(crate) fn clock_steps(&self) -> Arc<[(Time, Duration, usize)]> {
+        self.0.index.clock_steps.clone()
     }
 
     /// A fault has happened that needs no question.
@@ -180,23 +187,31 @@ impl Injector {
         self.state().returns.iter().min().copied()
     }
 
-    fn faults(&self) -> impl Iterator<Item = (usize, &Fault)> {
-        self.0.plan.faults.iter().enumerate()
-    }
-
-    /// What the first fault says that has anything to say.
-    fn first<T>(&self, ask: impl Fn(&Fault, &mut Progress) -> Option<T>) -> Option<T> {
+    /// What the first of the faults at these places says that has anything to say.
+    fn first<T>(
+        &self,
+        places: &[usize],
+        elapsed: Duration,
+        ask: impl Fn(&Fault, &mut Progress) -> Option<T>,
+    ) -> Option<T> {
         let mut state = self.state();
-        if state.is_stopped {
+        let Shared { plan, .. } = &*self.0;
+        if state.is_stopped || plan.until.is_some_and(|until| elapsed >= until) {
             return None;
         }
-        let faults = self.0.plan.faults.iter().zip(&mut state.progress);
-        faults.into_iter().find_map(|(fault, progress)| ask(fault, progress))
+        places.iter().find_map(|&place| ask(&plan.faults[place], &mut state.progress[place]))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an attempt at this time fails with because of an outage, if it does.
+fn outage_at(outage: &Outage, elapsed: Duration, progress: &mut Progress) -> Option<AttemptFailure> {
+    let failure = outage.failure_at(elapsed, progress.outage.as_mut()?)?;
+    progress.fired += 1;
+    Some(failure)
 }
 
 impl Progress {
@@ -211,13 +226,4 @@ impl Progress {
         self.fired += u64::from(is_hit);
         is_hit
     }
-}
-
-/// A time in which a worker is away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Absence {
-    pub(crate) from: Time,
-    pub(crate) until: Time,
-    /// The fault that says so.
-    pub(crate) fault: usize,
 }

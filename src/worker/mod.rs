@@ -16,6 +16,7 @@ mod progress;
 mod runner;
 mod shared;
 mod shutdown;
+mod stalls;
 mod workflows;
 
 use std::{sync::Arc, time::Duration};
@@ -34,7 +35,8 @@ use temporalio_workflow::{
     workflows::WorkflowImplementation,
 };
 
-pub use activities::ActivityMarkers;
+pub(crate) use activities::Ledger;
+pub use activities::{ActivityAttempt, ActivityMarkers, AttemptEnding, Lease};
 pub(crate) use events::{Event, Events};
 pub(crate) use progress::Progress;
 pub(crate) use runner::{Environment, Runner};
@@ -266,6 +268,15 @@ impl Worker {
         self
     }
 
+    /// How long after the start of the simulation the worker starts: the next version of the code, whose deployment
+    /// [`Simulation::shutdown_worker`](crate::Simulation::shutdown_worker) completes by stopping the one before. Default: at
+    /// once.
+    #[must_use]
+    pub fn starts_after(mut self, delay: Duration) -> Self {
+        self.options.starts_after = delay;
+        self
+    }
+
     /// How many workflow executions stay in memory between their workflow tasks; the least recently used one
     /// goes first. With 0, every task replays its whole history: slow, and the surest way to find
     /// nondeterminism. Default 1000.
@@ -397,6 +408,11 @@ impl Worker {
     pub fn deployment_options(mut self, options: WorkerDeploymentOptions) -> Self {
         self.options.deployment_options = Some(options);
         self
+    }
+
+    /// How long after the start of the simulation it starts.
+    pub(crate) fn delay(&self) -> Duration {
+        self.options.starts_after
     }
 
     /// Whether somebody means this worker who names a task queue or an identity.

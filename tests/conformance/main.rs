@@ -29,17 +29,9 @@ use std::{
 };
 
 use serde_json::Value;
-use temporal_sim::{
-    Limits,
-    conformance::{Frontend, Status},
-};
+use temporal_sim::conformance::{Frontend, Status};
 
-use crate::{
-    case::{Case, CaseFile},
-    exceptions::Exceptions,
-    options::Options,
-    run::Server,
-};
+use crate::{case::CaseFile, exceptions::Exceptions, options::Options, run::Server};
 
 /// The folder of this project's own cases.
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/histories/conformance/cases");
@@ -105,7 +97,7 @@ fn run_all(cases: &[CaseFile], exceptions: &Exceptions, options: &Options) -> Ex
 /// Runs one case against a cluster of its own. The error is what differs, for a person to read.
 fn check(file: &CaseFile) -> Result<(), String> {
     let (case, expected) = (file.case()?, file.expected()?);
-    let limits = limits(&case)?;
+    let limits = case.limits()?;
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -124,25 +116,6 @@ fn check(file: &CaseFile) -> Result<(), String> {
         None => Ok(()),
         Some(difference) => Err(format!("{}\n{difference}", case.doc)),
     }
-}
-
-/// What the configuration of a case makes of the limits.
-fn limits(case: &Case) -> Result<Limits, String> {
-    let mut limits = Limits::default();
-    for (name, value) in &case.config {
-        let wrong = || format!("{name} cannot be set to {value}");
-        let number = || value.as_u64().and_then(|number| usize::try_from(number).ok()).ok_or_else(wrong);
-        match name.as_str() {
-            "frontend.WorkflowPauseEnabled" => limits.workflow_pause = value.as_bool().ok_or_else(wrong)?,
-            "limit.mutableStateSize.error" => limits.mutable_state_size = number()?,
-            "limit.historyCount.error" => limits.history_count = value.as_i64().ok_or_else(wrong)?,
-            "limit.historyCount.suggestContinueAsNew" => {
-                limits.history_count_suggest_continue_as_new = value.as_i64().ok_or_else(wrong)?;
-            }
-            _ => return Err(wrong()),
-        }
-    }
-    Ok(limits)
 }
 
 /// The cluster under test.

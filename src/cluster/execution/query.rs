@@ -163,6 +163,7 @@ impl Cluster {
     /// RespondQueryTaskCompleted: a worker answers a query that it got by itself.
     pub(in crate::cluster) fn respond_query_task_completed(
         &mut self,
+        now: Time,
         request: RespondQueryTaskCompletedRequest,
     ) -> Result<RespondQueryTaskCompletedResponse, Error> {
         self.shared.namespaces.check_given(&request.namespace)?;
@@ -188,7 +189,11 @@ impl Cluster {
             }
             QueryResultType::Answered => Ok(answered(request.query_result)),
             QueryResultType::Failed => Err(query_failed(request.error_message, request.failure)),
-            QueryResultType::Unspecified => Err(Error::new(Code::Internal, "unknown query completed type")),
+            QueryResultType::Unspecified => {
+                // The server takes that for a fault of its own, and asks again.
+                self.ask_a_worker(now, asked.run, asked.call, asked.query);
+                return Ok(RespondQueryTaskCompletedResponse::default());
+            }
         };
         self.answer_parked(asked.call, answer);
         Ok(RespondQueryTaskCompletedResponse::default())

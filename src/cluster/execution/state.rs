@@ -89,7 +89,7 @@ impl MutableState {
     }
 
     /// The event that carries a request id was held back, and has got its id.
-    pub(super) fn resolve_request_id(&mut self, request_id: &str, event_id: i64) {
+    pub(crate) fn resolve_request_id(&mut self, request_id: &str, event_id: i64) {
         if self.request_ids.contains_key(request_id)
             && let Some(request) = Arc::make_mut(&mut self.request_ids).get_mut(request_id)
         {

@@ -12,7 +12,11 @@ mod polling;
 mod reporting;
 mod run;
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+};
 
 use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use indexmap::IndexMap;
@@ -28,8 +32,8 @@ use tokio::sync::{
 };
 
 use super::{
-    Event, Events, Progress, Worker, activities::run_attempt, codec::Codec, machines, options::Options,
-    payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown,
+    Event, Events, Ledger, Progress, Worker, activities::run_attempt, codec::Codec, machines,
+    options::Options, payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown, stalls::Stalls,
 };
 use crate::{
     faults::{Injector, WorkflowTaskEffect},
@@ -57,6 +61,8 @@ pub(crate) struct Environment {
     pub(crate) overrides: Overrides,
     /// What goes wrong.
     pub(crate) faults: Injector,
+    /// Where the worker writes down what activity code does.
+    pub(crate) ledger: Ledger,
     /// Where the worker marks whose code it runs.
     pub(crate) progress: Arc<Progress>,
     /// Where the worker's events go.
@@ -116,6 +122,7 @@ impl Runner {
             index,
             overrides,
             faults,
+            ledger,
             progress,
             events,
             shutdown,
@@ -126,7 +133,9 @@ impl Runner {
         let (foreign_wakes_sender, foreign_wakes) = mpsc::unbounded_channel();
         let (eager_sender, eager) = mpsc::unbounded_channel();
         let (abandoned_sender, abandoned) = mpsc::unbounded_channel();
-        let evictions = faults.evictions(index, service.now());
+        let evictions = faults.evictions(index);
+        let now = service.now();
+        let evicted = Cell::new(evictions.partition_point(|(at, _)| *at < now));
         let attempts = Concurrent::new(&service, "an activity");
         let shared = Shared {
             client: connection.and_then(|connection| {
@@ -153,8 +162,11 @@ impl Runner {
             namespace,
             identity,
             overrides,
-            evictions: RefCell::new(evictions.into()),
+            evictions,
+            evicted,
+            stalls: Stalls::new(&faults, index),
             faults,
+            ledger,
             progress,
             events,
             worker: worker.clone(),

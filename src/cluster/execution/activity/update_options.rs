@@ -28,7 +28,11 @@ impl Transaction<'_> {
         };
         let Some((changes, mask)) = changes else {
             let scheduled = scheduled_attributes(self.run, scheduled_event_id);
-            return Ok(scheduled.map_or_else(|| activity.options.clone(), options::of_event));
+            let mut options = scheduled.map_or_else(|| activity.options.clone(), options::of_event);
+            if let Some(task_queue) = &mut options.task_queue {
+                task_queue.kind = 0;
+            }
+            return Ok(options);
         };
         let mut changed = activity.options.clone();
         let paths: Vec<_> = mask.iter().map(|path| camel_case(path)).collect();
