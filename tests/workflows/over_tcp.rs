@@ -26,6 +26,7 @@ const RACES: &[&str] = &["parent_cancels_and_abandons"];
 const AT_ONCE: usize = 8;
 
 /// Starts a server on a thread of its own; answers with where it listens.
+#[expect(clippy::disallowed_methods, reason = "a server is not part of what a test decides")]
 fn start_server() -> Url {
     let (sender, receiver) = std::sync::mpsc::channel();
     thread::spawn(move || {
