@@ -60,15 +60,10 @@ pub(super) enum End {
     Blocked { started_event_id: i64, limit: Duration },
 }
 
-/// Replays a history from its first event to its last. `events` are its events, which several replays share.
-pub(super) async fn drive(
-    history: &History,
-    events: &[Arc<HistoryEvent>],
-    setup: &Setup,
-    progress: &Progress,
-) -> Replayed {
+/// Replays a history from its first event to its last.
+pub(super) async fn drive(history: &History, setup: &Setup, progress: &Progress) -> Replayed {
     let mut replay = Replay::new(history, setup, progress);
-    let end = match replay.follow(events).await {
+    let end = match replay.follow(history.events()).await {
         Ok(pending) => End::Followed { pending },
         Err(Stopped::Parted(error)) => {
             End::Parted { error, unrecorded: replay.machines.unrecorded_commands().cloned().collect() }

@@ -55,6 +55,7 @@ impl History {
     }
 
     /// Copies of all events.
+    #[cfg(test)]
     pub(crate) fn to_vec(&self) -> Vec<HistoryEvent> {
         self.events.iter().map(|event| event.as_ref().clone()).collect()
     }
@@ -111,13 +112,13 @@ impl History {
 
     /// The events that another cluster wrote. It does not tell in which batches; a workflow task's completion and the events of
     /// its commands are always one.
-    pub(super) fn of_recorded(events: &[HistoryEvent]) -> Self {
+    pub(super) fn of_recorded(events: &[Arc<HistoryEvent>]) -> Self {
         let mut history = Self::default();
         for event in events {
             if !event.is_command_event() {
                 history.close_batch();
             }
-            history.append(Arc::new(event.clone()));
+            history.append(event.clone());
         }
         history.close_batch();
         history

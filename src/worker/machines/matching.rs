@@ -1,5 +1,7 @@
 //! The workflow's commands: queued to be sent, or to be matched with the events that recorded them.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     command::v1::{Command, command::Attributes},
     enums::v1::EventType,
@@ -105,7 +107,7 @@ impl Machines {
     /// Matches an event with the workflow's next command. Returns whether the next event is to be skipped.
     pub(super) fn match_command(
         &mut self,
-        event: &HistoryEvent,
+        event: &Arc<HistoryEvent>,
         in_last_step: bool,
         more: bool,
     ) -> Result<bool, Error> {
@@ -167,7 +169,7 @@ impl Machines {
         }
     }
 
-    fn note_matched(&mut self, event: &HistoryEvent, command: Option<Command>) {
+    fn note_matched(&mut self, event: &Arc<HistoryEvent>, command: Option<Command>) {
         if self.options.observe {
             let completed_event_id = self.commands_of.unwrap_or_default();
             let event = event.clone();
@@ -186,7 +188,7 @@ impl Machines {
         }
     }
 
-    pub(super) fn note_skipped(&mut self, event: &HistoryEvent) {
+    pub(super) fn note_skipped(&mut self, event: &Arc<HistoryEvent>) {
         if self.options.observe {
             let (completed_event_id, event) = (self.commands_of.unwrap_or_default(), event.clone());
             self.observations.push(Observation::SkippedEvent { completed_event_id, event });
