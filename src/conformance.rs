@@ -9,7 +9,7 @@ use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 use crate::{
     clock::Time,
-    cluster::{Cluster, Config, Error},
+    cluster::{Cluster, Config, Error, LongPolls},
     proto_json::{self, UnknownFields},
     rng::Seed,
     service::Service,
@@ -51,7 +51,7 @@ impl Frontend {
     pub fn start(seed: u64) -> Self {
         let seed = Seed(seed);
         let config = Config {
-            long_polls_expire: true,
+            long_polls: LongPolls::Expire,
             search_attributes: SEARCH_ATTRIBUTES.map(|(name, kind)| (name.to_owned(), kind)).into(),
             ..Default::default()
         };

@@ -87,7 +87,10 @@ pub mod replay;
 mod rng;
 mod rpc;
 mod rules;
+pub mod schedule;
 mod sdk;
+#[cfg(feature = "server")]
+pub mod server;
 mod service;
 mod simulation;
 pub mod strategies;

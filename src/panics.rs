@@ -1,12 +1,11 @@
-//! Where code panics.
+//! What code panics with, and where.
 
 use std::{
+    any::Any,
     cell::RefCell,
     panic::{self, AssertUnwindSafe},
     sync::Once,
 };
-
-use crate::sdk::panic_message;
 
 /// A panic that was caught.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +26,14 @@ pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Caught> {
     note_locations();
     LOCATION.take();
     panic::catch_unwind(AssertUnwindSafe(run))
-        .map_err(|panic| Caught { message: panic_message(panic), location: LOCATION.take() })
+        .map_err(|panic| Caught { message: message(&*panic), location: LOCATION.take() })
+}
+
+/// What a panic says. One that says it in no words gets those of the official worker.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("Couldn't turn panic into a string").to_owned()
 }
 
 /// Only a panic hook is told where a panic happens. The one that is there goes on to be called.

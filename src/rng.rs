@@ -17,7 +17,7 @@ impl Seed {
     /// The same seed and name give the same numbers in every process and every release.
     pub(crate) fn stream(self, name: &str) -> Stream {
         let mut rng = ChaCha8Rng::seed_from_u64(self.0);
-        rng.set_stream(fnv1a(name));
+        rng.set_stream(fnv1a(name.as_bytes()));
         Stream(rng)
     }
 }
@@ -46,9 +46,10 @@ impl Stream {
 }
 
 /// FNV-1a, 64 bit: stable across platforms and releases, unlike the standard library's hasher.
-fn fnv1a(name: &str) -> u64 {
-    name.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

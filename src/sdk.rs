@@ -9,7 +9,6 @@
 //! Between two activations the code stands still: everything it may wait for arrives in an activation.
 
 use std::{
-    any::Any,
     cell::RefCell,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -177,7 +176,7 @@ impl WorkflowFactory {
         let host = Rc::new(Host::default());
         let made =
             catch_unwind(AssertUnwindSafe(|| (self.constructor)(settings, run_id, host.clone(), start)))
-                .unwrap_or_else(|panic| Err(format!("it panicked: {}", panic_message(panic))));
+                .unwrap_or_else(|panic| Err(format!("it panicked: {}", panics::message(&*panic))));
         match made {
             Ok(official) => Ok(WorkflowInstance {
                 official,
@@ -592,17 +591,6 @@ impl Wake for Wakes {
             // Nobody listens once the worker is gone.
             let _ = report.send(self.run_id.clone());
         }
-    }
-}
-
-/// What a panic says, as far as it says it in words.
-pub(crate) fn panic_message(panic: Box<dyn Any + Send>) -> String {
-    match panic.downcast::<String>() {
-        Ok(message) => *message,
-        Err(panic) => match panic.downcast_ref::<&'static str>() {
-            Some(message) => (*message).to_owned(),
-            None => "Couldn't turn panic into a string".to_owned(),
-        },
     }
 }
 

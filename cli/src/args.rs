@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::styling};
 
+mod server;
+
+pub(crate) use server::{LogFormat, LogLevel, Logging, Server, StartDev, TestServer};
+
 /// Tools for Temporal workflows, from the test harness of the same name.
 #[derive(Debug, Parser)]
 #[command(name = "temporal-sim", version, styles = STYLES, after_help = EXIT_CODES, max_term_width = 110)]
@@ -20,6 +24,12 @@ pub(crate) enum Command {
     /// Shows, compares, redacts, converts and merges event histories.
     #[command(subcommand, after_help = FILES)]
     History(History),
+    /// Starts a Temporal server for development.
+    #[command(subcommand)]
+    Server(Server),
+    /// Starts what takes the place of Temporal's test server, which skips time.
+    #[command(after_help = server::TEST_SERVER)]
+    TestServer(TestServer),
     /// Writes the completions for a shell to standard output.
     #[command(after_help = COMPLETIONS)]
     Completions(Completions),

@@ -1,4 +1,4 @@
-//! `temporal-sim`: event histories of Temporal workflows on the command line.
+//! `temporal-sim`: event histories of Temporal workflows on the command line, and servers to develop and test against.
 //!
 //! All that it does is in the library; here are the arguments, the files and the exit codes.
 
@@ -6,14 +6,16 @@ mod args;
 mod completions;
 mod history;
 mod input;
+mod names;
 mod output;
+mod server;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use self::{
-    args::{Cli, Command},
+    args::{Cli, Command, Server},
     output::Output,
 };
 
@@ -37,11 +39,13 @@ impl<E: std::error::Error> From<E> for Problem {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(names::arguments(std::env::args_os()));
     cli.color.write_global();
     let output = Output::default();
     let outcome = match cli.command {
         Command::History(command) => history::run(command, &output),
+        Command::Server(Server::StartDev(arguments)) => server::start_dev(&arguments, &output),
+        Command::TestServer(arguments) => server::test_server(&arguments, &output),
         Command::Completions(arguments) => completions::run(&arguments, &output),
     };
     match outcome {

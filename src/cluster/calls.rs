@@ -1,9 +1,12 @@
 //! Calls that wait for their answer.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use super::{
-    CallId, Cluster, Error,
+    CallId, Cluster, Error, LongPolls,
     execution::RunKey,
     limits,
     matching::{QueueName, TaskKind},
@@ -48,12 +51,26 @@ pub(crate) enum Parked {
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     parked: BTreeMap<CallId, Parked>,
+    /// For how long calls that were parked lately may wait, for the driver.
+    patience: VecDeque<(CallId, Duration)>,
 }
 
 impl Calls {
     /// Whether a call is parked.
     pub(crate) fn contains(&self, call: CallId) -> bool {
         self.parked.contains_key(&call)
+    }
+
+    #[cfg(feature = "server")]
+    /// How many calls are parked.
+    pub(crate) fn len(&self) -> usize {
+        self.parked.len()
+    }
+
+    #[cfg(feature = "server")]
+    /// Takes out how long the next of the calls may wait that were parked lately.
+    pub(crate) fn next_patience(&mut self) -> Option<(CallId, Duration)> {
+        self.patience.pop_front()
     }
 
     /// What a call waits for.
@@ -64,27 +81,29 @@ impl Calls {
 
 impl Cluster {
     /// Parks a call until [`Self::answer_parked`] or, if long polls expire, for the `longest` time.
-    pub(super) fn park(
-        &mut self,
-        now: Time,
-        context: CallContext,
-        longest: std::time::Duration,
-        parked: Parked,
-    ) {
-        if self.shared.config.long_polls_expire {
-            let mut end = now + longest;
-            if let Some(deadline) = context.deadline {
-                end = end.min(now + deadline.since(now).saturating_sub(limits::LONG_POLL_TAIL));
-            }
-            self.timers.arm(end, Timer::CallExpiry { call: context.id });
-        }
-        self.calls.parked.insert(context.id, parked);
+    pub(super) fn park(&mut self, now: Time, context: CallContext, longest: Duration, parked: Parked) {
+        let expires = (self.shared.config.long_polls != LongPolls::Endless).then(|| {
+            let before_deadline =
+                context.deadline.map(|deadline| deadline.since(now).saturating_sub(limits::LONG_POLL_TAIL));
+            now + before_deadline.map_or(longest, |before| before.min(longest))
+        });
+        self.park_until(now, context, expires, parked);
     }
 
     /// Parks a call until [`Self::answer_parked`], with an expiry at `deadline` whatever the configuration.
-    pub(super) fn park_until(&mut self, context: CallContext, deadline: Option<Time>, parked: Parked) {
-        if let Some(deadline) = deadline {
-            self.timers.arm(deadline, Timer::CallExpiry { call: context.id });
+    pub(super) fn park_until(
+        &mut self,
+        now: Time,
+        context: CallContext,
+        deadline: Option<Time>,
+        parked: Parked,
+    ) {
+        match (deadline, self.shared.config.long_polls) {
+            (None, _) => {}
+            (Some(deadline), LongPolls::ExpireOutside) => {
+                self.calls.patience.push_back((context.id, deadline.since(now)));
+            }
+            (Some(deadline), _) => self.timers.arm(deadline, Timer::CallExpiry { call: context.id }),
         }
         self.calls.parked.insert(context.id, parked);
     }

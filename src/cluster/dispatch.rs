@@ -1,14 +1,69 @@
 //! Which handler answers which RPC.
 
 use super::{
-    Cluster,
+    Cluster, Error,
     calls::{CallContext, Reply, reply},
+    namespaces::Namespace,
 };
 use crate::{clock::Time, rpc::Request};
 
+#[cfg(feature = "server")]
+impl Request {
+    /// Whether it changes nothing in the cluster: answered or not, everything goes on as if it had never come.
+    pub(crate) fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::GetSystemInfo(_)
+                | Self::GetClusterInfo(_)
+                | Self::DescribeNamespace(_)
+                | Self::DescribeWorkflowExecution(_)
+                | Self::GetWorkflowExecutionHistory(_)
+                | Self::GetWorkflowExecutionHistoryReverse(_)
+                | Self::DescribeTaskQueue(_)
+                | Self::ListTaskQueuePartitions(_)
+                | Self::DescribeSchedule(_)
+                | Self::ListScheduleMatchingTimes(_)
+                | Self::ListSchedules(_)
+                | Self::CountSchedules(_)
+                | Self::DescribeBatchOperation(_)
+                | Self::ListBatchOperations(_)
+                | Self::ListWorkflowExecutions(_)
+                | Self::CountWorkflowExecutions(_)
+                | Self::ScanWorkflowExecutions(_)
+                | Self::ListOpenWorkflowExecutions(_)
+                | Self::ListClosedWorkflowExecutions(_)
+                | Self::GetSearchAttributes(_)
+                | Self::ListSearchAttributes(_)
+        )
+    }
+}
+
 impl Cluster {
+    /// Has the handler of the request answer it, or park it; registers the namespace that it names first, if there is no
+    /// such namespace and the configuration wants that.
+    pub(super) fn dispatch_in_any_namespace(
+        &mut self,
+        now: Time,
+        context: CallContext,
+        request: Request,
+    ) -> Reply {
+        if !self.shared.config.any_namespace {
+            return self.dispatch(now, context, request);
+        }
+        let answer = self.dispatch(now, context, request.clone());
+        match answer.as_ref().err().and_then(Error::missing_namespace) {
+            Some(name) if name.len() <= self.limits().id_length => {
+                let id = self.shared.namespace_ids.uuid();
+                let search_attributes = &self.shared.config.search_attributes;
+                self.shared.namespaces.register(Namespace::initial(&name, id, search_attributes));
+                self.dispatch(now, context, request)
+            }
+            _ => answer,
+        }
+    }
+
     /// Has the handler of the request answer it, or park it.
-    pub(super) fn dispatch(&mut self, now: Time, context: CallContext, request: Request) -> Reply {
+    fn dispatch(&mut self, now: Time, context: CallContext, request: Request) -> Reply {
         match request {
             Request::GetSystemInfo(_) => reply(self.get_system_info()),
             Request::GetClusterInfo(_) => reply(self.get_cluster_info()),

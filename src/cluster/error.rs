@@ -64,6 +64,17 @@ impl Error {
         )
     }
 
+    /// The namespace that is not there, if that is what this error says.
+    pub(crate) fn missing_namespace(&self) -> Option<String> {
+        let [detail] = self.details.as_slice() else { return None };
+        let failure = NamespaceNotFoundFailure::decode(detail.value.as_slice());
+        failure
+            .ok()
+            .filter(|_| detail.type_url.ends_with(".NamespaceNotFoundFailure"))
+            .map(|failure| failure.namespace)
+            .filter(|name| !name.is_empty())
+    }
+
     /// A start that the id policies refuse because of the run `run_id`.
     pub(crate) fn already_started(
         message: impl Into<String>,

@@ -30,13 +30,17 @@ mod limits;
 mod matching;
 mod namespace_requests;
 mod namespaces;
+mod ordering;
 mod payloads;
 mod reads;
 mod requests;
+mod retention;
 mod schedules;
 mod search_attributes;
 mod start;
 mod system;
+#[cfg(feature = "server")]
+mod time_holders;
 mod time_zone;
 mod timers;
 mod token;
@@ -45,15 +49,22 @@ mod visibility;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
 pub(crate) use execution::activity::RetriedAttempt;
 pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
+#[cfg(feature = "server")]
+pub(crate) use matching::TaskKind;
 
 pub use limits::Limits;
+#[cfg(feature = "server")]
+pub(crate) use limits::RETENTION;
 
 use self::{
     batch::Batches,
@@ -61,8 +72,8 @@ use self::{
     execution::{Effect, FollowUp, Run, RunKey, Runs, Transaction, query::DirectQueries},
     matching::Matching,
     namespaces::{Namespace, Namespaces},
+    retention::Retention,
     schedules::Schedules,
-    search_attributes::Registry,
     timers::{Timer, Timers},
     visibility::Visibility,
 };
@@ -71,6 +82,7 @@ use crate::{
     rng::{Seed, Stream},
     rpc::{Request, Response},
     rules::{durations, failure, retry},
+    schedule::{Schedule, Scheduler},
 };
 
 /// Names one call between its request and its answer. The caller chooses it and must not reuse it.
@@ -83,14 +95,33 @@ pub(crate) type Answer = Result<Response, Error>;
 /// What can be chosen about a cluster.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
-    /// Whether a long poll that finds nothing ends with an empty answer, as on a real server: 60 s for
-    /// tasks, 20 s for histories, or 1 s before the caller's deadline. When `false` such a call waits for
-    /// ever, so that an idle client is no reason for virtual time to move.
-    pub(crate) long_polls_expire: bool,
-    /// The custom search attributes of the namespace `default`. Names that belong to the server are passed over.
+    /// Who ends a long poll that finds nothing.
+    pub(crate) long_polls: LongPolls,
+    /// Whether a namespace that a call names and that does not exist is registered then and there.
+    pub(crate) any_namespace: bool,
+    /// The custom search attributes of the namespace `default`, and of those that come by being named. Names that belong to
+    /// the server are passed over.
     pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
+    /// Whether closed runs are deleted when the retention of their namespace is over. Otherwise they are kept for ever.
+    pub(crate) deletes_closed_runs: bool,
     /// How much it takes.
     pub(crate) limits: Limits,
+    /// What goes first of what happens at the same instant.
+    pub(crate) schedule: Schedule,
+}
+
+/// Who ends a long poll that finds nothing with an empty answer, as a real server does: after 60 s for tasks, after 20 s for
+/// histories and updates, or 1 s before the caller's deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum LongPolls {
+    /// Nobody: it waits for ever, so that an idle client is no reason for virtual time to move.
+    #[default]
+    Endless,
+    /// The cluster, when its own time has come.
+    Expire,
+    /// The driver, who has the clock of the callers: [`Cluster::poll_patience`] tells it how long a call may wait, and it
+    /// calls [`Cluster::handle_expiry`].
+    ExpireOutside,
 }
 
 /// A call on its way in.
@@ -119,7 +150,9 @@ pub(crate) struct Cluster {
     calls: Calls,
     direct_queries: DirectQueries,
     follow_ups: VecDeque<FollowUp>,
+    scheduler: Scheduler,
     answers: VecDeque<(CallId, Answer)>,
+    retention: Retention,
 }
 
 /// What all runs draw from: the configuration, the namespaces, numbers that never repeat, and the seed's streams.
@@ -161,23 +194,16 @@ impl Shared {
 }
 
 /// The namespace that every cluster has.
-const DEFAULT_NAMESPACE: &str = "default";
+pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
 impl Cluster {
     /// A cluster with the namespace `default` and nothing in it.
     pub(crate) fn new(config: Config, seed: Seed) -> Self {
         let mut namespaces = Namespaces::new(config.limits.clone());
         let mut namespace_ids = seed.stream("namespace ids");
-        namespaces.register(Namespace {
-            id: namespace_ids.uuid(),
-            name: DEFAULT_NAMESPACE.to_owned(),
-            description: String::new(),
-            owner_email: String::new(),
-            data: BTreeMap::new(),
-            retention: limits::RETENTION,
-            is_registered_by_request: false,
-            search_attributes: Registry::of(&config.search_attributes),
-        });
+        let id = namespace_ids.uuid();
+        namespaces.register(Namespace::initial(DEFAULT_NAMESPACE, id, &config.search_attributes));
+        let scheduler = Scheduler::new(&config.schedule, seed);
         Self {
             cluster_id: seed.stream("cluster id").uuid(),
             shared: Shared {
@@ -203,7 +229,9 @@ impl Cluster {
             calls: Calls::default(),
             direct_queries: DirectQueries::default(),
             follow_ups: VecDeque::new(),
+            scheduler,
             answers: VecDeque::new(),
+            retention: Retention::default(),
         }
     }
 
@@ -214,11 +242,10 @@ impl Cluster {
 
     /// A caller asks something. What was due before `now` happens first.
     pub(crate) fn handle_call(&mut self, now: Time, call: Call) {
-        while let Some((due, timer)) = self.timers.pop_before(now) {
-            self.fire(due, timer);
-        }
+        self.pass_time(now, false);
+        self.delete_what_is_no_longer_retained(now);
         let context = CallContext { id: call.id, deadline: call.deadline };
-        match self.dispatch(now, context, call.request) {
+        match self.dispatch_in_any_namespace(now, context, call.request) {
             Ok(Some(response)) => self.answers.push_back((call.id, Ok(response))),
             Ok(None) => {}
             Err(error) => self.answers.push_back((call.id, Err(error))),
@@ -232,17 +259,28 @@ impl Cluster {
         self.settle(now);
     }
 
+    #[cfg(feature = "server")]
+    /// A parked call has waited for as long as [`Self::poll_patience`] said.
+    pub(crate) fn handle_expiry(&mut self, now: Time, call: CallId) {
+        self.expire_call(now, call);
+        self.settle(now);
+    }
+
     /// Time has come to [`Self::next_deadline`], or passed it. Whatever is due happens at the instant for
     /// which it was due.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
-        while let Some((due, timer)) = self.timers.pop_until(now) {
-            self.fire(due, timer);
-        }
+        self.pass_time(now, true);
     }
 
     /// The next answer that is ready, in the order in which they became ready.
     pub(crate) fn poll_answer(&mut self) -> Option<(CallId, Answer)> {
         self.answers.pop_front()
+    }
+
+    #[cfg(feature = "server")]
+    /// The next call that was parked, and for how long it may wait, if it is the driver who ends long polls.
+    pub(crate) fn poll_patience(&mut self) -> Option<(CallId, Duration)> {
+        self.calls.next_patience()
     }
 
     /// When [`Self::handle_timeout`] wants to be called; `None` if nothing is going to happen by itself.
@@ -280,6 +318,7 @@ impl Cluster {
         self.wake_updaters(run);
         if has_closed {
             self.tell_schedules_of_close(run);
+            self.retain(now, run);
         }
         outcome
     }
@@ -304,7 +343,7 @@ impl Cluster {
 
     /// Takes the steps that follow from what happened, until there are no more.
     fn settle(&mut self, now: Time) {
-        while let Some(step) = self.follow_ups.pop_front() {
+        while let Some(step) = self.next_follow_up() {
             match step {
                 FollowUp::DispatchWorkflowTask { run, stamp } => self.dispatch_workflow_task(now, run, stamp),
                 FollowUp::DispatchActivityTask { run, scheduled_event_id, attempt, stamp } => {
@@ -326,7 +365,10 @@ impl Cluster {
                 FollowUp::CancelExternal { run, initiated_event_id } => {
                     self.send_external_cancel(now, run, initiated_event_id);
                 }
-                FollowUp::Delete { run } => self.delete_run(run),
+                FollowUp::Delete { run } => {
+                    self.apply_parent_close_policies_at_once(now, run);
+                    self.delete_run(run);
+                }
             }
         }
         let mut timers = std::mem::take(&mut self.timers);
@@ -359,6 +401,9 @@ impl Cluster {
                 Timer::Batch { batch } => self.continue_batch(now, batch),
                 Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
                 Timer::TaskQueueRate { queue, .. } => self.rate_limit_passed(now, queue),
+                Timer::ParentClose { parent, initiated_event_id } => {
+                    self.apply_parent_close_policy(now, parent, initiated_event_id);
+                }
                 Timer::CallExpiry { call } => self.expire_call(now, call),
             }
         }
@@ -404,6 +449,9 @@ impl Cluster {
             Timer::Batch { batch } => self.batches.is_running(batch),
             Timer::StickyQuery { query } => self.direct_queries.is_sticky(query),
             Timer::TaskQueueRate { queue, generation } => self.matching.is_armed(queue, generation),
+            Timer::ParentClose { parent, initiated_event_id } => {
+                self.awaits_parent_close_policy(parent, initiated_event_id)
+            }
             Timer::CallExpiry { call } => self.calls.contains(call),
         }
     }

@@ -4,7 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 
-use super::{error::Error, limits::Limits, search_attributes::Registry};
+use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
+
+use super::{
+    error::Error,
+    limits::{self, Limits},
+    search_attributes::Registry,
+};
 
 /// Names one namespace inside the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,12 +26,32 @@ pub(crate) struct Namespace {
     pub(crate) owner_email: String,
     /// Whatever its owner wants to keep with it.
     pub(crate) data: BTreeMap<String, String>,
-    /// For how long it says that it keeps closed runs. They are kept for ever.
+    /// For how long it keeps closed runs, if the cluster deletes them at all.
     pub(crate) retention: Duration,
     /// Whether somebody asked for it; the namespace `default` is there from the start.
     pub(crate) is_registered_by_request: bool,
     /// Its custom search attributes.
     pub(crate) search_attributes: Registry,
+}
+
+impl Namespace {
+    /// A namespace that nobody has registered by a request.
+    pub(crate) fn initial(
+        name: &str,
+        id: String,
+        search_attributes: &BTreeMap<String, IndexedValueType>,
+    ) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            description: String::new(),
+            owner_email: String::new(),
+            data: BTreeMap::new(),
+            retention: limits::RETENTION,
+            is_registered_by_request: false,
+            search_attributes: Registry::of(search_attributes),
+        }
+    }
 }
 
 /// All namespaces of a cluster.

@@ -34,6 +34,8 @@ pub(crate) enum Timer {
     StickyQuery { query: u64 },
     /// The rate limit of a task queue lets a task go.
     TaskQueueRate { queue: usize, generation: u64 },
+    /// The policy that says what becomes of a child of a closed run is applied.
+    ParentClose { parent: RunKey, initiated_event_id: i64 },
     /// A parked call has waited for as long as it may.
     CallExpiry { call: CallId },
 }
@@ -52,17 +54,20 @@ impl Timer {
             Self::Batch { .. } => 7,
             Self::StickyQuery { .. } => 8,
             Self::TaskQueueRate { .. } => 9,
-            Self::CallExpiry { .. } => 10,
+            Self::ParentClose { .. } => 10,
+            Self::CallExpiry { .. } => 11,
         }
     }
 }
 
+/// A timer that is armed, with its place among all others.
 #[derive(Debug, PartialEq, Eq)]
-struct Armed {
+pub(super) struct Armed {
     deadline: Time,
     class: u8,
     sequence: u64,
-    timer: Timer,
+    /// What it does.
+    pub(super) timer: Timer,
 }
 
 impl Ord for Armed {
@@ -101,20 +106,23 @@ impl Timers {
         self.heap.peek().map(|Reverse(armed)| armed.deadline)
     }
 
-    /// Takes the soonest timer if it is due before `limit`.
-    pub(crate) fn pop_before(&mut self, limit: Time) -> Option<(Time, Timer)> {
-        if self.next_deadline()? >= limit {
-            return None;
-        }
+    /// Takes the soonest timer, with its deadline.
+    pub(crate) fn pop(&mut self) -> Option<(Time, Timer)> {
         self.heap.pop().map(|Reverse(armed)| (armed.deadline, armed.timer))
     }
 
-    /// Takes the soonest timer if it is due at `limit` or before.
-    pub(crate) fn pop_until(&mut self, limit: Time) -> Option<(Time, Timer)> {
-        if self.next_deadline()? > limit {
-            return None;
+    /// Takes all timers that are due at exactly this instant, if none is due before.
+    pub(super) fn take_due(&mut self, instant: Time) -> Vec<Armed> {
+        let mut due = Vec::new();
+        while self.next_deadline() == Some(instant) {
+            due.extend(self.heap.pop().map(|Reverse(armed)| armed));
         }
-        self.heap.pop().map(|Reverse(armed)| (armed.deadline, armed.timer))
+        due
+    }
+
+    /// Arms timers again that were taken out, in their old places.
+    pub(super) fn put_back(&mut self, armed: Vec<Armed>) {
+        self.heap.extend(armed.into_iter().map(Reverse));
     }
 
     /// Drops the timers that mean nothing any more: always those at the head, so that
@@ -148,7 +156,7 @@ mod tests {
         for timer in [run_timeout, user_timer(1), user_timer(2)] {
             timers.arm(now, timer);
         }
-        let order: Vec<_> = std::iter::from_fn(|| timers.pop_until(now)).map(|(_, timer)| timer).collect();
+        let order: Vec<_> = std::iter::from_fn(|| timers.pop()).map(|(_, timer)| timer).collect();
         assert_eq!(order, [user_timer(1), user_timer(2), run_timeout]);
     }
 

@@ -4,6 +4,11 @@ use std::{fmt, fs, io, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::{
+    policy::{serde_text, text},
+    schedule::{MAX_DEPTH, Pct, Schedule},
+};
+
 use super::{
     ActivityEffect, ActivityFault, CallEffect, CallFault, Callers, Eviction, Outage, When, WorkerDown,
     WorkflowTaskEffect, WorkflowTaskFault,
@@ -13,6 +18,14 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
+    /// What goes first of what happens at the same instant; `None` leaves it to
+    /// [`Builder::schedule`](crate::Builder::schedule).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// From when on nothing goes wrong any more, counted from the start of the simulation; `None` if there is no end but
+    /// that of the faults themselves.
+    #[serde(default, with = "serde_text::option", skip_serializing_if = "Option::is_none")]
+    pub until: Option<Duration>,
     /// The faults. If several concern the same thing, the first decides.
     #[serde(default)]
     pub faults: Vec<Fault>,
@@ -69,12 +82,30 @@ pub enum InvalidPlan {
         /// How many workers there are.
         workers: usize,
     },
+    /// Probabilistic concurrency testing of no sense.
+    #[error("the schedule looks for mistakes made of {depth} orderings: `depth` goes from 1 to {MAX_DEPTH}")]
+    Depth {
+        /// The depth in the plan.
+        depth: u32,
+    },
 }
 
 impl Plan {
     /// A plan of these faults.
     pub fn new(faults: impl IntoIterator<Item = Fault>) -> Self {
-        Self { faults: faults.into_iter().collect() }
+        Self { faults: faults.into_iter().collect(), ..Self::default() }
+    }
+
+    /// The same with a schedule: what goes first of what happens at the same instant.
+    #[must_use]
+    pub fn scheduled(self, schedule: Schedule) -> Self {
+        Self { schedule: Some(schedule), ..self }
+    }
+
+    /// The same, with nothing that goes wrong from this time on, counted from the start of the simulation.
+    #[must_use]
+    pub fn ending(self, until: Duration) -> Self {
+        Self { until: Some(until), ..self }
     }
 
     /// Reads a plan from JSON.
@@ -88,15 +119,25 @@ impl Plan {
 
     /// The plan as JSON, one fault a line.
     pub fn to_json(&self) -> String {
-        let lines: Vec<_> = self
-            .faults
-            .iter()
-            .map(|fault| serde_json::to_string(fault).expect("a fault is plain data with string keys"))
-            .collect();
-        if lines.is_empty() {
-            return "{ \"faults\": [] }\n".to_owned();
+        format!("{{\n{}\n}}\n", self.json_fields().join(",\n"))
+    }
+
+    /// The fields of the plan as JSON, indented.
+    pub(crate) fn json_fields(&self) -> Vec<String> {
+        let json = |value: serde_json::Result<String>| value.expect("a plan is plain data with string keys");
+        let mut fields = Vec::new();
+        if let Some(schedule) = &self.schedule {
+            fields.push(format!("  \"schedule\": {}", json(serde_json::to_string(schedule))));
         }
-        format!("{{\n  \"faults\": [\n    {}\n  ]\n}}\n", lines.join(",\n    "))
+        if let Some(until) = self.until {
+            fields.push(format!("  \"until\": {}", json(serde_json::to_string(&text(until)))));
+        }
+        let lines = self.faults.iter().map(|fault| json(serde_json::to_string(fault))).collect::<Vec<_>>();
+        fields.push(match lines.as_slice() {
+            [] => "  \"faults\": []".to_owned(),
+            lines => format!("  \"faults\": [\n    {}\n  ]", lines.join(",\n    ")),
+        });
+        fields
     }
 
     /// Reads a plan from a file.
@@ -125,6 +166,11 @@ impl Plan {
 
     /// Checks that a simulation with so many workers can have this plan.
     pub(crate) fn check(&self, workers: usize) -> Result<(), InvalidPlan> {
+        if let Some(Schedule::Pct(Pct { depth, .. })) = self.schedule
+            && !(1..=MAX_DEPTH).contains(&depth)
+        {
+            return Err(InvalidPlan::Depth { depth });
+        }
         for fault in &self.faults {
             let (Fault::WorkerDown(WorkerDown { worker, .. }) | Fault::Eviction(Eviction { worker, .. })) =
                 fault

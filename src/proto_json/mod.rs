@@ -17,9 +17,11 @@ use std::sync::LazyLock;
 use prost::{Message, Name};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
+/// The descriptor set of the official `.proto` files.
+pub(crate) const DESCRIPTORS: &[u8] = include_bytes!("descriptors.bin");
+
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    DescriptorPool::decode(include_bytes!("descriptors.bin").as_slice())
-        .expect("descriptors.bin is what temporal-sim-descriptors wrote")
+    DescriptorPool::decode(DESCRIPTORS).expect("descriptors.bin is what temporal-sim-descriptors wrote")
 });
 
 /// What to do with a field that the message type does not have.

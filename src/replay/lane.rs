@@ -16,7 +16,7 @@ use std::{
 use tokio::runtime::Runtime;
 
 use super::progress::Progress;
-use crate::{sdk::panic_message, threads};
+use crate::{panics, threads};
 
 /// Why a piece of work has no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Lanes {
         let job = Box::new(move |runtime: &Runtime| {
             let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work(shared))));
             // The receiver is gone only if the work was given up.
-            let _ = sender.send(result.map_err(|panic| Stopped::Panicked(panic_message(panic))));
+            let _ = sender.send(result.map_err(|panic| Stopped::Panicked(panics::message(&*panic))));
         });
         let ended = || Stopped::Panicked("the thread of the replay ended without a result".to_owned());
         lane.send(job).map_err(|_| ended())?;

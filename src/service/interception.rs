@@ -36,13 +36,6 @@ pub(crate) type Interceptor = Box<dyn FnMut(Time, Caller, &Request) -> Passage +
 /// Changes a request before anything else happens to it.
 pub(super) type Rewriter = Box<dyn FnMut(&mut Request) + Send>;
 
-/// A request that has not reached the cluster yet.
-#[derive(Debug)]
-pub(super) struct Delayed {
-    pub(super) request: Request,
-    pub(super) deadline: Option<Time>,
-}
-
 /// Asks all interceptors in turn; the first that has something against a plain delivery decides.
 pub(super) fn intercept(
     interceptors: &mut [Interceptor],

@@ -4,15 +4,19 @@
 //! for most, much later for a long poll. Nothing here knows a rule of the server; what it adds is who
 //! waits for what, and when the cluster is told that time has passed.
 
+mod arrival;
 mod call;
 mod client_ids;
+mod concurrent;
 mod in_memory;
 mod interception;
+pub(crate) mod wire;
 
 use std::{
     collections::BTreeMap,
+    future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Waker,
+    task::{Poll, Waker},
     time::Duration,
 };
 
@@ -20,6 +24,7 @@ use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use tokio::{sync::Notify, time::Instant};
 
 pub(crate) use call::Pending;
+pub(crate) use concurrent::Concurrent;
 pub(crate) use in_memory::in_memory;
 pub(crate) use interception::{Caller, Interceptor, Passage};
 
@@ -27,10 +32,12 @@ use crate::{
     clock::Time,
     cluster::{Answer, Call, CallId, Cluster, Error},
     rng::Seed,
-    rpc::{DecodeError, Request, Response, Rpc},
+    rpc::{Request, Response, Rpc},
+    schedule::Candidate,
 };
+use arrival::{Arrivals, OnItsWay, matters_when};
 use client_ids::ClientIds;
-use interception::{Delayed, Rewriter, intercept};
+use interception::{Rewriter, intercept};
 
 /// A cluster that can be called. Clones share the cluster.
 #[derive(Clone)]
@@ -53,8 +60,8 @@ struct State {
     waiting: BTreeMap<CallId, Waiting>,
     rewriters: Vec<Rewriter>,
     interceptors: Vec<Interceptor>,
-    /// The requests that reach the cluster later, by when they do.
-    delayed: BTreeMap<(Time, CallId), Delayed>,
+    /// The requests that reach the cluster later.
+    arrivals: Arrivals,
     /// When something last happened: a call came in or a deadline passed.
     last_event: Time,
     /// Calls and deadlines so far.
@@ -124,7 +131,7 @@ impl Service {
                 waiting: BTreeMap::new(),
                 rewriters: Vec::new(),
                 interceptors: Vec::new(),
-                delayed: BTreeMap::new(),
+                arrivals: Arrivals::default(),
                 last_event: start,
                 steps: 0,
                 armed: None,
@@ -186,10 +193,8 @@ impl Service {
         }
         let mut waiting = Waiting::default();
         match intercept(&mut state.interceptors, now, caller, &request) {
-            Passage::Deliver => state.deliver(now, id, request, deadline),
-            Passage::Delay(delay) => {
-                state.delayed.insert((now + delay, id), Delayed { request, deadline });
-            }
+            Passage::Deliver => state.send(now, id, request, deadline),
+            Passage::Delay(delay) => state.arrivals.insert(now + delay, id, OnItsWay { request, deadline }),
             Passage::Refuse(error) => {
                 if state.step(now) {
                     waiting.answer = Some(Err(error));
@@ -199,13 +204,13 @@ impl Service {
             Passage::LoseAnswer(error) => {
                 waiting.lost = Some(error);
                 waiting.request = Some(request.clone());
-                state.deliver(now, id, request, deadline);
+                state.send(now, id, request, deadline);
             }
             Passage::Twice => {
-                state.deliver(now, id, request.clone(), deadline);
+                state.send(now, id, request.clone(), deadline);
                 // Nobody waits for the second answer.
                 let again = state.next_call();
-                state.deliver(now, again, request, deadline);
+                state.send(now, again, request, deadline);
             }
         }
         state.waiting.insert(id, waiting);
@@ -231,7 +236,7 @@ impl Service {
         request: &[u8],
         deadline: Option<Time>,
     ) -> Result<Vec<u8>, Error> {
-        let request = decode(service, rpc, request)?;
+        let request = wire::decode(service, rpc, request)?;
         Ok(self.submit(Caller::Client, request, deadline).await?.encode())
     }
 
@@ -243,7 +248,7 @@ impl Service {
         request: &[u8],
         deadline: Option<Time>,
     ) -> Result<Vec<u8>, Error> {
-        let mut request = decode(service, rpc, request)?;
+        let mut request = wire::decode(service, rpc, request)?;
         self.lock().client_ids.replace(&mut request);
         Ok(self.submit(Caller::Client, request, deadline).await?.encode())
     }
@@ -260,6 +265,11 @@ impl Service {
             };
             match deadline {
                 None => changed.await,
+                // Whoever can go on at this instant does so first: what they send can go first as well.
+                Some(deadline) if deadline <= self.now() && !self.is_fifo() => {
+                    once_more().await;
+                    self.pass_one();
+                }
                 Some(deadline) => tokio::select! {
                     biased;
                     () = changed => {}
@@ -277,6 +287,16 @@ impl Service {
     /// The instant of tokio's clock at a virtual time; the start, if that was before it.
     fn instant(&self, time: Time) -> Instant {
         self.0.epoch + time.since(self.0.start).min(FAR)
+    }
+
+    /// Whether everything that happens at one instant happens first in, first out.
+    pub(crate) fn is_fifo(&self) -> bool {
+        self.lock().cluster.is_fifo()
+    }
+
+    /// Chooses which of these goes first.
+    pub(crate) fn choose(&self, candidates: &[Candidate]) -> usize {
+        self.lock().cluster.choose(candidates)
     }
 
     /// Looks at the cluster.
@@ -328,8 +348,11 @@ impl Service {
             let mut state = self.lock();
             match state.next_deadline() {
                 Some(deadline) if deadline <= now => {
+                    if !state.cluster.is_fifo() {
+                        return;
+                    }
                     let time = deadline.max(state.last_event);
-                    if let Some((id, Delayed { request, deadline })) = state.pop_delayed(deadline) {
+                    if let Some((id, OnItsWay { request, deadline })) = state.arrivals.take(deadline, 0) {
                         state.deliver(time, id, request, deadline);
                     } else if state.step(time) {
                         state.cluster.handle_timeout(time);
@@ -341,6 +364,23 @@ impl Service {
                 _ => return,
             }
         }
+    }
+
+    /// Lets one thing happen of what is due first, if anything is due: the schedule chooses which.
+    fn pass_one(&self) {
+        let mut state = self.lock();
+        let Some(due) = state.next_deadline().filter(|due| *due <= self.now()) else { return };
+        let time = due.max(state.last_event);
+        let mut candidates = state.arrivals.candidates(due);
+        let arriving = candidates.len();
+        candidates.extend(state.cluster.due(due));
+        let chosen = state.cluster.choose(&candidates);
+        if let Some((id, OnItsWay { request, deadline })) = state.arrivals.take(due, chosen) {
+            state.deliver(time, id, request, deadline);
+        } else if state.step(time) {
+            state.cluster.fire_due(due, chosen - arriving);
+        }
+        self.settle(state);
     }
 
     /// Hands out the answers that the cluster has ready and looks at its next deadline.
@@ -373,6 +413,15 @@ impl State {
         CallId(self.calls)
     }
 
+    /// Lets a request reach the cluster at once; or as soon as it was chosen to go first, if that can matter.
+    fn send(&mut self, now: Time, id: CallId, request: Request, deadline: Option<Time>) {
+        if self.cluster.is_fifo() || !matters_when(&request) {
+            self.deliver(now, id, request, deadline);
+        } else {
+            self.arrivals.insert(now, id, OnItsWay { request, deadline });
+        }
+    }
+
     /// Gives a request to the cluster.
     fn deliver(&mut self, now: Time, id: CallId, request: Request, deadline: Option<Time>) {
         if self.step(now) {
@@ -382,21 +431,13 @@ impl State {
 
     /// When the cluster wants to be called, or a delayed request reaches it.
     fn next_deadline(&self) -> Option<Time> {
-        let delayed = self.delayed.first_key_value().map(|((at, _), _)| *at);
-        self.cluster.next_deadline().into_iter().chain(delayed).min()
-    }
-
-    /// Takes out a delayed request that reaches the cluster at this time.
-    fn pop_delayed(&mut self, time: Time) -> Option<(CallId, Delayed)> {
-        let first = self.delayed.first_entry().filter(|first| first.key().0 <= time)?;
-        let ((_, id), delayed) = first.remove_entry();
-        Some((id, delayed))
+        self.cluster.next_deadline().into_iter().chain(self.arrivals.next()).min()
     }
 
     /// Forgets a call whose caller went away.
     fn withdraw(&mut self, now: Time, id: CallId) {
         self.waiting.remove(&id);
-        self.delayed.retain(|(_, delayed), _| *delayed != id);
+        self.arrivals.withdraw(id);
         self.cluster.handle_gone(now, id);
     }
 
@@ -414,15 +455,21 @@ impl State {
     }
 }
 
-fn mismatched(rpc: &str) -> Error {
-    Error::internal(format!("{rpc} was answered with another RPC's response"))
+/// Lets everything that can go on do so once.
+async fn once_more() {
+    let mut is_later = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut is_later, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
-fn decode(service: &str, rpc: &str, request: &[u8]) -> Result<Request, Error> {
-    Request::decode(service, rpc, request).map_err(|error| match error {
-        DecodeError::Unknown { .. } => Error::unimplemented(rpc),
-        DecodeError::Malformed { .. } => Error::internal(error.to_string()),
-    })
+fn mismatched(rpc: &str) -> Error {
+    Error::internal(format!("{rpc} was answered with another RPC's response"))
 }
 
 /// Tokio clamps sleeps beyond about 30 years; a deadline further away is never reached anyway.

@@ -15,8 +15,15 @@ use temporalio_common::{
 
 use super::{Failure, ResumeError, Simulation, reproduce, resume::Resumed, run, watchdog};
 use crate::{
-    clock::Time, cluster::Limits, determinism::Recorder, faults::Plan, history::History, rng::Seed,
-    sweep::Observer, worker::Worker,
+    clock::Time,
+    cluster::Limits,
+    determinism::Recorder,
+    faults::Plan,
+    history::History,
+    rng::Seed,
+    schedule::{ChoiceLog, Schedule},
+    sweep::Observer,
+    worker::Worker,
 };
 
 /// Describes a simulation. Get one from [`Simulation::builder`].
@@ -32,6 +39,8 @@ pub struct Builder {
     pub(super) tolerate_workflow_task_failures: bool,
     pub(super) watchdog: Duration,
     pub(super) faults: Plan,
+    pub(super) schedule: Schedule,
+    pub(super) choice_log: Option<ChoiceLog>,
     pub(super) replays_itself: bool,
     pub(super) resumed: Vec<Resumed>,
     pub(super) recorder: Option<Recorder>,
@@ -57,6 +66,8 @@ impl Default for Builder {
             tolerate_workflow_task_failures: false,
             watchdog: Duration::from_secs(10),
             faults: Plan::default(),
+            schedule: Schedule::default(),
+            choice_log: None,
             replays_itself: false,
             resumed: Vec::new(),
             recorder: None,
@@ -71,9 +82,19 @@ impl Builder {
         Self { recorder: Some(recorder), ..Self::default() }.seed(seed)
     }
 
+    /// A simulation with a seed, whatever the environment says, and a plan.
+    pub(crate) fn planned(seed: u64, plan: Plan) -> Self {
+        Self { seed: Seed(seed), faults: plan, ..Self::default() }
+    }
+
     /// A simulation of a sweep.
     pub(crate) fn observed(seed: u64, plan: Plan, observer: Observer) -> Self {
-        Self { seed: Seed(seed), faults: plan, observer: Some(observer), ..Self::default() }
+        Self { observer: Some(observer), ..Self::planned(seed, plan) }
+    }
+
+    /// Tells what it has chosen.
+    pub(crate) fn log_choices(self, log: ChoiceLog) -> Self {
+        Self { choice_log: Some(log), ..self }
     }
 
     /// The number that everything random comes from: run ids, random values of workflows, jitter. Default
@@ -134,6 +155,14 @@ impl Builder {
     #[must_use]
     pub fn faults(mut self, plan: Plan) -> Self {
         self.faults = plan;
+        self
+    }
+
+    /// What goes first of what happens at the same instant. Default: first in, first out. If the plan of
+    /// [`faults`](Self::faults) has a schedule, that has precedence.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
         self
     }
 

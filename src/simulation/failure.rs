@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::report::Execution;
-use crate::{clock::Time, replay::Verdict, rng::Seed};
+use crate::{clock::Time, replay::Verdict, rng::Seed, schedule::Deviations};
 
 /// More verdicts than this help nobody.
 const VERDICTS_SHOWN: usize = 3;
@@ -23,6 +23,7 @@ pub struct Failure {
     seed: Seed,
     reproduce: String,
     time: Option<(Time, Duration)>,
+    deviations: Deviations,
     executions: Vec<Execution>,
 }
 
@@ -93,19 +94,26 @@ impl Failure {
         seed: Seed,
         reproduce: String,
         time: (Time, Duration),
+        deviations: Deviations,
         executions: Vec<Execution>,
     ) -> Self {
-        Self { cause, seed, reproduce, time: Some(time), executions }
+        Self { cause, seed, reproduce, time: Some(time), deviations, executions }
     }
 
     /// A failure of a simulation that cannot be asked any more.
     pub(super) fn without_executions(cause: Cause, seed: Seed, reproduce: String) -> Self {
-        Self { cause, seed, reproduce, time: None, executions: Vec::new() }
+        let (deviations, executions) = (Deviations::default(), Vec::new());
+        Self { cause, seed, reproduce, time: None, deviations, executions }
     }
 
     /// Why the simulation failed.
     pub fn cause(&self) -> &Cause {
         &self.cause
+    }
+
+    /// Where the simulation did not go first in, first out.
+    pub fn deviations(&self) -> &Deviations {
+        &self.deviations
     }
 
     /// The seed of the simulation.
@@ -122,6 +130,10 @@ impl fmt::Display for Failure {
         }
         writeln!(f, "  seed          {}", self.seed.0)?;
         writeln!(f, "  reproduce     {}", self.reproduce)?;
+        if !self.deviations.is_empty() {
+            let lines = self.deviations.to_string().replace('\n', "\n                ");
+            writeln!(f, "  schedule      {lines}")?;
+        }
         for execution in &self.executions {
             write!(f, "\n{execution}")?;
         }

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use futures_util::{FutureExt as _, StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _, future::LocalBoxFuture};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
 
 use super::{
@@ -22,7 +22,9 @@ use crate::{
     cluster::{Cluster, Config},
     faults::{Absence, Injector},
     overrides::Overrides,
-    service::{Service, in_memory},
+    panics,
+    schedule::Deviations,
+    service::{Concurrent, Service, in_memory},
     worker::{Environment, Event, Events, Progress, Runner, Shutdown},
 };
 
@@ -62,6 +64,7 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
     let config = Config {
         search_attributes: builder.search_attributes.clone(),
         limits: builder.limits.clone(),
+        schedule: builder.faults.schedule.clone().unwrap_or_else(|| builder.schedule.clone()),
         ..Config::default()
     };
     let mut cluster = Cluster::new(config, builder.seed);
@@ -92,6 +95,7 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
                 ended = AssertUnwindSafe(body(simulation.clone())).catch_unwind() => end(ended, &builder),
                 message = workers => Err((Cause::Worker { message }, None)),
                 () = service.drive() => unreachable!("the cluster's deadlines are watched for ever"),
+                () = end_faults(&builder, &simulation) => unreachable!("faults end once"),
                 () = deadlock(&service) => Err((Cause::Deadlock, None)),
             };
             fired = Some(simulation.0.faults.fired());
@@ -99,6 +103,10 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
         }
     };
 
+    let choices = service.with_cluster(|cluster| cluster.choices().to_vec());
+    if let Some(log) = &builder.choice_log {
+        log.record(&choices);
+    }
     // Copies of every history: made for those who ask for them, and once.
     let executions = OnceCell::new();
     let all = || executions.get_or_init(|| report::executions(&service));
@@ -124,6 +132,7 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
             builder.seed,
             reproduce::command(builder.seed),
             (now, now.since(builder.start)),
+            Deviations::of(&choices),
             report::noteworthy(report::executions(&service)),
         );
         Stopped { failure, panic }
@@ -166,11 +175,21 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
     })))
 }
 
+/// Ends the faults of the plan when it says so. Never ends itself.
+async fn end_faults(builder: &Builder, simulation: &Simulation) {
+    if let Some(until) = builder.faults.until {
+        simulation.0.service.sleep_until(builder.start + until).await;
+        simulation.0.faults.stop();
+    }
+    std::future::pending().await
+}
+
 /// Runs all workers; ends only if one of them cannot go on, with the reason.
 async fn run_workers(builder: &Builder, simulation: &Simulation, progress: &Arc<Progress>) -> String {
-    let mut running = (0..builder.workers.len())
-        .map(|index| run_worker(index, builder, simulation, progress))
-        .collect::<FuturesUnordered<_>>();
+    let mut running = Concurrent::new(&simulation.0.service, "a worker");
+    for index in 0..builder.workers.len() {
+        running.push(run_worker(index, builder, simulation, progress).boxed_local());
+    }
     loop {
         match running.next().await {
             Some(Ok(())) => {}
@@ -252,14 +271,7 @@ type Ended<T> = Result<anyhow::Result<T>, Box<dyn Any + Send>>;
 /// What the end of the body means.
 fn end<T>(ended: Ended<T>, builder: &Builder) -> Result<T, (Cause, Option<Box<dyn Any + Send>>)> {
     match ended {
-        Err(panic) => {
-            let message = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|&message| message.to_owned()))
-                .unwrap_or_else(|| "(no message)".to_owned());
-            Err((Cause::Panic { message }, Some(panic)))
-        }
+        Err(panic) => Err((Cause::Panic { message: panics::message(&*panic) }, Some(panic))),
         Ok(Err(error)) => Err((Cause::Error { message: format!("{error:#}") }, None)),
         Ok(Ok(value)) => {
             let unmet =

@@ -28,6 +28,7 @@
 //! ```
 
 mod coverage;
+mod exhaustive;
 mod regression;
 mod report;
 mod shrink;
@@ -46,6 +47,7 @@ use proptest::{
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 pub use coverage::Coverage;
+pub use exhaustive::{Exhaustive, Explored};
 pub use regression::Regression;
 pub use report::{Report, SweepFailure};
 
@@ -53,6 +55,7 @@ pub(crate) use coverage::Observer;
 
 use crate::{
     faults::Plan,
+    panics,
     simulation::{Builder, Failure, seed_of_environment},
 };
 
@@ -117,7 +120,7 @@ impl Sweep {
     pub fn run(&self, simulation: impl Fn(Builder) -> Result<(), Failure> + Sync) -> Report {
         let mut coverage = Coverage::default();
         for (path, regression) in self.committed() {
-            let case = Case { seed: regression.seed, plan: Plan::new(regression.faults) };
+            let case = Case { seed: regression.seed, plan: regression.plan() };
             let (outcome, observed) = run_case(&case, &simulation);
             coverage.add(&observed);
             if let Err(message) = outcome {
@@ -159,7 +162,7 @@ impl Sweep {
         let case = Case { seed, plan };
         let path = self.regressions.as_ref().map(|folder| {
             let path = folder.join(format!("{}.json", regression::file_name(seed)));
-            let regression = Regression { seed, faults: case.plan.faults.clone() };
+            let regression = Regression::new(seed, case.plan.clone());
             fs::create_dir_all(folder).and_then(|()| fs::write(&path, regression.to_json())).unwrap_or_else(
                 |error| panic!("the failure cannot be written to {}: {error}", path.display()),
             );
@@ -215,11 +218,7 @@ fn run_observed(
     match panic::catch_unwind(AssertUnwindSafe(|| simulation(builder))) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(failure)) => Err(failure.to_string()),
-        Err(panic) => Err(panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|&message| message.to_owned()))
-            .unwrap_or_else(|| "the simulation panicked".to_owned())),
+        Err(panic) => Err(panics::message(&*panic)),
     }
 }
 

@@ -4,11 +4,16 @@ use std::{
     fs,
     path::{Path, PathBuf},
     thread,
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::faults::{Fault, InvalidPlan, Plan, read_json};
+use crate::{
+    faults::{Fault, InvalidPlan, Plan, read_json},
+    policy::serde_text,
+    schedule::Schedule,
+};
 
 /// A run that failed once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,17 +21,35 @@ use crate::faults::{Fault, InvalidPlan, Plan, read_json};
 pub struct Regression {
     /// Its seed.
     pub seed: u64,
+    /// What went first of what happened at the same instant, if that was not left to the simulation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// From when on nothing went wrong any more.
+    #[serde(default, with = "serde_text::option", skip_serializing_if = "Option::is_none")]
+    pub until: Option<Duration>,
     /// What went wrong in it.
     #[serde(default)]
     pub faults: Vec<Fault>,
 }
 
 impl Regression {
+    /// The run with this seed and this plan.
+    pub fn new(seed: u64, plan: Plan) -> Self {
+        let Plan { schedule, until, faults } = plan;
+        Self { seed, schedule, until, faults }
+    }
+
+    /// The plan of the run.
+    pub fn plan(&self) -> Plan {
+        let Self { schedule, until, faults, .. } = self.clone();
+        Plan { schedule, until, faults }
+    }
+
     /// As JSON, one fault a line.
     pub fn to_json(&self) -> String {
-        let plan = Plan::new(self.faults.iter().cloned()).to_json();
-        let rest = plan.trim_start_matches('{').trim_start();
-        format!("{{\n  \"seed\": {},\n  {rest}", self.seed)
+        let seed = format!("  \"seed\": {}", self.seed);
+        let fields: Vec<_> = std::iter::once(seed).chain(self.plan().json_fields()).collect();
+        format!("{{\n{}\n}}\n", fields.join(",\n"))
     }
 
     /// Reads one from JSON.

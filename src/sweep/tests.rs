@@ -6,17 +6,18 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::faults::{ActivityEffect, Fault, When};
+use crate::{
+    faults::{ActivityEffect, Fault, When},
+    schedule::Schedule,
+};
 
 #[test]
 fn a_regression_is_read_as_it_was_written() {
-    let regression = Regression {
-        seed: 17,
-        faults: vec![
-            Fault::activity("charge", When::nth(2), ActivityEffect::LoseAnswer),
-            Fault::eviction(0, Duration::from_secs(90)),
-        ],
-    };
+    let plan = Plan::new([
+        Fault::activity("charge", When::nth(2), ActivityEffect::LoseAnswer),
+        Fault::eviction(0, Duration::from_secs(90)),
+    ]);
+    let regression = Regression::new(17, plan);
     assert_snapshot!(regression.to_json(), @r#"
     {
       "seed": 17,
@@ -27,7 +28,16 @@ fn a_regression_is_read_as_it_was_written() {
     }
     "#);
     assert_eq!(Regression::from_json(&regression.to_json()).expect("what was written"), regression);
-    let without = Regression { seed: 1, faults: Vec::new() };
+    let scheduled = Plan::default().scheduled(Schedule::choices([(3, 1)])).ending(Duration::from_secs(60));
+    let without = Regression::new(1, scheduled);
+    assert_snapshot!(without.to_json(), @r#"
+    {
+      "seed": 1,
+      "schedule": {"choices":{"3":1}},
+      "until": "1m",
+      "faults": []
+    }
+    "#);
     assert_eq!(Regression::from_json(&without.to_json()).expect("what was written"), without);
     assert!(Regression::from_json("{}").is_err());
 }

@@ -7,6 +7,7 @@ use std::{
 
 use futures::future::join_all;
 use temporal_sim::{Simulation, Worker};
+use temporal_sim_fixtures::features::signals::Sum;
 use temporalio_client::{WorkflowSignalOptions, WorkflowStartOptions};
 use temporalio_common::protos::temporal::api::{
     enums::v1::{EventType, WorkflowExecutionStatus, WorkflowTaskFailedCause},
@@ -14,8 +15,7 @@ use temporalio_common::protos::temporal::api::{
 };
 use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::{
-    ActivityOptions, ApplicationFailure, LocalActivityOptions, SyncWorkflowContext, WorkflowContext,
-    WorkflowResult,
+    ActivityOptions, ApplicationFailure, LocalActivityOptions, WorkflowContext, WorkflowResult,
     activities::{ActivityContext, ActivityError},
     runtime::{
         WorkflowErrorType,
@@ -180,29 +180,6 @@ fn three_activities_of_a_workflow_task_start_without_the_task_queue() {
     assert_eq!(carry(load, slowly).1, [0.0, 0.0, 0.0, 0.0, 10.0]);
     let none = |worker| slowly(worker).max_eager_activity_reservations_per_workflow_task(0);
     assert_eq!(carry(load, none).1, [0.0, 10.0, 20.0, 30.0, 40.0]);
-}
-
-/// Adds up what it is sent.
-#[workflow]
-#[derive(Default)]
-struct Sum {
-    total: u32,
-}
-
-#[workflow_methods]
-impl Sum {
-    #[run]
-    async fn run(ctx: &mut WorkflowContext<Self>, hours: u32) -> WorkflowResult<u32> {
-        for _ in 0..hours {
-            ctx.timer(HOUR).await;
-        }
-        Ok(ctx.state(|sum| sum.total))
-    }
-
-    #[signal]
-    fn add(&mut self, _ctx: &mut SyncWorkflowContext<Self>, amount: u32) {
-        self.total += amount;
-    }
 }
 
 #[test]

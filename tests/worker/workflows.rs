@@ -3,39 +3,17 @@
 use std::time::Duration;
 
 use temporal_sim::{Simulation, Worker};
+use temporal_sim_fixtures::features::signals::Sum;
 use temporalio_client::{
     UntypedSignal, UntypedWorkflow, WorkflowGetResultOptions, WorkflowSignalOptions, WorkflowStartOptions,
 };
 use temporalio_common::{data_converters::RawValue, protos::temporal::api::enums::v1::EventType};
 use temporalio_macros::{workflow, workflow_methods};
-use temporalio_sdk::{SyncWorkflowContext, WorkflowContext, WorkflowResult, runtime::WorkflowErrorType};
+use temporalio_sdk::{WorkflowContext, WorkflowResult, runtime::WorkflowErrorType};
 
 use super::{cause, count};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
-
-/// Adds up what it is sent, for as many hours as it is told.
-#[workflow]
-#[derive(Default)]
-struct Sum {
-    total: u32,
-}
-
-#[workflow_methods]
-impl Sum {
-    #[run]
-    async fn run(ctx: &mut WorkflowContext<Self>, hours: u32) -> WorkflowResult<u32> {
-        for _ in 0..hours {
-            ctx.timer(HOUR).await;
-        }
-        Ok(ctx.state(|sum| sum.total))
-    }
-
-    #[signal]
-    fn add(&mut self, _ctx: &mut SyncWorkflowContext<Self>, amount: u32) {
-        self.total += amount;
-    }
-}
 
 /// Waits on tokio's clock, which no history can bring back.
 #[workflow]

@@ -71,9 +71,23 @@ struct DirectQuery {
     query: WorkflowQuery,
     /// Whether the worker that has the run in its cache is asked.
     sticky: bool,
+    /// Whether a worker has it.
+    is_started: bool,
 }
 
 impl DirectQueries {
+    #[cfg(feature = "server")]
+    /// Whether the query still waits for its answer.
+    pub(crate) fn contains(&self, query: u64) -> bool {
+        self.by_key.contains_key(&query)
+    }
+
+    #[cfg(feature = "server")]
+    /// Whether a worker has one of them.
+    pub(crate) fn any_is_started(&self) -> bool {
+        self.by_key.values().any(|query| query.is_started)
+    }
+
     /// Whether the query still waits for the worker that has the run in its cache.
     pub(crate) fn is_sticky(&self, query: u64) -> bool {
         self.by_key.get(&query).is_some_and(|query| query.sticky)
@@ -134,7 +148,7 @@ impl Cluster {
                  process query fast enough",
             ));
         }
-        self.park_until(context, context.deadline, Parked::Query(key));
+        self.park_until(now, context, context.deadline, Parked::Query(key));
         if direct {
             self.ask_a_worker(now, key, context.id, query);
         } else {
@@ -251,7 +265,12 @@ impl Cluster {
             if self.matching.is_alive(&queue, now) {
                 let key = self.shared.next_stamp();
                 self.timers.arm(now + timeout, Timer::StickyQuery { query: key });
-                self.hand_over(now, key, queue, DirectQuery { run, call, query, sticky: true });
+                self.hand_over(
+                    now,
+                    key,
+                    queue,
+                    DirectQuery { run, call, query, sticky: true, is_started: false },
+                );
                 return;
             }
         }
@@ -270,7 +289,7 @@ impl Cluster {
             name: found.info.task_queue.clone(),
         };
         let key = self.shared.next_stamp();
-        self.hand_over(now, key, queue, DirectQuery { run, call, query, sticky: false });
+        self.hand_over(now, key, queue, DirectQuery { run, call, query, sticky: false, is_started: false });
     }
 
     fn hand_over(&mut self, now: Time, key: u64, queue: QueueName, query: DirectQuery) {
@@ -294,7 +313,8 @@ impl Cluster {
         poller: &Poller,
     ) -> Option<Response> {
         let run = self.runs.get(run)?;
-        let asked = self.direct_queries.by_key.get(&query)?;
+        let asked = self.direct_queries.by_key.get_mut(&query)?;
+        asked.is_started = true;
         let namespace_id = self.shared.namespaces.get(run.namespace)?.id.clone();
         let token = QueryTaskToken { namespace_id, run_id: run.run_id.clone(), query };
         let (mut events, mut next_page_token) = (Vec::new(), Vec::new());

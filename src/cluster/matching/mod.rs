@@ -26,7 +26,7 @@ use crate::{clock::Time, rpc::Response};
 impl Cluster {
     /// Gives a task to the first poller that waits at the queue, or keeps it for the next.
     pub(super) fn add_task(&mut self, now: Time, queue: QueueName, task: Task) {
-        match self.matching.first_poller(&queue).cloned() {
+        match self.next_poller(&queue) {
             Some(poller) if self.matching.lets_go(&queue, now) => {
                 if let Some(response) = self.start_task(now, &task, &poller) {
                     self.matching.count_against_rate_limit(&queue, now);
@@ -48,8 +48,8 @@ impl Cluster {
     pub(super) fn rate_limit_passed(&mut self, now: Time, queue: usize) {
         let Some(queue) = self.matching.fired(queue) else { return };
         while self.matching.lets_go(&queue, now)
-            && let Some(poller) = self.matching.first_poller(&queue).cloned()
-            && let Some(task) = self.matching.pop(&queue)
+            && let Some(poller) = self.next_poller(&queue)
+            && let Some(task) = self.next_task(&queue)
         {
             if let Some(response) = self.start_task(now, &task, &poller) {
                 self.matching.count_against_rate_limit(&queue, now);
@@ -76,7 +76,7 @@ impl Cluster {
     ) -> Reply {
         self.matching.note_poll(&queue, &poller.identity, now);
         while self.matching.lets_go(&queue, now)
-            && let Some(task) = self.matching.pop(&queue)
+            && let Some(task) = self.next_task(&queue)
         {
             if let Some(response) = self.start_task(now, &task, &poller) {
                 self.matching.count_against_rate_limit(&queue, now);

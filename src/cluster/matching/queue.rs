@@ -142,8 +142,28 @@ impl Matching {
     }
 
     /// Takes the first task of the backlog.
-    pub(super) fn pop(&mut self, queue: &QueueName) -> Option<Task> {
+    pub(crate) fn pop(&mut self, queue: &QueueName) -> Option<Task> {
         self.queues.get_mut(queue)?.backlog.pop_first().map(|(_, task)| task)
+    }
+
+    /// The tasks of the backlog that have the priority of the first one.
+    pub(crate) fn first_tasks(&self, queue: &QueueName) -> impl Iterator<Item = &Task> {
+        let backlog = self.queues.get(queue).map(|queue| &queue.backlog);
+        let first = backlog.and_then(|backlog| backlog.first_key_value()).map(|((priority, _), _)| *priority);
+        let tasks = backlog.into_iter().flatten();
+        tasks.take_while(move |((priority, _), _)| Some(*priority) == first).map(|(_, task)| task)
+    }
+
+    /// Takes the task of the backlog that has this place, from 0.
+    pub(crate) fn pop_nth(&mut self, queue: &QueueName, place: usize) -> Option<Task> {
+        let backlog = &mut self.queues.get_mut(queue)?.backlog;
+        let key = *backlog.keys().nth(place)?;
+        backlog.remove(&key)
+    }
+
+    /// The pollers that wait, in the order in which they came.
+    pub(crate) fn waiting_pollers(&self, queue: &QueueName) -> Vec<Poller> {
+        self.queues.get(queue).map(|queue| queue.pollers.iter().cloned().collect()).unwrap_or_default()
     }
 
     /// Takes a task out of whatever queue has one.
@@ -153,7 +173,7 @@ impl Matching {
     }
 
     /// The poller that has waited longest.
-    pub(super) fn first_poller(&self, queue: &QueueName) -> Option<&Poller> {
+    pub(crate) fn first_poller(&self, queue: &QueueName) -> Option<&Poller> {
         self.queues.get(queue)?.pollers.front()
     }
 
@@ -199,6 +219,12 @@ impl Matching {
             .get(queue)
             .into_iter()
             .flat_map(|queue| queue.polled.iter().map(|(identity, &time)| (identity.as_str(), time)))
+    }
+
+    /// The tasks that wait for a poller. Some of them may be over.
+    #[cfg(feature = "server")]
+    pub(crate) fn backlog_of(&self, queue: &QueueName) -> impl Iterator<Item = Task> {
+        self.queues.get(queue).into_iter().flat_map(|queue| queue.backlog.values().copied())
     }
 
     /// How many tasks wait for a poller. Some of them may be over.

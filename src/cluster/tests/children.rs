@@ -22,6 +22,9 @@ use crate::clock;
 /// The task queue of the children.
 const CHILDREN: &str = "children";
 
+/// The least that time can pass: everything that happens at this instant has happened.
+const A_MOMENT: Duration = Duration::from_nanos(1);
+
 /// The child that each policy is tried on.
 const POLICIES: [(Policy, &str); 3] =
     [(Policy::Terminate, "terminated"), (Policy::RequestCancel, "cancelled"), (Policy::Abandon, "abandoned")];
@@ -185,6 +188,7 @@ fn children_end_as_their_policies_say_however_the_parent_closes() {
         server.advance(seconds(1));
         server.step(POLICIES.map(|(policy, id)| start_child(id, CHILDREN, policy)).into());
         close(&mut server);
+        server.advance(A_MOMENT);
         let histories = POLICIES.map(|(_, id)| server.history(id));
         let expected = [
             "Started TaskScheduled Terminated",
@@ -204,7 +208,28 @@ fn a_policy_means_the_run_that_the_child_has_come_to() {
     let next = server.poll_child();
     assert_ne!(next.workflow_execution, task.workflow_execution);
     server.call(terminate("wf")).expect("a termination");
+    server.advance(A_MOMENT);
     assert_eq!(server.history("child"), "Started TaskScheduled TaskStarted TaskFailed Terminated");
+}
+
+#[test]
+fn a_child_completes_what_it_has_pending_at_the_instant_of_its_end() {
+    let mut server = Server::with_child(Policy::Terminate);
+    server.call(terminate("wf")).expect("a termination");
+    let task = server.poll_child();
+    server.complete(&task, vec![record_marker("here")]).expect("a completion");
+    server.advance(A_MOMENT);
+    let history = server.history("child");
+    assert_eq!(history, "Started TaskScheduled TaskStarted TaskCompleted MarkerRecorded Terminated");
+}
+
+#[test]
+fn a_child_that_has_nothing_pending_ends_with_its_parent() {
+    let mut server = Server::with_child(Policy::Terminate);
+    let task = server.poll_child();
+    server.complete(&task, Vec::new()).expect("a completion");
+    server.call(terminate("wf")).expect("a termination");
+    assert_eq!(server.history("child"), "Started TaskScheduled TaskStarted TaskCompleted Terminated");
 }
 
 #[test]
@@ -216,6 +241,7 @@ fn another_workflow_of_the_same_id_is_not_the_child() {
         .expect("a start");
     assert!(server.history("wf").ends_with("ChildTerminated TaskScheduled"));
     server.call(terminate("wf")).expect("a termination");
+    server.advance(A_MOMENT);
     assert_eq!(server.history("child"), "Started TaskScheduled");
 }
 
@@ -264,6 +290,7 @@ fn a_child_may_make_way_for_itself() {
         child.workflow_id_reuse_policy = WorkflowIdReusePolicy::TerminateIfRunning as i32;
     }
     server.step(vec![command]);
+    server.advance(A_MOMENT);
     assert_eq!(server.history("wf"), "Started TaskScheduled Terminated", "the child ends with its parent");
 }
 

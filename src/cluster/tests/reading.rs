@@ -5,6 +5,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::*;
+use crate::cluster::LongPolls;
 
 fn read(filter: HistoryEventFilterType, token: Vec<u8>) -> GetWorkflowExecutionHistoryRequest {
     GetWorkflowExecutionHistoryRequest {
@@ -54,7 +55,7 @@ fn who_waits_for_the_end_gets_the_close_event_alone() {
 
 #[test]
 fn a_long_poll_ends_with_nothing_where_long_polls_expire() {
-    let mut server = Server::with(Config { long_polls_expire: true, ..Config::default() });
+    let mut server = Server::with(Config { long_polls: LongPolls::Expire, ..Config::default() });
     server.start("wf");
     let waiting = server.begin(read(HistoryEventFilterType::CloseEvent, Vec::new()));
     server.advance(seconds(19));

@@ -13,7 +13,7 @@ use temporalio_common::{
 };
 use temporalio_sdk::activities::{ActivityContext, ActivityError, ExecutableActivity};
 
-use crate::sdk::panic_message;
+use crate::panics;
 
 type Call = dyn Fn(ActivityContext, Vec<Payload>, &PayloadConverter) -> BoxFuture<'static, Result<Payload, ActivityError>>
     + Send
@@ -77,7 +77,7 @@ impl RegisteredActivity {
         let returned =
             AssertUnwindSafe(async { (self.call)(context, arguments, converter).await }).catch_unwind().await;
         returned.unwrap_or_else(|panic| {
-            let message = format!("Activity function panicked: {}", panic_message(panic));
+            let message = format!("Activity function panicked: {}", panics::message(&*panic));
             Err(ApplicationFailure::new(anyhow::anyhow!(message)).into())
         })
     }

@@ -36,7 +36,7 @@ use crate::{
     overrides::Overrides,
     rng::{Seed, Stream},
     sdk::WorkflowSettings,
-    service::Service,
+    service::{Concurrent, Service},
 };
 use mailbox::{Delivery, Mailbox};
 use polling::{ActivityTasks, WorkflowTasks};
@@ -74,7 +74,7 @@ pub(crate) struct Runner {
     /// The futures of these runs; each ends with its run id.
     serving: FuturesUnordered<LocalBoxFuture<'static, Arc<str>>>,
     /// The activity attempts that are under way.
-    attempts: FuturesUnordered<LocalBoxFuture<'static, ()>>,
+    attempts: Concurrent<'static, ()>,
     /// How many tasks were dispatched so far, to tell which run was used last.
     dispatched: u64,
     eager: UnboundedReceiver<EagerActivity>,
@@ -127,6 +127,7 @@ impl Runner {
         let (eager_sender, eager) = mpsc::unbounded_channel();
         let (abandoned_sender, abandoned) = mpsc::unbounded_channel();
         let evictions = faults.evictions(index, service.now());
+        let attempts = Concurrent::new(&service, "an activity");
         let shared = Shared {
             client: connection.and_then(|connection| {
                 let client_options = ClientOptions::new(namespace.clone())
@@ -176,7 +177,7 @@ impl Runner {
             context: Rc::new(context),
             runs: IndexMap::new(),
             serving: FuturesUnordered::new(),
-            attempts: FuturesUnordered::new(),
+            attempts,
             dispatched: 0,
             eager,
             abandoned,

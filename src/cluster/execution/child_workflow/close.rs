@@ -68,7 +68,7 @@ impl Cluster {
 }
 
 /// Whether a run was terminated because it is reset.
-fn is_terminated_by_resetter(run: &Run) -> bool {
+pub(super) fn is_terminated_by_resetter(run: &Run) -> bool {
     match run.history.last().and_then(|event| event.attributes.as_ref()) {
         Some(Attributes::WorkflowExecutionTerminatedEventAttributes(event)) => event.identity == RESETTER,
         _ => false,

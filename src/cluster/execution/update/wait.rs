@@ -18,7 +18,7 @@ use super::{
 use crate::{
     clock::Time,
     cluster::{
-        Answer, CallId, Cluster, Error,
+        Answer, CallId, Cluster, Error, LongPolls,
         calls::{CallContext, Parked, Reply},
         limits,
         start::answer_update_with_start,
@@ -69,8 +69,8 @@ impl Cluster {
         if let Some(run) = self.runs.get_mut(run) {
             run.update_waiters.push(waiter);
         }
-        let expires = self.shared.config.long_polls_expire.then_some(expires);
-        self.park_until(context, expires, Parked::Update(run));
+        let expires = (self.shared.config.long_polls != LongPolls::Endless).then_some(expires);
+        self.park_until(now, context, expires, Parked::Update(run));
         Ok(None)
     }
 
