@@ -77,6 +77,7 @@ pub mod faults;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod history;
+mod index_map;
 mod mock;
 mod overrides;
 mod panics;

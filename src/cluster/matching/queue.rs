@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use indexmap::IndexMap;
-
 use super::rate_limit::RateLimit;
 use crate::{
     clock::Time,
     cluster::{CallId, execution::RunKey, limits, namespaces::NamespaceKey, timers::Timer},
+    index_map::IndexMap,
 };
 
 /// Tasks of different kinds do not meet, even if their queues have the same name.

@@ -15,7 +15,6 @@ mod run;
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
-use indexmap::IndexMap;
 use temporalio_client::{Client, ClientOptions, Connection};
 use temporalio_common::protos::temporal::api::{
     enums::v1::{TaskQueueType, WorkflowTaskFailedCause},
@@ -33,6 +32,7 @@ use super::{
 };
 use crate::{
     faults::{Injector, WorkflowTaskEffect},
+    index_map::IndexMap,
     overrides::Overrides,
     rng::{Seed, Stream},
     sdk::WorkflowSettings,
@@ -175,7 +175,7 @@ impl Runner {
         Self {
             shared: Rc::new(shared),
             context: Rc::new(context),
-            runs: IndexMap::new(),
+            runs: IndexMap::default(),
             serving: FuturesUnordered::new(),
             attempts,
             dispatched: 0,
