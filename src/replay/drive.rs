@@ -66,7 +66,7 @@ pub(super) async fn drive(history: &History, setup: &Setup, progress: &Progress)
     let end = match replay.follow(history.events()).await {
         Ok(pending) => End::Followed { pending },
         Err(Stopped::Parted(error)) => {
-            End::Parted { error, unrecorded: replay.machines.unrecorded_commands().cloned().collect() }
+            End::Parted { error, unrecorded: replay.machines.unrecorded_commands().collect() }
         }
         Err(Stopped::TaskFailed(failure)) => {
             End::TaskFailed { started_event_id: replay.started_event_id, failure }
@@ -141,7 +141,7 @@ impl<'a> Replay<'a> {
             self.progress.observe(self.machines.take_observations());
             if runs_local_activity {
                 // Its result is not in history, so this is the end of what was recorded.
-                return Ok(self.machines.unrecorded_commands().cloned().collect());
+                return Ok(self.machines.unrecorded_commands().collect());
             }
             match self.machines.next_step()? {
                 Step::Activate(activation) => {
@@ -151,7 +151,7 @@ impl<'a> Replay<'a> {
                 Step::Complete(completion) => return Ok(completion.commands),
                 // Beyond the end of history only a worker can go on.
                 Step::AwaitLocalActivities { .. } | Step::AnswerQuery(_) | Step::Idle => {
-                    return Ok(self.machines.unrecorded_commands().cloned().collect());
+                    return Ok(self.machines.unrecorded_commands().collect());
                 }
             }
         }
