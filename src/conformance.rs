@@ -9,7 +9,7 @@ use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 use crate::{
     clock::Time,
-    cluster::{Cluster, Config, Error, LongPolls},
+    cluster::{Cluster, Config, Error, Limits, LongPolls},
     proto_json::{self, UnknownFields},
     rng::Seed,
     service::Service,
@@ -48,10 +48,11 @@ pub struct Status {
 impl Frontend {
     /// Starts a cluster in which long polls expire. Must be called within a tokio runtime whose clock is
     /// paused; [`Self::drive`] has to be polled beside the calls.
-    pub fn start(seed: u64) -> Self {
+    pub fn start(seed: u64, limits: Limits) -> Self {
         let seed = Seed(seed);
         let config = Config {
             long_polls: LongPolls::Expire,
+            limits,
             search_attributes: SEARCH_ATTRIBUTES.map(|(name, kind)| (name.to_owned(), kind)).into(),
             ..Default::default()
         };
@@ -133,7 +134,9 @@ mod tests {
     const WORKFLOW_SERVICE: &str = "temporal.api.workflowservice.v1.WorkflowService";
 
     async fn call(rpc: &str, request: Value) -> Result<Result<Value, Status>, String> {
-        Frontend::start(1).call(WORKFLOW_SERVICE, rpc, request, Duration::from_secs(10)).await
+        Frontend::start(1, Limits::default())
+            .call(WORKFLOW_SERVICE, rpc, request, Duration::from_secs(10))
+            .await
     }
 
     #[tokio::test(start_paused = true)]

@@ -48,7 +48,8 @@
 //! * [`policy`] predicts what retry policies and timeouts do, and finds those that cannot mean what they say.
 //! * [`explore`] compares settings in an outage.
 //! * [`faults`] makes things go wrong, [`sweep`] looks for the seed in which that breaks something,
-//!   [`strategies`] generates settings and faults for property tests.
+//!   [`strategies`] generates settings, client calls and faults for property tests.
+//! * [`invariants`] are what must hold whatever goes wrong, named once and checked everywhere.
 //! * [`Failure`] is the report of a simulation that failed, [`Cause`] the reason.
 //! * [`check_determinism`] proves that the seed decides everything in a test.
 //! * [`hold_clock`] is for activities that do real I/O.
@@ -78,6 +79,7 @@ pub mod faults;
 pub mod fuzz;
 pub mod history;
 mod index_map;
+pub mod invariants;
 mod mock;
 mod overrides;
 mod panics;

@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    cell::RefCell,
+    cell::{Cell, RefCell},
     panic::{self, AssertUnwindSafe},
     sync::Once,
 };
@@ -17,6 +17,8 @@ pub(crate) struct Caught {
 }
 
 thread_local! {
+    /// Whether somebody catches the panics of this thread who has something better to say about them.
+    static IS_QUIET: Cell<bool> = const { Cell::new(false) };
     /// The place of the last panic on this thread, while somebody is going to ask for it.
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
@@ -36,6 +38,28 @@ pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or("Couldn't turn panic into a string").to_owned()
 }
 
+/// From here on to the end of the guard, panics of this thread are not shown, and [`place`] has them.
+pub(crate) fn quiet() -> Quiet {
+    note_locations();
+    Quiet { before: IS_QUIET.replace(true) }
+}
+
+/// Panics are not shown.
+pub(crate) struct Quiet {
+    before: bool,
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        IS_QUIET.set(self.before);
+    }
+}
+
+/// The place of the last panic on this thread.
+pub(crate) fn place() -> Option<String> {
+    LOCATION.take()
+}
+
 /// Only a panic hook is told where a panic happens. The one that is there goes on to be called.
 fn note_locations() {
     static NOTED: Once = Once::new();
@@ -48,7 +72,9 @@ fn note_locations() {
                     *location = Some(place.to_string());
                 }
             });
-            previous(panic);
+            if !IS_QUIET.try_with(Cell::get).unwrap_or(false) {
+                previous(panic);
+            }
         }));
     });
 }

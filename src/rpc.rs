@@ -157,6 +157,7 @@ rpcs! {
         RegisterNamespace(RegisterNamespaceRequest) -> RegisterNamespaceResponse;
         UpdateNamespace(UpdateNamespaceRequest) -> UpdateNamespaceResponse;
         DescribeNamespace(DescribeNamespaceRequest) -> DescribeNamespaceResponse;
+        ListNamespaces(ListNamespacesRequest) -> ListNamespacesResponse;
         // starting
         StartWorkflowExecution(StartWorkflowExecutionRequest) -> StartWorkflowExecutionResponse;
         SignalWithStartWorkflowExecution(SignalWithStartWorkflowExecutionRequest) -> SignalWithStartWorkflowExecutionResponse;
@@ -182,6 +183,7 @@ rpcs! {
         ListWorkflowExecutions(ListWorkflowExecutionsRequest) -> ListWorkflowExecutionsResponse;
         CountWorkflowExecutions(CountWorkflowExecutionsRequest) -> CountWorkflowExecutionsResponse;
         ScanWorkflowExecutions(ScanWorkflowExecutionsRequest) -> ScanWorkflowExecutionsResponse;
+        ListArchivedWorkflowExecutions(ListArchivedWorkflowExecutionsRequest) -> ListArchivedWorkflowExecutionsResponse;
         ListOpenWorkflowExecutions(ListOpenWorkflowExecutionsRequest) -> ListOpenWorkflowExecutionsResponse;
         ListClosedWorkflowExecutions(ListClosedWorkflowExecutionsRequest) -> ListClosedWorkflowExecutionsResponse;
         GetSearchAttributes(GetSearchAttributesRequest) -> GetSearchAttributesResponse;

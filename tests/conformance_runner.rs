@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use temporal_sim::conformance::Status;
 use tokio::time::{Instant, sleep};
 
-use crate::{exceptions::Exceptions, options::Options, run::Outcome, template::fill_in};
+use crate::{case::Case, exceptions::Exceptions, options::Options, run::Outcome, template::fill_in};
 
 /// Answers what it was told to, each answer after some time, and remembers what it was asked.
 #[derive(Clone)]
@@ -92,6 +92,20 @@ fn run(case: Value, script: impl FnOnce() -> Script) -> (Vec<(String, Value)>, O
         let outcome = run::run(&case, script.clone()).await;
         (script.asked(), outcome)
     })
+}
+
+#[test]
+fn a_case_configures_what_is_known_and_nothing_else() {
+    let limits = |config: Value| {
+        let case = json!({"doc": "", "steps": [], "config": config});
+        serde_json::from_value::<Case>(case).expect("a case").limits()
+    };
+    assert_eq!(limits(json!({"limit.historyCount.error": 12})).expect("known").history_count, 12);
+    assert_eq!(
+        limits(json!({"limit.historyCount.error": "x"})).unwrap_err(),
+        r#"limit.historyCount.error cannot be set to "x""#
+    );
+    assert_eq!(limits(json!({"limit.unheardOf": 1})).unwrap_err(), "limit.unheardOf cannot be set to 1");
 }
 
 #[test]

@@ -89,8 +89,10 @@ impl Cluster {
             Request::UpdateWorkflowExecutionOptions(request) => {
                 reply(self.update_workflow_execution_options(now, *request)?)
             }
-            Request::PauseWorkflowExecution(request) => reply(self.pause_workflow_execution(&request)?),
-            Request::UnpauseWorkflowExecution(request) => reply(self.unpause_workflow_execution(&request)?),
+            Request::PauseWorkflowExecution(request) => reply(self.pause_workflow_execution(now, *request)?),
+            Request::UnpauseWorkflowExecution(request) => {
+                reply(self.unpause_workflow_execution(now, *request)?)
+            }
             Request::DeleteWorkflowExecution(request) => {
                 reply(self.delete_workflow_execution(now, *request)?)
             }
@@ -126,6 +128,10 @@ impl Cluster {
             Request::ListBatchOperations(request) => reply(self.list_batch_operations(&request)?),
 
             Request::ListWorkflowExecutions(request) => reply(self.list_workflow_executions(&request)?),
+            Request::ListNamespaces(request) => reply(self.list_namespaces(&request)?),
+            Request::ListArchivedWorkflowExecutions(request) => {
+                reply(self.list_archived_workflow_executions(&request)?)
+            }
             Request::ScanWorkflowExecutions(request) => reply(self.scan_workflow_executions(*request)?),
             Request::CountWorkflowExecutions(request) => reply(self.count_workflow_executions(&request)?),
             Request::ListOpenWorkflowExecutions(request) => {
@@ -160,7 +166,7 @@ impl Cluster {
 
             Request::QueryWorkflow(request) => self.query_workflow(now, context, *request),
             Request::RespondQueryTaskCompleted(request) => {
-                reply(self.respond_query_task_completed(*request)?)
+                reply(self.respond_query_task_completed(now, *request)?)
             }
 
             Request::PollActivityTaskQueue(request) => self.poll_activity_task_queue(now, context, *request),

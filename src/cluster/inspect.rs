@@ -49,6 +49,7 @@ impl Cluster {
                 namespace: run.namespace,
                 kind: TaskKind::Workflow,
                 name: run.info.task_queue.clone(),
+                workers: run.state.workers(),
             };
             RunSnapshot {
                 namespace: namespace.to_owned(),
@@ -68,6 +69,16 @@ impl Cluster {
             }
         };
         self.runs.iter().map(snapshot).collect()
+    }
+
+    /// The id of the first run that is open.
+    pub(crate) fn open_run(&self) -> Option<&str> {
+        self.runs.iter().find(|run| run.is_running()).map(|run| run.run_id.as_str())
+    }
+
+    /// Whether a run is open.
+    pub(crate) fn is_open(&self, run_id: &str) -> bool {
+        self.runs.by_run_id(run_id).is_some_and(|run| run.is_running())
     }
 
     /// Whether a worker has an activity of an open run.

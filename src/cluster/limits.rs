@@ -46,6 +46,10 @@ pub struct Limits {
     /// From this size on workflows are told to continue as new, in bytes: 4 MiB
     /// (`limit.historySize.suggestContinueAsNew`).
     pub history_size_suggest_continue_as_new: usize,
+    /// A run whose mutable state is larger than this is terminated, in bytes: 8 MiB
+    /// (`limit.mutableStateSize.error`). What counts is what the run has pending, with heartbeat details and failures, what is
+    /// held back while a worker has the workflow task, the memo and the search attributes.
+    pub mutable_state_size: usize,
     /// A run to which so much is written at once is terminated, in bytes: 4 MiB (`system.transactionSizeLimit`).
     pub transaction_size: usize,
     /// Most activities that a run has pending: 2000 (`limit.numPendingActivities.error`).
@@ -76,6 +80,8 @@ pub struct Limits {
     /// A run that continues another one starts work no sooner than this after it: 1 s
     /// (`history.workflowIdReuseMinimalInterval`).
     pub chain_interval: Duration,
+    /// Whether clients can pause runs: no (`frontend.WorkflowPauseEnabled`).
+    pub workflow_pause: bool,
 }
 
 impl Default for Limits {
@@ -95,6 +101,7 @@ impl Default for Limits {
             history_size: 50 * MIB,
             history_count_suggest_continue_as_new: 4096,
             history_size_suggest_continue_as_new: 4 * MIB,
+            mutable_state_size: 8 * MIB,
             transaction_size: 4 * MIB,
             pending_activities: PENDING,
             pending_children: PENDING,
@@ -108,6 +115,7 @@ impl Default for Limits {
             updates: PENDING,
             workflow_task_heartbeats: Duration::from_secs(30 * 60),
             chain_interval: Duration::from_secs(1),
+            workflow_pause: false,
         }
     }
 }

@@ -153,6 +153,8 @@ pub(crate) struct Cluster {
     closed: VecDeque<RunKey>,
     follow_ups: VecDeque<FollowUp>,
     scheduler: Scheduler,
+    /// Where the clock was last set to: what was due before that happens then.
+    not_before: Time,
     answers: VecDeque<(CallId, Answer)>,
     retention: Retention,
 }
@@ -236,6 +238,7 @@ impl Cluster {
             closed: VecDeque::new(),
             follow_ups: VecDeque::new(),
             scheduler,
+            not_before: Time::from_nanos(i128::MIN),
             answers: VecDeque::new(),
             retention: Retention::default(),
         }
@@ -278,6 +281,12 @@ impl Cluster {
         self.pass_time(now, true);
     }
 
+    /// The clock is set forward to `now`. Whatever was due before happens at that instant, with the next
+    /// [`Self::handle_timeout`].
+    pub(crate) fn step_clock(&mut self, now: Time) {
+        self.not_before = now;
+    }
+
     /// The next answer that is ready, in the order in which they became ready.
     pub(crate) fn poll_answer(&mut self) -> Option<(CallId, Answer)> {
         self.answers.pop_front()
@@ -310,7 +319,7 @@ impl Cluster {
         let was_running = found.is_running();
         let mut transaction = Transaction::begin(now, found, &mut self.shared);
         let mut outcome = body(&mut transaction);
-        if let Some(reason) = transaction.enforce_history_limits() {
+        if let Some(reason) = transaction.enforce_size_limits() {
             outcome = Err(Error::invalid_argument(reason));
         }
         if outcome.is_err() {

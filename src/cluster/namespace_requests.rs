@@ -1,13 +1,16 @@
 //! Registering, updating and describing namespaces.
 
+use std::time::Duration;
+
 use temporalio_common::protos::temporal::api::{
     enums::v1::{ArchivalState, NamespaceState, ReplicationState},
     errordetails::v1::NamespaceAlreadyExistsFailure,
     namespace::v1::{BadBinaries, NamespaceConfig, NamespaceInfo, namespace_info},
     replication::v1::{ClusterReplicationConfig, NamespaceReplicationConfig},
     workflowservice::v1::{
-        DescribeNamespaceRequest, DescribeNamespaceResponse, RegisterNamespaceRequest,
-        RegisterNamespaceResponse, UpdateNamespaceRequest, UpdateNamespaceResponse,
+        DescribeNamespaceRequest, DescribeNamespaceResponse, ListArchivedWorkflowExecutionsRequest,
+        ListArchivedWorkflowExecutionsResponse, ListNamespacesRequest, ListNamespacesResponse,
+        RegisterNamespaceRequest, RegisterNamespaceResponse, UpdateNamespaceRequest, UpdateNamespaceResponse,
     },
 };
 use tonic::Code;
@@ -33,10 +36,10 @@ impl Cluster {
         if request.namespace.is_empty() {
             return Err(namespace_not_set());
         }
-        let retention = clock::duration(request.workflow_execution_retention_period.as_ref());
-        if retention.is_zero() {
-            return Err(Error::invalid_argument("A valid retention period is not set on request."));
+        if request.is_global_namespace {
+            return Err(Error::invalid_argument("Cannot register global namespace when not enabled"));
         }
+        let retention = retention(request.workflow_execution_retention_period.as_ref())?;
         let name = request.namespace;
         if name == SYSTEM_NAMESPACE || self.shared.namespaces.find(&name).is_ok() {
             return Err(Error::detailed(
@@ -68,6 +71,8 @@ impl Cluster {
             return Err(namespace_not_set());
         }
         let key = self.shared.namespaces.find(&request.namespace)?;
+        let given = request.config.and_then(|config| config.workflow_execution_retention_ttl);
+        let new_retention = given.map(|given| retention(Some(&given))).transpose()?;
         let namespace = self
             .shared
             .namespaces
@@ -82,9 +87,8 @@ impl Cluster {
             }
             namespace.data.extend(info.data);
         }
-        let retention = request.config.and_then(|config| config.workflow_execution_retention_ttl);
-        if let Some(retention) = retention {
-            namespace.retention = clock::duration(Some(&retention));
+        if let Some(retention) = new_retention {
+            namespace.retention = retention;
         }
         Ok(UpdateNamespaceResponse {
             namespace_info: Some(info(&self.shared.config.limits, namespace)),
@@ -117,6 +121,78 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// ListNamespaces: by id, with the server's own.
+    pub(super) fn list_namespaces(
+        &self,
+        request: &ListNamespacesRequest,
+    ) -> Result<ListNamespacesResponse, Error> {
+        /// Most namespaces of a page that has no size.
+        const PAGE: usize = 100;
+        let size = match usize::try_from(request.page_size) {
+            Ok(0) => PAGE,
+            Ok(size) => size,
+            Err(_) => return Err(Error::invalid_argument("Invalid page size.")),
+        };
+        let limits = self.limits();
+        let system = system_namespace();
+        let mut all: Vec<_> = self.shared.namespaces.iter().chain([&system]).collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        let behind = |namespace: &&Namespace| namespace.id.as_bytes() > &*request.next_page_token;
+        let page: Vec<_> = all.into_iter().filter(behind).take(size).collect();
+        let last = page.last().filter(|_| page.len() == size);
+        Ok(ListNamespacesResponse {
+            next_page_token: last.map(|namespace| namespace.id.clone().into_bytes()).unwrap_or_default(),
+            namespaces: page
+                .into_iter()
+                .map(|namespace| DescribeNamespaceResponse {
+                    namespace_info: Some(info(limits, namespace)),
+                    config: Some(config(namespace)),
+                    replication_config: Some(replication_config(namespace)),
+                    ..Default::default()
+                })
+                .collect(),
+        })
+    }
+
+    /// Says that nothing is archived.
+    pub(super) fn list_archived_workflow_executions(
+        &self,
+        request: &ListArchivedWorkflowExecutionsRequest,
+    ) -> Result<ListArchivedWorkflowExecutionsResponse, Error> {
+        self.shared.namespaces.find(&request.namespace)?;
+        Err(Error::invalid_argument("Cluster is not configured for visibility archival."))
+    }
+}
+
+/// The namespace of the server's own workflows, as it is listed.
+fn system_namespace() -> Namespace {
+    Namespace {
+        id: "32049b68-7872-4094-8e63-d0dd59896a83".to_owned(),
+        name: SYSTEM_NAMESPACE.to_owned(),
+        description: "Temporal internal system namespace".to_owned(),
+        owner_email: "temporal-core@temporal.io".to_owned(),
+        data: Default::default(),
+        retention: Duration::from_secs(7 * 24 * 3600),
+        is_registered_by_request: false,
+        search_attributes: Registry::default(),
+    }
+}
+
+/// How long closed runs of a namespace are to be kept.
+///
+/// # Errors
+///
+/// INVALID_ARGUMENT if that is less than an hour.
+fn retention(given: Option<&prost_types::Duration>) -> Result<Duration, Error> {
+    const SHORTEST: Duration = Duration::from_secs(3600);
+    let retention = clock::duration(given);
+    if retention < SHORTEST {
+        return Err(Error::invalid_argument("A valid retention period is not set on request."));
+    }
+    Ok(retention)
+}
+
 fn namespace_not_set() -> Error {
     Error::invalid_argument("Namespace not set on request.")
 }
@@ -133,6 +209,7 @@ fn info(limits: &Limits, namespace: &Namespace) -> NamespaceInfo {
             eager_workflow_start: true,
             sync_update: true,
             async_update: true,
+            workflow_pause: limits.workflow_pause,
             ..Default::default()
         }),
         limits: Some(namespace_info::Limits {

@@ -72,6 +72,11 @@ impl Namespaces {
         self.by_name.entry(namespace.name.clone()).or_insert(namespace);
     }
 
+    /// All namespaces, in the order of their registration.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Namespace> {
+        self.by_name.values()
+    }
+
     /// The namespace that a request names.
     ///
     /// # Errors

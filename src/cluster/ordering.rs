@@ -49,8 +49,8 @@ impl Cluster {
         let fired = (place < due.len()).then(|| due.remove(place));
         self.timers.put_back(due);
         match fired {
-            Some(armed) => self.fire(instant, armed.timer),
-            None => self.settle(instant),
+            Some(armed) => self.fire(instant.max(self.not_before), armed.timer),
+            None => self.settle(instant.max(self.not_before)),
         }
     }
 
@@ -61,7 +61,7 @@ impl Cluster {
         {
             if self.is_fifo() {
                 if let Some((due, timer)) = self.timers.pop() {
-                    self.fire(due, timer);
+                    self.fire(due.max(self.not_before), timer);
                 }
             } else {
                 let due = self.due(deadline);

@@ -2,8 +2,6 @@
 
 use temporalio_common::protos::temporal::api::{
     common::v1::{Callback, TimeSkippingConfig, WorkflowExecution, callback},
-    deployment::v1::WorkerDeploymentOptions,
-    enums::v1::WorkerVersioningMode,
     taskqueue::v1::TaskQueue,
 };
 use tonic::Code;
@@ -89,25 +87,6 @@ pub(crate) fn check_callbacks(callbacks: &[Callback]) -> Result<(), Error> {
         }
         Some(None) => Err(Error::new(Code::Unimplemented, "unknown callback variant: <nil>")),
     }
-}
-
-/// Refuses a worker that goes by a version: which version gets which task is not served.
-///
-/// # Errors
-///
-/// INVALID_ARGUMENT in the server's words if it does not say which version, UNIMPLEMENTED otherwise.
-pub(crate) fn check_unversioned(
-    worker: Option<&WorkerDeploymentOptions>,
-    by_build: bool,
-) -> Result<(), Error> {
-    let versioned = worker.filter(|it| it.worker_versioning_mode() == WorkerVersioningMode::Versioned);
-    if versioned.is_some_and(|it| it.deployment_name.is_empty() || it.build_id.is_empty()) {
-        return Err(Error::invalid_argument("Deployment name and build id must be set together."));
-    }
-    if versioned.is_some() || by_build {
-        return Err(Error::unimplemented("a worker with versioning"));
-    }
-    Ok(())
 }
 
 /// Refuses a payload field that is larger than a blob may be.

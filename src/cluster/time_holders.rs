@@ -2,7 +2,7 @@
 
 use super::{
     Cluster,
-    matching::{QueueName, Task, TaskKind},
+    matching::{QueueName, Task, TaskKind, WorkerVersion},
 };
 
 impl Cluster {
@@ -22,8 +22,9 @@ impl Cluster {
     /// Whether a task waits in a task queue.
     pub(crate) fn has_task_in(&self, namespace: &str, kind: TaskKind, name: &str) -> bool {
         let Ok(namespace) = self.shared.namespaces.find(namespace) else { return false };
-        let queue = QueueName { namespace, kind, name: name.to_owned() };
-        self.matching.backlog_of(&queue).any(|task| self.is_current(task))
+        let queue = QueueName { namespace, kind, name: name.to_owned(), workers: WorkerVersion::default() };
+        let mut versions = self.matching.versions(&queue).into_iter();
+        versions.any(|queue| self.matching.backlog_of(queue).any(|task| self.is_current(task)))
     }
 
     /// How many calls wait for their answer.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::When;
 use crate::policy::{AttemptFailure, serde_text};
 
-/// Something goes wrong with attempts of an activity. Local activities are not touched.
+/// Something goes wrong with attempts of an activity. For local activities there is
+/// [`LocalActivityFault`](super::LocalActivityFault).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActivityFault {

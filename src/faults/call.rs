@@ -58,8 +58,23 @@ pub enum CallEffect {
         #[serde(with = "serde_text")]
         by: Duration,
     },
-    /// It reaches the cluster twice, as if the network had repeated it.
+    /// It reaches the cluster twice, as if the network had repeated it. The cluster knows the second one by its request id,
+    /// where it has one.
     Twice,
+    /// Whoever has the client call does so again, without knowing that the first call came through: the second one has a
+    /// request id of its own, unless the caller has chosen the id. A signal comes twice then.
+    Repeat {
+        /// How much later.
+        #[serde(with = "serde_text")]
+        after: Duration,
+    },
+    /// The caller gives up with DEADLINE_EXCEEDED, and the call reaches the cluster after all, so much later: what the caller
+    /// does next overtakes it.
+    Overtaken {
+        /// How much later.
+        #[serde(with = "serde_text")]
+        by: Duration,
+    },
 }
 
 /// What the caller gets.
@@ -103,6 +118,8 @@ impl CallEffect {
             Self::LoseAnswer(error) => Passage::LoseAnswer(error.to_error()),
             Self::Delay { by } => Passage::Delay(by),
             Self::Twice => Passage::Twice,
+            Self::Repeat { after } => Passage::Repeat(after),
+            Self::Overtaken { by } => Passage::Overtaken(by, CallError::DeadlineExceeded.to_error()),
         }
     }
 }

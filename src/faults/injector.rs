@@ -8,10 +8,12 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    ActivityEffect, Eviction, Fault, Plan, When, WorkerDown, WorkflowTaskEffect, outage::OutageState,
+    ActivityEffect, Eviction, Fault, LocalActivityEffect, Outage, Plan, StalledQueue, When, WorkerDown,
+    WorkflowTaskEffect, outage::OutageState,
 };
 use crate::{
     clock::Time,
+    policy::AttemptFailure,
     rng::Seed,
     service::{Caller, Passage},
 };
@@ -72,14 +74,28 @@ impl Injector {
     /// What goes wrong with an attempt that a worker starts.
     pub(crate) fn activity(&self, now: Time, activity_type: &str) -> Option<ActivityEffect> {
         let elapsed = now.since(self.0.start);
-        self.first(|fault, progress| match fault {
+        self.first(elapsed, |fault, progress| match fault {
             Fault::Activity(fault) if fault.activity_type.as_deref().is_none_or(|it| it == activity_type) => {
                 progress.is_hit(&fault.when, elapsed).then(|| fault.effect.clone())
             }
             Fault::Outage(outage) if outage.activity_type == activity_type => {
-                let failure = outage.failure_at(elapsed, progress.outage.as_mut()?)?;
-                progress.fired += 1;
-                Some(ActivityEffect::Fail(failure))
+                outage_at(outage, elapsed, progress).map(ActivityEffect::Fail)
+            }
+            _ => None,
+        })
+    }
+
+    /// What goes wrong with an attempt of a local activity that a worker starts.
+    pub(crate) fn local_activity(&self, now: Time, activity_type: &str) -> Option<LocalActivityEffect> {
+        let elapsed = now.since(self.0.start);
+        self.first(elapsed, |fault, progress| match fault {
+            Fault::LocalActivity(fault)
+                if fault.activity_type.as_deref().is_none_or(|it| it == activity_type) =>
+            {
+                progress.is_hit(&fault.when, elapsed).then(|| fault.effect.clone())
+            }
+            Fault::Outage(outage) if outage.activity_type == activity_type => {
+                outage_at(outage, elapsed, progress).map(LocalActivityEffect::Fail)
             }
             _ => None,
         })
@@ -88,7 +104,7 @@ impl Injector {
     /// What goes wrong with a workflow task that a worker takes.
     pub(crate) fn workflow_task(&self, now: Time, workflow_type: &str) -> Option<WorkflowTaskEffect> {
         let elapsed = now.since(self.0.start);
-        self.first(|fault, progress| match fault {
+        self.first(elapsed, |fault, progress| match fault {
             Fault::WorkflowTask(fault)
                 if fault.workflow_type.as_deref().is_none_or(|it| it == workflow_type) =>
             {
@@ -101,7 +117,7 @@ impl Injector {
     /// How a call gets through.
     pub(crate) fn call(&self, now: Time, caller: Caller, rpc: &str) -> Passage {
         let elapsed = now.since(self.0.start);
-        let passage = self.first(|fault, progress| match fault {
+        let passage = self.first(elapsed, |fault, progress| match fault {
             Fault::Call(fault) if fault.concerns(caller, rpc) => {
                 progress.is_hit(&fault.when, elapsed).then(|| fault.effect.passage())
             }
@@ -120,7 +136,7 @@ impl Injector {
                 }
                 _ => None,
             })
-            .filter(|(at, _)| *at >= now)
+            .filter(|(at, _)| *at >= now && self.is_in_time(*at))
             .collect();
         evictions.sort_unstable();
         evictions
@@ -137,9 +153,41 @@ impl Injector {
                 }
                 _ => None,
             })
+            .filter(|absence| self.is_in_time(absence.from))
             .collect();
         absences.sort_unstable();
         absences
+    }
+
+    /// When the polls of a worker for these tasks do not get through, each time with the fault that says so.
+    pub(crate) fn stalls(&self, worker: usize, queue: StalledQueue) -> Vec<Absence> {
+        let mut stalls: Vec<_> = self
+            .faults()
+            .filter_map(|(index, fault)| match fault {
+                Fault::Stall(stall) if stall.worker == worker && stall.queue == queue => {
+                    let from = self.0.start + stall.at;
+                    Some(Absence { from, until: from + stall.lasts, fault: index })
+                }
+                _ => None,
+            })
+            .filter(|stall| self.is_in_time(stall.from))
+            .collect();
+        stalls.sort_unstable();
+        stalls
+    }
+
+    /// When the clock is set forward, and by how much, each time with the fault that says so.
+    pub(crate) fn clock_steps(&self) -> Vec<(Time, Duration, usize)> {
+        let mut steps: Vec<_> = self
+            .faults()
+            .filter_map(|(index, fault)| match fault {
+                Fault::ClockStep(step) => Some((self.0.start + step.at, step.by, index)),
+                _ => None,
+            })
+            .filter(|(at, ..)| self.is_in_time(*at))
+            .collect();
+        steps.sort_unstable();
+        steps
     }
 
     /// A fault has happened that needs no question.
@@ -180,14 +228,19 @@ impl Injector {
         self.state().returns.iter().min().copied()
     }
 
+    /// Whether anything goes wrong at this time, by the plan.
+    fn is_in_time(&self, at: Time) -> bool {
+        self.0.plan.until.is_none_or(|until| at < self.0.start + until)
+    }
+
     fn faults(&self) -> impl Iterator<Item = (usize, &Fault)> {
         self.0.plan.faults.iter().enumerate()
     }
 
     /// What the first fault says that has anything to say.
-    fn first<T>(&self, ask: impl Fn(&Fault, &mut Progress) -> Option<T>) -> Option<T> {
+    fn first<T>(&self, elapsed: Duration, ask: impl Fn(&Fault, &mut Progress) -> Option<T>) -> Option<T> {
         let mut state = self.state();
-        if state.is_stopped {
+        if state.is_stopped || self.0.plan.until.is_some_and(|until| elapsed >= until) {
             return None;
         }
         let faults = self.0.plan.faults.iter().zip(&mut state.progress);
@@ -197,6 +250,13 @@ impl Injector {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an attempt at this time fails with because of an outage, if it does.
+fn outage_at(outage: &Outage, elapsed: Duration, progress: &mut Progress) -> Option<AttemptFailure> {
+    let failure = outage.failure_at(elapsed, progress.outage.as_mut()?)?;
+    progress.fired += 1;
+    Some(failure)
 }
 
 impl Progress {
@@ -213,7 +273,7 @@ impl Progress {
     }
 }
 
-/// A time in which a worker is away.
+/// A time in which a worker, or its polls, are away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Absence {
     pub(crate) from: Time,

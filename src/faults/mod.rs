@@ -39,11 +39,16 @@
 //! | [`WorkerDown`] | a worker crashes and comes back: its cache and what it was doing are lost; its tasks pile up |
 //! | [`Eviction`] | a worker forgets all workflows, which are replayed when they go on |
 //! | [`WorkflowTaskFault`] | a workflow task is lost or fails |
-//! | [`CallFault`] | a call of a client or worker is refused, takes effect without an answer, is slow, arrives twice |
+//! | [`CallFault`] | a call is refused, takes effect without an answer, is slow, arrives twice, is made twice, is overtaken |
+//! | [`LocalActivityFault`] | an attempt of a local activity fails, hangs, is slow, or the worker is lost with it |
+//! | [`Stall`] | a worker's polls do not get through: a backlog grows, sticky workflow tasks time out |
+//! | [`ClockStep`] | the cluster's clock is set forward |
 
 mod activity;
 mod call;
+mod clock_step;
 mod injector;
+mod local_activity;
 mod outage;
 mod plan;
 mod when;
@@ -52,10 +57,12 @@ mod workflow_task;
 
 pub use activity::{ActivityEffect, ActivityFault};
 pub use call::{CallEffect, CallError, CallFault, Callers};
+pub use clock_step::ClockStep;
+pub use local_activity::{LocalActivityEffect, LocalActivityFault};
 pub use outage::{Outage, Recovery};
 pub use plan::{Fault, InvalidPlan, Plan};
 pub use when::When;
-pub use worker::{Eviction, WorkerDown};
+pub use worker::{Eviction, Stall, StalledQueue, WorkerDown};
 pub use workflow_task::{WorkflowTaskEffect, WorkflowTaskFault};
 
 pub(crate) use injector::{Absence, Injector};

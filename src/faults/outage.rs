@@ -9,8 +9,9 @@ use crate::{
     rng::Stream,
 };
 
-/// The system behind an activity is down: each attempt fails without having done anything. Times count from the start of
-/// the simulation.
+/// The system behind an activity, local or not, is down: each attempt fails without having done anything. Times count from
+/// the start of the simulation. A recovery in several steps is an outage for each: the second one is down for no time, from
+/// where the recovery of the first one ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outage {

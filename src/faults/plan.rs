@@ -10,8 +10,9 @@ use crate::{
 };
 
 use super::{
-    ActivityEffect, ActivityFault, CallEffect, CallFault, Callers, Eviction, Outage, When, WorkerDown,
-    WorkflowTaskEffect, WorkflowTaskFault,
+    ActivityEffect, ActivityFault, CallEffect, CallFault, Callers, ClockStep, Eviction, LocalActivityEffect,
+    LocalActivityFault, Outage, Stall, StalledQueue, When, WorkerDown, WorkflowTaskEffect, WorkflowTaskFault,
+    clock_step::FARTHEST,
 };
 
 /// What goes wrong in a simulation. Give it to [`Builder::faults`](crate::Builder::faults).
@@ -48,6 +49,12 @@ pub enum Fault {
     WorkflowTask(WorkflowTaskFault),
     /// With calls.
     Call(CallFault),
+    /// With attempts of a local activity.
+    LocalActivity(LocalActivityFault),
+    /// The polls of a worker do not get through.
+    Stall(Stall),
+    /// The clock of the cluster is set forward.
+    ClockStep(ClockStep),
 }
 
 /// Why a plan cannot be used.
@@ -81,6 +88,12 @@ pub enum InvalidPlan {
         worker: usize,
         /// How many workers there are.
         workers: usize,
+    },
+    /// The clock is set forward too far.
+    #[error("the clock steps of the plan are {sum} together: at most 100 years are possible")]
+    ClockSteps {
+        /// How far they go together.
+        sum: String,
     },
     /// Probabilistic concurrency testing of no sense.
     #[error("the schedule looks for mistakes made of {depth} orderings: `depth` goes from 1 to {MAX_DEPTH}")]
@@ -171,15 +184,22 @@ impl Plan {
         {
             return Err(InvalidPlan::Depth { depth });
         }
+        let mut steps = Duration::ZERO;
         for fault in &self.faults {
-            let (Fault::WorkerDown(WorkerDown { worker, .. }) | Fault::Eviction(Eviction { worker, .. })) =
-                fault
-            else {
-                continue;
-            };
-            if *worker >= workers {
-                return Err(InvalidPlan::NoSuchWorker { worker: *worker, workers });
+            match fault {
+                Fault::WorkerDown(WorkerDown { worker, .. })
+                | Fault::Eviction(Eviction { worker, .. })
+                | Fault::Stall(Stall { worker, .. })
+                    if *worker >= workers =>
+                {
+                    return Err(InvalidPlan::NoSuchWorker { worker: *worker, workers });
+                }
+                Fault::ClockStep(ClockStep { by, .. }) => steps = steps.saturating_add(*by),
+                _ => {}
             }
+        }
+        if steps > FARTHEST {
+            return Err(InvalidPlan::ClockSteps { sum: text(steps) });
         }
         Ok(())
     }
@@ -211,6 +231,21 @@ impl Fault {
         Self::Call(CallFault { rpc: Some(rpc.into()), callers: Callers::Any, when, effect })
     }
 
+    /// Something goes wrong with attempts of a local activity of this type.
+    pub fn local_activity(activity_type: impl Into<String>, when: When, effect: LocalActivityEffect) -> Self {
+        Self::LocalActivity(LocalActivityFault { activity_type: Some(activity_type.into()), when, effect })
+    }
+
+    /// The polls of a worker for these tasks do not get through from this time on, counted from the start, for so long.
+    pub fn stall(worker: usize, queue: StalledQueue, at: Duration, lasts: Duration) -> Self {
+        Self::Stall(Stall { worker, queue, at, lasts })
+    }
+
+    /// The clock of the cluster is set forward at this time, counted from the start, by so much.
+    pub fn clock_step(at: Duration, by: Duration) -> Self {
+        Self::ClockStep(ClockStep { at, by })
+    }
+
     /// The name of its kind, as JSON spells it.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -220,6 +255,9 @@ impl Fault {
             Self::Eviction(_) => "eviction",
             Self::WorkflowTask(_) => "workflow_task",
             Self::Call(_) => "call",
+            Self::LocalActivity(_) => "local_activity",
+            Self::Stall(_) => "stall",
+            Self::ClockStep(_) => "clock_step",
         }
     }
 }

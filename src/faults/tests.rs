@@ -9,6 +9,7 @@ use crate::{
     clock::Time,
     policy::AttemptFailure,
     rng::Seed,
+    schedule::Schedule,
     service::{Caller, Passage},
 };
 
@@ -66,7 +67,15 @@ fn everything() -> Plan {
         }),
         Fault::call("SignalWorkflowExecution", When::once(), CallEffect::Delay { by: seconds(1) }),
         Fault::call("SignalWorkflowExecution", When::once(), CallEffect::Twice),
+        Fault::call("SignalWorkflowExecution", When::once(), CallEffect::Repeat { after: seconds(2) }),
+        Fault::call("SignalWorkflowExecution", When::once(), CallEffect::Overtaken { by: seconds(3) }),
+        Fault::local_activity("price", When::once(), LocalActivityEffect::LoseWorker),
+        Fault::local_activity("price", When::nth(2), LocalActivityEffect::Slow { by: seconds(5) }),
+        Fault::stall(0, StalledQueue::Sticky, seconds(10), seconds(30)),
+        Fault::clock_step(seconds(60), seconds(3600)),
     ])
+    .scheduled(Schedule::pct(3))
+    .ending(seconds(7200))
 }
 
 #[test]
@@ -80,6 +89,8 @@ fn a_plan_is_read_as_it_was_written() {
 fn a_plan_is_small_in_json() {
     assert_snapshot!(everything(), @r#"
     {
+      "schedule": {"pct":{"depth":3,"choices":100}},
+      "until": "2h",
       "faults": [
         {"activity":{"type":"charge","when":{},"effect":"hang"}},
         {"activity":{"type":"charge","when":{"from":"1s","until":"1m 30s","skip":2,"times":3},"effect":{"fail":{"type":"Busy","message":"try later","non_retryable":true,"next_retry_delay":"5s"}}}},
@@ -97,7 +108,13 @@ fn a_plan_is_small_in_json() {
         {"call":{"rpc":"SignalWorkflowExecution","when":{},"effect":{"lose_answer":"DEADLINE_EXCEEDED"}}},
         {"call":{"callers":"workers","when":{"times":2},"effect":{"refuse":"UNAVAILABLE"}}},
         {"call":{"rpc":"SignalWorkflowExecution","when":{},"effect":{"delay":{"by":"1s"}}}},
-        {"call":{"rpc":"SignalWorkflowExecution","when":{},"effect":"twice"}}
+        {"call":{"rpc":"SignalWorkflowExecution","when":{},"effect":"twice"}},
+        {"call":{"rpc":"SignalWorkflowExecution","when":{},"effect":{"repeat":{"after":"2s"}}}},
+        {"call":{"rpc":"SignalWorkflowExecution","when":{},"effect":{"overtaken":{"by":"3s"}}}},
+        {"local_activity":{"type":"price","when":{},"effect":"lose_worker"}},
+        {"local_activity":{"type":"price","when":{"skip":1},"effect":{"slow":{"by":"5s"}}}},
+        {"stall":{"worker":0,"queue":"sticky","at":"10s","for":"30s"}},
+        {"clock_step":{"at":"1m","by":"1h"}}
       ]
     }
     "#);
@@ -107,7 +124,7 @@ fn a_plan_is_small_in_json() {
 fn what_is_no_plan_is_refused_and_the_place_is_named() {
     let refused = |json: &str| Plan::from_json(json).expect_err("not a plan").to_string();
     assert_snapshot!(refused(r#"{"faults":[{"eviction":{"at":"soon"}}]}"#), @r#"the plan: not a plan of faults, at faults[0].eviction.at: "soon" is no duration: write numbers with the units d, h, m, s, ms, us or ns, like "1m 30s" at line 1 column 36"#);
-    assert_snapshot!(refused(r#"{"faults":[{"meteorite":{}}]}"#), @"the plan: not a plan of faults, at faults[0]: unknown variant `meteorite`, expected one of `activity`, `outage`, `worker_down`, `eviction`, `workflow_task`, `call` at line 1 column 23");
+    assert_snapshot!(refused(r#"{"faults":[{"meteorite":{}}]}"#), @"the plan: not a plan of faults, at faults[0]: unknown variant `meteorite`, expected one of `activity`, `outage`, `worker_down`, `eviction`, `workflow_task`, `call`, `local_activity`, `stall`, `clock_step` at line 1 column 23");
     assert_snapshot!(refused(r#"{"faults":[{"eviction":{"att":"1s"}}]}"#), @"the plan: not a plan of faults, at faults[0].eviction.att: unknown field `att`, expected `worker` or `at` at line 1 column 29");
     assert_snapshot!(refused(r#"{"faults":["#), @"the plan: not a plan of faults, at faults: EOF while parsing a list at line 1 column 11");
 }
@@ -162,6 +179,45 @@ fn nothing_happens_any_more_once_it_is_stopped() {
     injector.stop();
     assert_eq!(injector.activity(at(0), "a"), None);
     assert_eq!(injector.fired(), [0]);
+}
+
+#[test]
+fn nothing_happens_any_more_from_the_end_of_the_plan_on() {
+    let faults = [
+        Fault::activity("a", When::always(), ActivityEffect::Hang),
+        Fault::eviction(0, seconds(4)),
+        Fault::eviction(0, seconds(5)),
+        Fault::worker_down(0, seconds(5), seconds(1)),
+        Fault::stall(0, StalledQueue::Activity, seconds(5), seconds(1)),
+        Fault::clock_step(seconds(5), seconds(1)),
+    ];
+    let injector = Injector::new(Plan::new(faults).ending(seconds(5)), Seed(1), at(100));
+    assert_eq!(injector.activity(at(104), "a"), Some(ActivityEffect::Hang));
+    assert_eq!(injector.activity(at(105), "a"), None);
+    assert_eq!(injector.evictions(0, at(100)), [(at(104), 1)]);
+    assert_eq!(injector.absences(0), []);
+    assert_eq!(injector.stalls(0, StalledQueue::Activity), []);
+    assert_eq!(injector.clock_steps(), []);
+}
+
+#[test]
+fn a_recovery_in_several_steps_is_an_outage_for_each() {
+    let errors = Recovery { until: seconds(1000), error_percent: 50, per_second: None };
+    let limits = Recovery { until: seconds(2000), error_percent: 0, per_second: Some(1) };
+    let injector = injector([
+        Outage::new("a", seconds(0), seconds(10)).recovering(errors).into(),
+        Outage::new("a", seconds(1000), seconds(1000)).recovering(limits).into(),
+    ]);
+    let failed = |from: i128, to: i128| {
+        (from..to).filter(|second| injector.activity(at(*second), "a").is_some()).count()
+    };
+    assert_eq!(failed(0, 10), 10);
+    assert!((400..600).contains(&failed(10, 1000)));
+    assert_eq!(failed(1000, 2000), 0);
+    assert!(injector.activity(at(1999), "a").is_some(), "the second one of a second");
+    assert_eq!(failed(2000, 2100), 0);
+    let fired = injector.fired();
+    assert!(fired[0] > 400 && fired[1] == 1, "{fired:?}");
 }
 
 #[test]

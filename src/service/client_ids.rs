@@ -56,6 +56,32 @@ impl ClientIds {
         }
     }
 
+    /// Gives a request other ids, as if the client had drawn new ones. An id that a test has chosen stays.
+    pub(super) fn renew(&mut self, request: &mut Request) {
+        match request {
+            Request::StartWorkflowExecution(start) => self.renew_id(&mut start.request_id),
+            Request::SignalWithStartWorkflowExecution(start) => self.renew_id(&mut start.request_id),
+            Request::SignalWorkflowExecution(signal) => self.renew_id(&mut signal.request_id),
+            Request::RequestCancelWorkflowExecution(cancel) => self.renew_id(&mut cancel.request_id),
+            Request::UpdateWorkflowExecution(update) => {
+                if let Some(request) = &mut update.request {
+                    self.renew_id(&mut request.request_id);
+                    if let Some(meta) = &mut request.meta {
+                        self.renew_id(&mut meta.update_id);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn renew_id(&mut self, id: &mut String) {
+        if self.drawn.contains(id.as_str()) {
+            *id = self.stream.uuid();
+            self.drawn.insert(id.clone());
+        }
+    }
+
     fn replace_update_ids(&mut self, update: &mut UpdateWorkflowExecutionRequest) {
         let Some(request) = &mut update.request else { return };
         self.replace_id(&mut request.request_id);

@@ -28,6 +28,10 @@ pub(crate) enum Passage {
     LoseAnswer(Error),
     /// The request reaches the cluster twice; the caller gets the first answer.
     Twice,
+    /// The request reaches the cluster, and so much later once more, under ids of its own.
+    Repeat(Duration),
+    /// The caller gets this error, and the request reaches the cluster so much later.
+    Overtaken(Duration, Error),
 }
 
 /// Looks at each call as it comes in, and decides how it gets through.

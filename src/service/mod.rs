@@ -15,7 +15,10 @@ pub(crate) mod wire;
 use std::{
     collections::BTreeMap,
     future::poll_fn,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Poll, Waker},
     time::Duration,
 };
@@ -52,6 +55,10 @@ struct Shared {
     /// Virtual time at `epoch`.
     start: Time,
     epoch: Instant,
+    /// By how many nanoseconds the clock was set forward.
+    ahead: AtomicU64,
+    /// Wakes [`Service::reaches`] when it is.
+    clock_stepped: Notify,
 }
 
 struct State {
@@ -143,12 +150,32 @@ impl Service {
             stepped: Notify::new(),
             start,
             epoch: Instant::now(),
+            ahead: AtomicU64::new(0),
+            clock_stepped: Notify::new(),
         }))
     }
 
     /// The virtual time.
     pub(crate) fn now(&self) -> Time {
-        self.0.start + self.0.epoch.elapsed()
+        self.0.start + self.ahead() + self.0.epoch.elapsed()
+    }
+
+    fn ahead(&self) -> Duration {
+        Duration::from_nanos(self.0.ahead.load(Ordering::Relaxed))
+    }
+
+    /// Sets the clock of the cluster forward. What was due in the time between is due at once.
+    pub(crate) fn step_clock(&self, by: Duration) {
+        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        let ahead = self.0.ahead.load(Ordering::Relaxed).saturating_add(nanos);
+        self.0.ahead.store(ahead, Ordering::Relaxed);
+        let now = self.now();
+        let mut state = self.lock();
+        state.last_event = now;
+        state.cluster.step_clock(now);
+        drop(state);
+        self.0.deadline_changed.notify_one();
+        self.0.clock_stepped.notify_waiters();
     }
 
     /// Calls an RPC and waits for its answer, however long it takes. A call whose future is dropped is
@@ -211,6 +238,18 @@ impl Service {
                 // Nobody waits for the second answer.
                 let again = state.next_call();
                 state.send(now, again, request, deadline);
+            }
+            Passage::Repeat(after) => {
+                let mut repeated = request.clone();
+                state.send(now, id, request, deadline);
+                state.client_ids.renew(&mut repeated);
+                let again = state.next_call();
+                state.arrivals.insert(now + after, again, OnItsWay { request: repeated, deadline: None });
+            }
+            Passage::Overtaken(by, error) => {
+                let late = state.next_call();
+                state.arrivals.insert(now + by, late, OnItsWay { request, deadline: None });
+                waiting.answer = Some(Err(error));
             }
         }
         state.waiting.insert(id, waiting);
@@ -279,14 +318,26 @@ impl Service {
         }
     }
 
-    /// Sleeps until a virtual time.
+    /// Sleeps until a virtual time, by a clock that nobody sets forward meanwhile.
     pub(crate) async fn sleep_until(&self, time: Time) {
         tokio::time::sleep_until(self.instant(time)).await;
     }
 
+    /// Resolves when the clock of the cluster shows this time, or has been set beyond it.
+    pub(crate) async fn reaches(&self, time: Time) {
+        loop {
+            let stepped = self.0.clock_stepped.notified();
+            tokio::select! {
+                biased;
+                () = self.sleep_until(time) => return,
+                () = stepped => {}
+            }
+        }
+    }
+
     /// The instant of tokio's clock at a virtual time; the start, if that was before it.
     fn instant(&self, time: Time) -> Instant {
-        self.0.epoch + time.since(self.0.start).min(FAR)
+        self.0.epoch + time.since(self.0.start + self.ahead()).min(FAR)
     }
 
     /// Whether everything that happens at one instant happens first in, first out.

@@ -20,6 +20,8 @@ use crate::{
     determinism::Recorder,
     faults::Plan,
     history::History,
+    invariants::Invariant,
+    panics,
     rng::Seed,
     schedule::{ChoiceLog, Schedule},
     sweep::Observer,
@@ -45,6 +47,8 @@ pub struct Builder {
     pub(super) resumed: Vec<Resumed>,
     pub(super) recorder: Option<Recorder>,
     pub(super) observer: Option<Observer>,
+    pub(super) invariants: Vec<Invariant>,
+    pub(super) settles_within: Option<Duration>,
 }
 
 /// 2025-01-01T00:00:00Z.
@@ -72,6 +76,8 @@ impl Default for Builder {
             resumed: Vec::new(),
             recorder: None,
             observer: None,
+            invariants: Vec::new(),
+            settles_within: None,
         }
     }
 }
@@ -210,6 +216,33 @@ impl Builder {
         self
     }
 
+    /// What must hold at the end, whatever goes wrong: the simulation fails if one of these does not. Can be called
+    /// several times.
+    #[must_use]
+    pub fn invariants(mut self, invariants: impl IntoIterator<Item = Invariant>) -> Self {
+        self.invariants.extend(invariants);
+        self
+    }
+
+    /// When the body has returned, the faults stop, as with [`Simulation::stop_faults`], and all workflows that are still
+    /// open have so much virtual time to close; one that does not fails the simulation. By default the simulation ends
+    /// with its body.
+    #[must_use]
+    pub fn settles_within(mut self, limit: Duration) -> Self {
+        self.settles_within = Some(limit);
+        self
+    }
+
+    /// Whether anything is checked at the end.
+    pub(super) fn expects_something(&self) -> bool {
+        !self.invariants.is_empty() || self.settles_within.is_some()
+    }
+
+    /// What is expected at the end.
+    pub(crate) fn expectations(&self) -> (&[Invariant], Option<Duration>) {
+        (&self.invariants, self.settles_within)
+    }
+
     /// How long, in real time, workflow or activity code may hold the thread before the simulation is
     /// given up. Default 10 s.
     #[must_use]
@@ -283,6 +316,8 @@ impl Builder {
                 .start_paused(true)
                 .build()
                 .expect("a current-thread runtime without I/O needs nothing that could be missing");
+            // A sweep says itself what becomes of its simulations.
+            let _quiet = self.observer.is_some().then(panics::quiet);
             runtime.block_on(run::run(self, progress, body))
         })
     }

@@ -28,7 +28,7 @@ pub(super) fn idle(service: &Service, faults: &Injector) -> impl Future<Output =
             // The clock moves by a tick only when every task waits.
             tokio::time::sleep(TICK).await;
             if let Some(deadline) = service.next_deadline().into_iter().chain(faults.next_return()).min() {
-                service.sleep_until(deadline).await;
+                service.reaches(deadline).await;
             } else if service.with_cluster(Cluster::has_started_activity) {
                 // The activity waits for a time of its own, which only tokio knows.
                 service.stepped().await;

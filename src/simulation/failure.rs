@@ -9,7 +9,10 @@ use std::{
 use tokio::sync::Notify;
 
 use super::report::Execution;
-use crate::{clock::Time, replay::Verdict, rng::Seed, schedule::Deviations};
+use crate::{clock::Time, invariants::Violation, replay::Verdict, rng::Seed, schedule::Deviations};
+
+/// More violations than this help nobody.
+const VIOLATIONS_SHOWN: usize = 10;
 
 /// More verdicts than this help nobody.
 const VERDICTS_SHOWN: usize = 3;
@@ -81,6 +84,11 @@ pub enum Cause {
         /// What is wrong with each of them.
         verdicts: Vec<Verdict>,
     },
+    /// Something does not hold that must; see [`Builder::invariants`](super::Builder::invariants).
+    Invariants {
+        /// What does not, and where.
+        violations: Vec<Violation>,
+    },
     /// The simulation could not be set up.
     Setup {
         /// What is wrong.
@@ -143,6 +151,18 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+impl Cause {
+    /// Whether it is about this run.
+    pub(super) fn is_about(&self, run_id: &str) -> bool {
+        match self {
+            Self::Invariants { violations } => {
+                violations.iter().any(|violation| violation.run_id() == Some(run_id))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -185,6 +205,16 @@ impl fmt::Display for Cause {
                         write!(f, "{}{line}", if number == 0 { "\n\n  " } else { "\n  " })
                     })
                 })
+            }
+            Self::Invariants { violations } => {
+                match violations.as_slice() {
+                    [violation] => return write!(f, "{violation}"),
+                    _ => write!(f, "{} violations of invariants:", violations.len())?,
+                }
+                violations
+                    .iter()
+                    .take(VIOLATIONS_SHOWN)
+                    .try_for_each(|violation| write!(f, "\n  {violation}"))
             }
             Self::Setup { message } => write!(f, "it could not be set up: {message}"),
         }

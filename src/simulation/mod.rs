@@ -11,11 +11,13 @@ mod report;
 mod reproduce;
 mod resume;
 mod run;
+mod settle;
 mod watchdog;
 
 use std::{
+    collections::BTreeMap,
     fmt,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::{Duration, SystemTime},
 };
 
@@ -26,6 +28,7 @@ pub(crate) use builder::seed_of_environment;
 pub use clock::hold_clock;
 pub use execute::ExecuteError;
 pub use failure::{Cause, Failure};
+pub(crate) use replay::divergent;
 pub(crate) use report::Execution;
 pub(crate) use reproduce::command as reproduce_command;
 pub use resume::ResumeError;
@@ -38,7 +41,7 @@ use crate::{
     policy::lint::{Finding, Linter},
     rng::Seed,
     service::Service,
-    worker::{Shutdown, Worker},
+    worker::{Ledger, Shutdown, Worker},
 };
 use failure::Fatal;
 
@@ -61,6 +64,9 @@ struct Inner {
     shutdowns: Vec<Shutdown>,
     overrides: Overrides,
     faults: Injector,
+    ledger: Ledger,
+    /// What the body says that it has reached, with how often.
+    reached: Mutex<BTreeMap<String, u64>>,
     executions: AtomicU64,
     fatal: Arc<Fatal>,
 }
@@ -113,7 +119,7 @@ impl Simulation {
 
     /// Lets virtual time pass until the given instant; returns at once if that is in the past.
     pub async fn advance_to(&self, time: SystemTime) {
-        self.0.service.sleep_until(Time::from_system_time(time)).await;
+        self.0.service.reaches(Time::from_system_time(time)).await;
     }
 
     /// Lets virtual time pass until nothing more happens by itself: no timer, timeout or retry of the
@@ -167,6 +173,13 @@ impl Simulation {
     /// things go wrong is safety; that everything comes to its end can be asked for only afterwards.
     pub fn stop_faults(&self) {
         self.0.faults.stop();
+    }
+
+    /// Says that the test has come to something that a sweep should come to: a branch of an outcome, a case of an input. It
+    /// counts in the [coverage](crate::sweep::Coverage) of the sweep under this name.
+    pub fn reached(&self, name: impl Into<String>) {
+        let mut reached = self.0.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        *reached.entry(name.into()).or_default() += 1;
     }
 
     /// Settings of activities and workflows that cannot mean what they say, in whatever has run so far. See

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The verdicts on those closed runs whose code does something else the second time.
-pub(super) fn divergent(builder: &Builder, executions: &[Execution]) -> Vec<Verdict> {
+pub(crate) fn divergent(builder: &Builder, executions: &[Execution]) -> Vec<Verdict> {
     let closed = executions.iter().filter(|execution| {
         execution.run.namespace == builder.namespace
             && execution.history.status() != WorkflowExecutionStatus::Running

@@ -8,6 +8,7 @@ use temporalio_common::protos::temporal::api::{
     workflow::v1::PendingActivityInfo,
 };
 
+use super::failure::Cause;
 use crate::{
     clock::Time,
     cluster::{self, PendingWorkflowTask, RunSnapshot},
@@ -22,10 +23,10 @@ pub(super) fn executions(service: &Service) -> Vec<Execution> {
     runs.into_iter().filter_map(Execution::new).collect()
 }
 
-/// The runs that a failure report should show: the open ones and those that did not complete, the
-/// busiest first; not too many.
-pub(super) fn noteworthy(mut executions: Vec<Execution>) -> Vec<Execution> {
-    executions.retain(|execution| !execution.is_completed());
+/// The runs that a failure report should show: the open ones, those that did not complete and those that the cause is
+/// about, the busiest first; not too many.
+pub(super) fn noteworthy(mut executions: Vec<Execution>, cause: &Cause) -> Vec<Execution> {
+    executions.retain(|execution| !execution.is_completed() || cause.is_about(&execution.run.run_id));
     executions.sort_by_key(|execution| Reverse(execution.busyness()));
     executions.truncate(SHOWN);
     executions
@@ -76,7 +77,7 @@ impl Execution {
     }
 
     /// What has to happen before the run can go on, one line each.
-    fn waits_for(&self) -> Vec<String> {
+    pub(crate) fn waits_for(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let mut open = BTreeMap::new();
         let mut updates = BTreeMap::new();

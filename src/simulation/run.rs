@@ -5,7 +5,7 @@ use std::{
     any::Any,
     cell::OnceCell,
     panic::AssertUnwindSafe,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
 use futures_util::{FutureExt as _, StreamExt as _, future::LocalBoxFuture};
@@ -16,16 +16,17 @@ use super::{
     builder::{Builder, Stopped},
     deadlock::deadlock,
     failure::{Cause, Failure, Fatal},
-    replay, report, reproduce, resume,
+    replay, report, reproduce, resume, settle,
 };
 use crate::{
     cluster::{Cluster, Config},
     faults::{Absence, Injector},
+    invariants::{self, Finished},
     overrides::Overrides,
     panics,
     schedule::Deviations,
     service::{Concurrent, Service, in_memory},
-    worker::{Environment, Event, Events, Progress, Runner, Shutdown},
+    worker::{Environment, Event, Events, Ledger, Progress, Runner, Shutdown},
 };
 
 /// Runs the body in the simulation that the builder describes.
@@ -48,7 +49,7 @@ pub(super) async fn run<T>(
 }
 
 /// A body that leaves what it returns with whoever made it.
-type Body<'a> = Box<dyn FnOnce(Simulation) -> LocalBoxFuture<'a, anyhow::Result<()>> + 'a>;
+pub(super) type Body<'a> = Box<dyn FnOnce(Simulation) -> LocalBoxFuture<'a, anyhow::Result<()>> + 'a>;
 
 /// Runs a body. Nothing here depends on its type, and the future is boxed, so that all of a simulation is compiled once,
 /// with this crate, and not again with each test.
@@ -84,7 +85,7 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
         Ok(()) => set_up(&builder, &service, &fatal).await,
         Err(error) => Err(anyhow::anyhow!("a history cannot be resumed: {}", error.message)),
     };
-    let mut fired = None;
+    let mut told = None;
     let result = match set_up {
         Err(error) => Err((Cause::Setup { message: format!("{error:#}") }, None)),
         Ok(simulation) => {
@@ -92,13 +93,16 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
             let result = tokio::select! {
                 biased;
                 cause = fatal.failed() => Err((cause, None)),
-                ended = AssertUnwindSafe(body(simulation.clone())).catch_unwind() => end(ended, &builder),
+                ended = AssertUnwindSafe(settle::settled(body, &simulation, builder.settles_within)).catch_unwind() => {
+                    end(ended, &builder)
+                }
                 message = workers => Err((Cause::Worker { message }, None)),
                 () = service.drive() => unreachable!("the cluster's deadlines are watched for ever"),
                 () = end_faults(&builder, &simulation) => unreachable!("faults end once"),
+                () = step_clock(&simulation) => unreachable!("the steps of a clock are few"),
                 () = deadlock(&service) => Err((Cause::Deadlock, None)),
             };
-            fired = Some(simulation.0.faults.fired());
+            told = Some(simulation);
             result
         }
     };
@@ -110,9 +114,10 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
     // Copies of every history: made for those who ask for them, and once.
     let executions = OnceCell::new();
     let all = || executions.get_or_init(|| report::executions(&service));
-    if let Some((observer, fired)) = builder.observer.as_ref().zip(fired) {
+    if let Some((observer, simulation)) = builder.observer.as_ref().zip(told.as_ref()) {
         let elapsed = service.last_event().since(builder.start);
-        observer.record(elapsed, all(), &builder.faults, &fired);
+        let reached = simulation.0.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        observer.record(elapsed, all(), (&builder.faults, &simulation.0.faults.fired()), &reached);
     }
     let result = match result {
         Ok(value) if builder.replays_itself => match replay::divergent(&builder, all()) {
@@ -121,25 +126,38 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
         },
         other => other,
     };
+    let result = match (result, told) {
+        (Ok(value), Some(simulation)) if builder.expects_something() => {
+            let time = (builder.start, service.last_event());
+            let finished = Finished::new(&builder, time, all(), simulation.0.ledger.attempts());
+            match invariants::violations(&builder, &finished) {
+                violations if violations.is_empty() => Ok(value),
+                violations => Err((Cause::Invariants { violations }, None)),
+            }
+        }
+        (result, _) => result,
+    };
     if let Some(recorder) = &builder.recorder {
         let executions = executions.into_inner().unwrap_or_else(|| report::executions(&service));
         recorder.record(service.take_trace(), executions);
     }
     result.map_err(|(cause, panic)| {
         let now = service.last_event();
+        let executions = report::noteworthy(report::executions(&service), &cause);
         let failure = Failure::new(
             cause,
             builder.seed,
             reproduce::command(builder.seed),
             (now, now.since(builder.start)),
             Deviations::of(&choices),
-            report::noteworthy(report::executions(&service)),
+            executions,
         );
         Stopped { failure, panic }
     })
 }
 
 async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> anyhow::Result<Simulation> {
+    builder.workers.iter().try_for_each(|worker| worker.check_versioning())?;
     let target = url::Url::parse("http://temporal-sim")?;
     let options = ConnectionOptions::new(target)
         .identity("temporal-sim")
@@ -170,6 +188,8 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
         shutdowns: builder.workers.iter().map(|_| Shutdown::default()).collect(),
         overrides,
         faults,
+        ledger: if builder.invariants.is_empty() { Ledger::default() } else { Ledger::keeping() },
+        reached: Mutex::default(),
         executions: AtomicU64::new(0),
         fatal: fatal.clone(),
     })))
@@ -178,8 +198,21 @@ async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> any
 /// Ends the faults of the plan when it says so. Never ends itself.
 async fn end_faults(builder: &Builder, simulation: &Simulation) {
     if let Some(until) = builder.faults.until {
-        simulation.0.service.sleep_until(builder.start + until).await;
+        simulation.0.service.reaches(builder.start + until).await;
         simulation.0.faults.stop();
+    }
+    std::future::pending().await
+}
+
+/// Sets the clock forward when the plan says so. Never ends itself.
+async fn step_clock(simulation: &Simulation) {
+    let Inner { service, faults, .. } = &*simulation.0;
+    for (at, by, fault) in faults.clock_steps() {
+        service.reaches(at).await;
+        if !faults.is_stopped() {
+            faults.happened(fault);
+            service.step_clock(by);
+        }
     }
     std::future::pending().await
 }
@@ -207,6 +240,12 @@ async fn run_worker(
     progress: &Arc<Progress>,
 ) -> Result<(), String> {
     let Inner { service, faults, .. } = &*simulation.0;
+    let first_start = builder.start + builder.workers[index].delay();
+    if service.now() < first_start {
+        faults.goes_away(first_start);
+        service.sleep_until(first_start).await;
+        faults.comes_back(first_start);
+    }
     let start = || {
         let environment = Environment {
             service: service.clone(),
@@ -216,6 +255,7 @@ async fn run_worker(
             index,
             overrides: simulation.0.overrides.clone(),
             faults: faults.clone(),
+            ledger: simulation.0.ledger.clone(),
             progress: progress.clone(),
             events: events(simulation.0.fatal.clone(), builder.tolerate_workflow_task_failures),
             shutdown: simulation.0.shutdowns[index].clone(),
@@ -227,7 +267,7 @@ async fn run_worker(
             tokio::select! {
                 biased;
                 ended = start() => return ended,
-                () = service.sleep_until(from) => {}
+                () = service.reaches(from) => {}
             }
         }
         if faults.is_stopped() || until <= service.now() {
@@ -238,7 +278,7 @@ async fn run_worker(
         faults.goes_away(until);
         tokio::select! {
             biased;
-            () = service.sleep_until(until) => {}
+            () = service.reaches(until) => {}
             () = faults.stopped() => {}
         }
         faults.comes_back(until);
@@ -271,7 +311,13 @@ type Ended<T> = Result<anyhow::Result<T>, Box<dyn Any + Send>>;
 /// What the end of the body means.
 fn end<T>(ended: Ended<T>, builder: &Builder) -> Result<T, (Cause, Option<Box<dyn Any + Send>>)> {
     match ended {
-        Err(panic) => Err((Cause::Panic { message: panics::message(&*panic) }, Some(panic))),
+        Err(panic) => {
+            let message = panics::message(&*panic);
+            // Nobody else has shown where.
+            let place = builder.observer.as_ref().and_then(|_| panics::place());
+            let message = place.map_or(message.clone(), |place| format!("{message}\n  at {place}"));
+            Err((Cause::Panic { message }, Some(panic)))
+        }
         Ok(Err(error)) => Err((Cause::Error { message: format!("{error:#}") }, None)),
         Ok(Ok(value)) => {
             let unmet =

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::{collection, prelude::*, sample::select, strategy::Union};
 
+use super::instants;
 use crate::{
     Worker,
     faults::{
@@ -25,6 +26,9 @@ pub struct Scope {
     pub horizon: Duration,
     /// How many faults there are at most.
     pub most: usize,
+    /// Points in time and lengths of time near which something changes: timeouts, deadlines. Faults come, last and delay
+    /// until just then, just before and just after.
+    pub near: Vec<Duration>,
 }
 
 impl Scope {
@@ -46,6 +50,13 @@ impl Scope {
         self
     }
 
+    /// The same with faults that come, last and delay until just then, just before and just after.
+    #[must_use]
+    pub fn near(mut self, times: impl IntoIterator<Item = Duration>) -> Self {
+        self.near.extend(times);
+        self
+    }
+
     /// The same with so many faults at most.
     #[must_use]
     pub fn at_most(mut self, faults: usize) -> Self {
@@ -56,18 +67,14 @@ impl Scope {
 
 /// Plans of faults. They shrink to fewer faults, and these to ones that happen once and last whole seconds.
 pub fn fault_plans(scope: &Scope) -> impl Strategy<Value = Plan> + Clone + use<> {
-    let seconds = scope.horizon.as_secs();
-    let time = (0..=seconds).prop_map(Duration::from_secs).boxed();
-    let lasts = prop_oneof![
-        3 => (1..=60_u64).prop_map(Duration::from_secs),
-        1 => (1..=3600_u64).prop_map(Duration::from_secs),
-    ];
+    let time = instants(scope.horizon, &scope.near).boxed();
+    let lasts = lengths(60, 3600, &scope.near);
     let mut kinds: Vec<(u32, BoxedStrategy<Fault>)> = Vec::new();
     if !scope.activity_types.is_empty() {
         let types = select(scope.activity_types.clone());
         kinds.push((
             6,
-            (types.clone(), moments(), activity_effects())
+            (types.clone(), moments(), activity_effects(lengths(120, 120, &scope.near)))
                 .prop_map(|(activity_type, when, effect)| Fault::activity(activity_type, when, effect))
                 .boxed(),
         ));
@@ -137,8 +144,20 @@ fn moments() -> impl Strategy<Value = When> + Clone {
     ]
 }
 
-fn activity_effects() -> impl Strategy<Value = ActivityEffect> + Clone {
-    let by = (1..=120_u64).prop_map(Duration::from_secs);
+/// How long something lasts: seconds up to `often`, sometimes up to `at_most`, and like the lengths near which something
+/// changes.
+fn lengths(often: u64, at_most: u64, near: &[Duration]) -> BoxedStrategy<Duration> {
+    let seconds = prop_oneof![
+        3 => (1..=often).prop_map(Duration::from_secs),
+        1 => (1..=at_most).prop_map(Duration::from_secs),
+    ];
+    if near.is_empty() {
+        return seconds.boxed();
+    }
+    prop_oneof![seconds, instants(Duration::ZERO, near)].boxed()
+}
+
+fn activity_effects(by: BoxedStrategy<Duration>) -> impl Strategy<Value = ActivityEffect> + Clone {
     prop_oneof![
         Just(ActivityEffect::LoseAnswer),
         Just(ActivityEffect::Fail(unavailable())),

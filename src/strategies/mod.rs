@@ -16,17 +16,24 @@
 //! });
 //! ```
 
+mod calls;
 mod durations;
 mod faults;
+mod instants;
 mod payloads;
 mod policies;
 mod scripts;
 
+pub use calls::{CallSequence, Timed, call_sequences};
 pub use durations::{delays, durations};
 pub use faults::{Scope, fault_plans};
+pub use instants::{arrivals, instants};
 pub use payloads::payloads;
 pub use policies::{
     activity_options, error_types, hostile_activity_options, hostile_retry_policies, retry_policies,
     workflow_timeouts,
 };
 pub use scripts::{attempt_failures, attempt_outcomes, scripts};
+
+#[cfg(test)]
+mod tests;

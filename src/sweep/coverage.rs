@@ -1,14 +1,15 @@
 //! What the runs of a sweep came to see.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use temporalio_common::protos::temporal::api::{
-    enums::v1::RetryState,
+    enums::v1::{EventType, RetryState, WorkflowExecutionStatus},
+    failure::v1::{Failure, failure::FailureInfo},
     history::v1::history_event::Attributes::{
         self, ActivityTaskFailedEventAttributes as ActivityFailed,
         ActivityTaskTimedOutEventAttributes as ActivityTimedOut,
@@ -18,15 +19,27 @@ use temporalio_common::protos::temporal::api::{
     },
 };
 
-use crate::{faults::Plan, simulation::Execution};
+use crate::{
+    faults::{Fault, Plan},
+    history::History,
+    simulation::Execution,
+};
 
-/// How often something was reached: events by their type (`ActivityTaskTimedOut`), retry states (`retry state
-/// MAXIMUM_ATTEMPTS_REACHED`), patches (`patch bulk-discount`), faults that happened (`fault activity`).
+/// What was reached, and how often:
+///
+/// * events by their type, `ActivityTaskTimedOut`,
+/// * `retry state MAXIMUM_ATTEMPTS_REACHED`,
+/// * patches, `patch bulk-discount`,
+/// * faults that happened, by kind and by what they did: `fault activity`, `fault activity lose_answer`,
+/// * how workflows ended, `outcome MoneyTransfer completed`, `outcome MoneyTransfer failed: AccountClosed`,
+/// * what tests say that they have [reached](crate::Simulation::reached), under the name that they give it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
     pub(super) runs: u64,
     pub(super) virtual_time: Duration,
-    pub(super) reached: BTreeMap<String, u64>,
+    reached: BTreeMap<String, u64>,
+    /// Faults that were in a plan.
+    planned: BTreeSet<String>,
 }
 
 /// Keeps what one run came to see.
@@ -58,8 +71,15 @@ impl Observer {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A simulation has ended.
-    pub(crate) fn record(&self, elapsed: Duration, executions: &[Execution], plan: &Plan, fired: &[u64]) {
+    /// A simulation has ended: the executions in it, its faults with how often each happened, and what the test has
+    /// reached.
+    pub(crate) fn record(
+        &self,
+        elapsed: Duration,
+        executions: &[Execution],
+        (plan, fired): (&Plan, &[u64]),
+        reached: &BTreeMap<String, u64>,
+    ) {
         let mut observed = self.lock();
         let Observed { coverage, timelines } = &mut *observed;
         coverage.virtual_time = coverage.virtual_time.saturating_add(elapsed);
@@ -70,19 +90,19 @@ impl Observer {
             {
                 timelines.push(execution.to_string());
             }
-            for event in execution.history.events() {
-                coverage.reach(camel_case(event.event_type().as_str_name(), "EVENT_TYPE_"), 1);
-                if let Some(patch) = event.attributes.as_ref().and_then(patch) {
-                    coverage.reach(format!("patch {patch}"), 1);
-                }
-                if let Some(retry_state) = event.attributes.as_ref().and_then(retry_state) {
-                    let name = retry_state.as_str_name().trim_start_matches("RETRY_STATE_");
-                    coverage.reach(format!("retry state {name}"), 1);
-                }
-            }
+            coverage.look_at(&execution.history);
         }
         for (fault, fired) in plan.faults.iter().zip(fired) {
-            coverage.reach(format!("fault {}", fault.kind()), *fired);
+            let (kind, detail) = names(fault);
+            coverage.reach(kind.clone(), *fired);
+            coverage.planned.insert(kind);
+            if let Some(detail) = detail {
+                coverage.reach(detail.clone(), *fired);
+                coverage.planned.insert(detail);
+            }
+        }
+        for (name, times) in reached {
+            coverage.reach(name.clone(), *times);
         }
     }
 }
@@ -108,12 +128,61 @@ impl Coverage {
         self.reached.iter().map(|(name, times)| (name.as_str(), *times))
     }
 
+    /// What was never reached: event types, retry states, and faults that were in a plan and never happened. What patches
+    /// and outcomes there could be nobody knows; [`assert_reached`](super::Report::assert_reached) demands some.
+    pub fn never(&self) -> Vec<String> {
+        let events = (0..=EVENT_TYPES).filter_map(|number| EventType::try_from(number).ok());
+        let events = events.filter(|it| *it != EventType::Unspecified).map(event_name);
+        let states = (0..=RETRY_STATES).filter_map(|number| RetryState::try_from(number).ok());
+        let states = states.filter(|it| *it != RetryState::Unspecified).map(retry_state_name);
+        let faults = self.planned.iter().cloned();
+        events.chain(states).chain(faults).filter(|name| self.times(name) == 0).collect()
+    }
+
     pub(super) fn add(&mut self, observer: &Observer) {
         let other = &observer.lock().coverage;
         self.runs += 1;
         self.virtual_time = self.virtual_time.saturating_add(other.virtual_time);
         for (name, times) in &other.reached {
-            self.reach(name.clone(), *times);
+            match self.reached.get_mut(name) {
+                Some(reached) => *reached += times,
+                None => self.reach(name.clone(), *times),
+            }
+        }
+        for name in &other.planned {
+            if !self.planned.contains(name) {
+                self.planned.insert(name.clone());
+            }
+        }
+    }
+
+    /// Notes what a history has.
+    fn look_at(&mut self, history: &History) {
+        let mut events: BTreeMap<EventType, u64> = BTreeMap::new();
+        for event in history.events() {
+            *events.entry(event.event_type()).or_default() += 1;
+            let Some(attributes) = &event.attributes else { continue };
+            if let Some(patch) = patch(attributes) {
+                self.reach(format!("patch {patch}"), 1);
+            }
+            if let Some(retry_state) = retry_state(attributes) {
+                self.reach(retry_state_name(retry_state), 1);
+            }
+        }
+        for (event_type, times) in events {
+            self.reach(event_name(event_type), times);
+        }
+        let status = history.status();
+        if status != WorkflowExecutionStatus::Running {
+            let how = status.as_str_name().trim_start_matches("WORKFLOW_EXECUTION_STATUS_").to_lowercase();
+            let outcome = format!("outcome {} {how}", history.workflow_type());
+            self.reach(
+                match history.events().last().and_then(|event| event.attributes.as_ref()).and_then(cause) {
+                    Some(cause) => format!("{outcome}: {cause}"),
+                    None => outcome,
+                },
+                1,
+            );
         }
     }
 
@@ -124,12 +193,37 @@ impl Coverage {
     }
 }
 
-/// One line for each thing that was reached.
+/// One line for each thing that was reached, and then what never was.
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} runs, {:.1} virtual years", self.runs, super::years(self.virtual_time))?;
-        self.reached.iter().try_for_each(|(name, times)| writeln!(f, "{times:>8}  {name}"))
+        writeln!(f, "{}", super::summary(self))?;
+        self.reached.iter().try_for_each(|(name, times)| writeln!(f, "{times:>8}  {name}"))?;
+        let never = self.never();
+        if never.is_empty() { Ok(()) } else { writeln!(f, "   never  {}", never.join(", ")) }
     }
+}
+
+/// The highest numbers that the API has given to event types and to retry states.
+const EVENT_TYPES: i32 = 100;
+const RETRY_STATES: i32 = 20;
+
+/// What a fault counts as: its kind, and its kind with what it does.
+fn names(fault: &Fault) -> (String, Option<String>) {
+    let kind = format!("fault {}", fault.kind());
+    let json = serde_json::to_value(fault).unwrap_or_default();
+    let effect = json.get(fault.kind()).and_then(|fault| fault.get("effect"));
+    let effect = effect
+        .and_then(|effect| effect.as_str().or_else(|| effect.as_object()?.keys().next().map(String::as_str)));
+    let detail = effect.map(|effect| format!("{kind} {effect}"));
+    (kind, detail)
+}
+
+fn event_name(event_type: EventType) -> String {
+    camel_case(event_type.as_str_name(), "EVENT_TYPE_")
+}
+
+fn retry_state_name(retry_state: RetryState) -> String {
+    format!("retry state {}", retry_state.as_str_name().trim_start_matches("RETRY_STATE_"))
 }
 
 fn retry_state(attributes: &Attributes) -> Option<RetryState> {
@@ -142,6 +236,23 @@ fn retry_state(attributes: &Attributes) -> Option<RetryState> {
         _ => return None,
     };
     Some(retry_state)
+}
+
+/// What a failed workflow failed with in the end: the type of the innermost application failure, or the timeout.
+fn cause(attributes: &Attributes) -> Option<String> {
+    let WorkflowFailed(failed) = attributes else { return None };
+    let mut failure: &Failure = failed.failure.as_ref()?;
+    while let Some(cause) = failure.cause.as_deref() {
+        failure = cause;
+    }
+    match failure.failure_info.as_ref()? {
+        FailureInfo::ApplicationFailureInfo(info) if !info.r#type.is_empty() => Some(info.r#type.clone()),
+        FailureInfo::TimeoutFailureInfo(info) => {
+            Some(camel_case(info.timeout_type().as_str_name(), "TIMEOUT_TYPE_") + " timeout")
+        }
+        FailureInfo::CanceledFailureInfo(_) => Some("cancelled".to_owned()),
+        _ => None,
+    }
 }
 
 /// The id of the patch that a marker is for.

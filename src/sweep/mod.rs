@@ -25,26 +25,32 @@
 //! });
 //! report.assert_passed();
 //! report.assert_reached(["ActivityTaskCompleted", "fault activity"]);
+//! println!("{report}");
 //! ```
+//!
+//! Faults are not all that a seed can decide. [`Sweep::run_with`] draws an input as well: settings, what clients do and
+//! when, with the strategies of [`crate::strategies`] or any other of proptest's. It is made smaller together with the plan,
+//! and kept in the same file.
 
 mod coverage;
 mod exhaustive;
+mod progress;
 mod regression;
 mod report;
 mod shrink;
 
 use std::{
-    fs,
+    fmt, fs,
     panic::{self, AssertUnwindSafe},
     path::PathBuf,
-    time::Duration,
 };
 
 use proptest::{
-    strategy::{BoxedStrategy, Just, Strategy},
+    strategy::{BoxedStrategy, Just, Strategy, ValueTree},
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use serde::{Serialize, de::DeserializeOwned};
 
 pub use coverage::Coverage;
 pub use exhaustive::{Exhaustive, Explored};
@@ -58,6 +64,7 @@ use crate::{
     panics,
     simulation::{Builder, Failure, seed_of_environment},
 };
+use progress::Progress;
 
 /// How many seeds are run before it is looked whether one has failed.
 const BATCH: usize = 16;
@@ -69,14 +76,20 @@ pub struct Sweep {
     plans: BoxedStrategy<Plan>,
     regressions: Option<PathBuf>,
     shrink_runs: usize,
+    keeps_going: bool,
+    shows_progress: bool,
 }
 
 /// One run of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Case {
-    pub(crate) seed: u64,
-    pub(crate) plan: Plan,
+struct Case<I> {
+    seed: u64,
+    plan: Plan,
+    input: I,
 }
+
+/// What a case came to: the report of a failure, and what was reached.
+type Outcome<I> = (Case<I>, Result<(), String>, Observer);
 
 impl Sweep {
     /// A sweep through these seeds, without faults. If the environment variable `TEMPORAL_SIM_SEED` is set, it runs that
@@ -86,7 +99,14 @@ impl Sweep {
             Some(seed) => vec![seed],
             None => seeds.into_iter().collect(),
         };
-        Self { seeds, plans: Just(Plan::default()).boxed(), regressions: None, shrink_runs: 500 }
+        Self {
+            seeds,
+            plans: Just(Plan::default()).boxed(),
+            regressions: None,
+            shrink_runs: 500,
+            keeps_going: false,
+            shows_progress: true,
+        }
     }
 
     /// What goes wrong: each seed draws a plan.
@@ -96,18 +116,33 @@ impl Sweep {
         self
     }
 
-    /// A folder of JSON files that are run before all seeds. A failure of a seed is written there, with the smallest plan:
-    /// commit the file, and it is run for ever, however strategies change.
+    /// A folder of JSON files that are run before all seeds. A failure of a seed is written there, with the smallest input
+    /// and plan: commit the file, and it is run for ever, however strategies change.
     #[must_use]
     pub fn regressions(mut self, folder: impl Into<PathBuf>) -> Self {
         self.regressions = Some(folder.into());
         self
     }
 
-    /// How many runs the search for the smallest plan may take. Default 500.
+    /// How many runs the search for the smallest case may take. Default 500.
     #[must_use]
     pub fn shrink_runs(mut self, runs: usize) -> Self {
         self.shrink_runs = runs;
+        self
+    }
+
+    /// Runs all seeds, also after one has failed, and collects the failures: one for each message, whatever numbers are in
+    /// it. By default a sweep ends with its first failure.
+    #[must_use]
+    pub fn keep_going(mut self) -> Self {
+        self.keeps_going = true;
+        self
+    }
+
+    /// Whether a terminal shows how far the sweep is. Default `true`.
+    #[must_use]
+    pub fn progress(mut self, is_shown: bool) -> Self {
+        self.shows_progress = is_shown;
         self
     }
 
@@ -118,71 +153,31 @@ impl Sweep {
     ///
     /// If the folder of regressions has a file that is none, or if a failure cannot be written there.
     pub fn run(&self, simulation: impl Fn(Builder) -> Result<(), Failure> + Sync) -> Report {
-        let mut coverage = Coverage::default();
-        for (path, regression) in self.committed() {
-            let case = Case { seed: regression.seed, plan: regression.plan() };
-            let (outcome, observed) = run_case(&case, &simulation);
-            coverage.add(&observed);
-            if let Err(message) = outcome {
-                let timelines = timelines(&case, &simulation);
-                let failure = SweepFailure::new(case, message, Some(path), 0).with_timelines(timelines);
-                return Report::new(coverage, Some(failure));
-            }
-        }
-        for batch in self.seeds.chunks(BATCH) {
-            let cases: Vec<_> = batch.iter().map(|&seed| Case { seed, plan: self.tree(seed).1 }).collect();
-            let outcomes: Vec<_> = cases
-                .into_par_iter()
-                .map(|case| {
-                    let (outcome, observed) = run_case(&case, &simulation);
-                    (case, outcome, observed)
-                })
-                .collect();
-            for (case, outcome, observed) in outcomes {
-                coverage.add(&observed);
-                if let Err(message) = outcome {
-                    return Report::new(coverage, Some(self.explain(case, message, &simulation)));
-                }
-            }
-        }
-        Report::new(coverage, None)
+        self.run_with(Just(()), |builder, ()| simulation(builder))
     }
 
-    /// Finds the smallest plan that still fails, and keeps it.
-    fn explain(
+    /// Does the same with an input that each seed draws. Of a failure the smallest input is looked for as well as the
+    /// smallest plan, and kept with it.
+    ///
+    /// # Panics
+    ///
+    /// If the folder of regressions has a file that is none or whose input is of another type, or if a failure cannot be
+    /// written there.
+    pub fn run_with<I>(
         &self,
-        case: Case,
-        message: String,
-        simulation: &(impl Fn(Builder) -> Result<(), Failure> + Sync),
-    ) -> SweepFailure {
-        let seed = case.seed;
-        let fails = |plan: &Plan| run_case(&Case { seed, plan: plan.clone() }, simulation).0.err();
-        let (tree, _) = self.tree(seed);
-        let (plan, message, runs) = shrink::smallest(tree, case.plan, message, self.shrink_runs, fails);
-        let case = Case { seed, plan };
-        let path = self.regressions.as_ref().map(|folder| {
-            let path = folder.join(format!("{}.json", regression::file_name(seed)));
-            let regression = Regression::new(seed, case.plan.clone());
-            fs::create_dir_all(folder).and_then(|()| fs::write(&path, regression.to_json())).unwrap_or_else(
-                |error| panic!("the failure cannot be written to {}: {error}", path.display()),
-            );
-            path
-        });
-        let timelines = timelines(&case, simulation);
-        SweepFailure::new(case, message, path, runs).with_timelines(timelines)
-    }
-
-    /// The plan of a seed, and the ways to make it smaller.
-    fn tree(&self, seed: u64) -> (shrink::Tree, Plan) {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        let config = Config { failure_persistence: None, ..Config::default() };
-        let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-        let tree = self.plans.new_tree(&mut runner).unwrap_or_else(|reason| {
-            panic!("the strategy for plans has no plan for seed {seed}: {reason}");
-        });
-        let plan = proptest::strategy::ValueTree::current(&tree);
-        (tree, plan)
+        inputs: impl Strategy<Value = I> + 'static,
+        simulation: impl Fn(Builder, I) -> Result<(), Failure> + Sync,
+    ) -> Report
+    where
+        I: Serialize + DeserializeOwned + Clone + fmt::Debug + Send + Sync + 'static,
+    {
+        let search = Search {
+            sweep: self,
+            cases: (self.plans.clone(), inputs).boxed(),
+            simulation,
+            progress: Progress::new(self.seeds.len(), self.shows_progress),
+        };
+        search.run()
     }
 
     fn committed(&self) -> Vec<(PathBuf, Regression)> {
@@ -193,38 +188,171 @@ impl Sweep {
     }
 }
 
-/// Runs a simulation; the error is its report.
-fn run_case(
-    case: &Case,
-    simulation: &(impl Fn(Builder) -> Result<(), Failure> + Sync),
-) -> (Result<(), String>, Observer) {
-    let observer = Observer::default();
-    (run_observed(case, simulation, &observer), observer)
+/// A sweep under way.
+struct Search<'a, I, F> {
+    sweep: &'a Sweep,
+    cases: BoxedStrategy<(Plan, I)>,
+    simulation: F,
+    progress: Progress,
 }
 
-/// Runs a simulation once more for the timelines of the executions that completed.
-fn timelines(case: &Case, simulation: &(impl Fn(Builder) -> Result<(), Failure> + Sync)) -> Vec<String> {
-    let observer = Observer::with_timelines();
-    let _ = run_observed(case, simulation, &observer);
-    observer.timelines()
+impl<I, F> Search<'_, I, F>
+where
+    I: Serialize + DeserializeOwned + Clone + fmt::Debug + Send + Sync + 'static,
+    F: Fn(Builder, I) -> Result<(), Failure> + Sync,
+{
+    fn run(&self) -> Report {
+        let mut coverage = Coverage::default();
+        let mut failures = Vec::new();
+        for (path, regression) in self.sweep.committed() {
+            let (outcome, failure) = self.run_committed(path, regression);
+            coverage.add(&outcome);
+            failures.extend(failure);
+            if !failures.is_empty() && !self.sweep.keeps_going {
+                return Report::new(coverage, failures);
+            }
+        }
+        for batch in self.sweep.seeds.chunks(BATCH) {
+            for (case, outcome, observer) in self.run_batch(batch) {
+                coverage.add(&observer);
+                let Err(message) = outcome else { continue };
+                let alike =
+                    failures.iter_mut().find(|it: &&mut SweepFailure| is_alike(it.message(), &message));
+                match alike {
+                    Some(failure) => failure.add_seed(case.seed),
+                    None => failures.push(self.explain(case.seed, message)),
+                }
+                if !self.sweep.keeps_going {
+                    return Report::new(coverage, failures);
+                }
+            }
+            self.progress.show(&coverage, failures.len());
+        }
+        Report::new(coverage, failures)
+    }
+
+    fn run_batch(&self, seeds: &[u64]) -> Vec<Outcome<I>> {
+        // Strategies need not be shared between threads.
+        let cases: Vec<_> = seeds.iter().map(|&seed| self.case(seed)).collect();
+        let simulation = &self.simulation;
+        let run = |case: Case<I>| {
+            let observer = Observer::default();
+            let outcome = observe(simulation, &case, &observer);
+            (case, outcome, observer)
+        };
+        cases.into_par_iter().map(run).collect()
+    }
+
+    fn run_committed(&self, path: PathBuf, regression: Regression) -> (Observer, Option<SweepFailure>) {
+        let input = regression.typed_input().unwrap_or_else(|error| {
+            panic!("{}: the input is not one of this sweep: {error}", path.display());
+        });
+        let case = Case { seed: regression.seed, plan: regression.plan(), input };
+        let (outcome, observer) = self.run_case(&case);
+        let failure = outcome.err().map(|message| {
+            SweepFailure::new(regression, message, Some(path), 0).with_timelines(self.timelines(&case))
+        });
+        (observer, failure)
+    }
+
+    /// Finds the smallest input and plan that still fail, and keeps them.
+    fn explain(&self, seed: u64, message: String) -> SweepFailure {
+        let mut tried = 0;
+        let fails = |plan: &Plan, input: &I| {
+            tried += 1;
+            self.progress.shrinking(tried);
+            let case = Case { seed, plan: plan.clone(), input: input.clone() };
+            self.run_case(&case).0.err()
+        };
+        let smallest = shrink::smallest(self.tree(seed), message, self.sweep.shrink_runs, fails);
+        let shrink::Smallest { plan, input, message, runs } = smallest;
+        let json = serde_json::to_value(&input);
+        let json =
+            json.unwrap_or_else(|error| panic!("the input {input:?} cannot be written as JSON: {error}"));
+        let regression = Regression::new(seed, plan.clone()).with_input(json);
+        let path = self.sweep.regressions.as_ref().map(|folder| {
+            let path = folder.join(format!("{}.json", regression::file_name(seed)));
+            fs::create_dir_all(folder).and_then(|()| fs::write(&path, regression.to_json())).unwrap_or_else(
+                |error| panic!("the failure cannot be written to {}: {error}", path.display()),
+            );
+            path
+        });
+        let timelines = self.timelines(&Case { seed, plan, input });
+        SweepFailure::new(regression, message, path, runs).with_timelines(timelines)
+    }
+
+    fn case(&self, seed: u64) -> Case<I> {
+        let (plan, input) = self.tree(seed).current();
+        Case { seed, plan, input }
+    }
+
+    /// The plan and the input of a seed, and the ways to make them smaller.
+    fn tree(&self, seed: u64) -> shrink::Tree<I> {
+        tree(&self.cases, seed)
+    }
+
+    /// Runs a simulation; the error is its report.
+    fn run_case(&self, case: &Case<I>) -> (Result<(), String>, Observer) {
+        let observer = Observer::default();
+        (observe(&self.simulation, case, &observer), observer)
+    }
+
+    /// Runs a simulation once more for the timelines of the executions that completed.
+    fn timelines(&self, case: &Case<I>) -> Vec<String> {
+        let observer = Observer::with_timelines();
+        let _ = observe(&self.simulation, case, &observer);
+        observer.timelines()
+    }
 }
 
-fn run_observed(
-    case: &Case,
-    simulation: &(impl Fn(Builder) -> Result<(), Failure> + Sync),
+/// What a strategy draws for a seed: always the same.
+fn tree<T: fmt::Debug>(strategy: &BoxedStrategy<T>, seed: u64) -> Box<dyn ValueTree<Value = T>> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    strategy.new_tree(&mut runner).unwrap_or_else(|reason| {
+        panic!("the strategies have neither plan nor input for seed {seed}: {reason}");
+    })
+}
+
+fn observe<I: Clone>(
+    simulation: &impl Fn(Builder, I) -> Result<(), Failure>,
+    case: &Case<I>,
     observer: &Observer,
 ) -> Result<(), String> {
     let builder = Builder::observed(case.seed, case.plan.clone(), observer.clone());
-    match panic::catch_unwind(AssertUnwindSafe(|| simulation(builder))) {
+    let input = case.input.clone();
+    let _quiet = panics::quiet();
+    match panic::catch_unwind(AssertUnwindSafe(|| simulation(builder, input))) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(failure)) => Err(failure.to_string()),
         Err(panic) => Err(panics::message(&*panic)),
     }
 }
 
-/// Years of virtual time, for people.
-fn years(duration: Duration) -> f64 {
-    duration.as_secs_f64() / (365.25 * 24.0 * 3600.0)
+/// Whether two reports tell of the same failure: their first paragraphs differ in numbers only.
+fn is_alike(one: &str, other: &str) -> bool {
+    let words = |report: &str| {
+        let headline = report.split("\n\n").next().unwrap_or_default();
+        let mut words = String::new();
+        for character in headline.chars() {
+            match character {
+                '0'..='9' if words.ends_with('#') => {}
+                '0'..='9' => words.push('#'),
+                // Of a duration the units depend on the number.
+                'd' | 'h' | 'm' | 's' | ' ' | '.' if words.ends_with('#') => {}
+                _ => words.push(character),
+            }
+        }
+        words
+    };
+    words(one) == words(other)
+}
+
+/// How much was run, in a line.
+fn summary(coverage: &Coverage) -> String {
+    format!("{} runs, {}", coverage.runs, progress::years(coverage.virtual_time))
 }
 
 #[cfg(test)]

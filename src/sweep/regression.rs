@@ -1,4 +1,4 @@
-//! Failures that are kept: a seed and a plan, as a small JSON file.
+//! Failures that are kept: a seed, an input and a plan, as a small JSON file.
 
 use std::{
     fs,
@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::{
     faults::{Fault, InvalidPlan, Plan, read_json},
@@ -21,6 +22,9 @@ use crate::{
 pub struct Regression {
     /// Its seed.
     pub seed: u64,
+    /// Its input, if the sweep has inputs; `null` otherwise.
+    #[serde(default)]
+    pub input: Value,
     /// What went first of what happened at the same instant, if that was not left to the simulation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
@@ -36,7 +40,13 @@ impl Regression {
     /// The run with this seed and this plan.
     pub fn new(seed: u64, plan: Plan) -> Self {
         let Plan { schedule, until, faults } = plan;
-        Self { seed, schedule, until, faults }
+        Self { seed, input: Value::Null, schedule, until, faults }
+    }
+
+    /// The same with an input.
+    #[must_use]
+    pub fn with_input(self, input: Value) -> Self {
+        Self { input, ..self }
     }
 
     /// The plan of the run.
@@ -45,10 +55,18 @@ impl Regression {
         Plan { schedule, until, faults }
     }
 
-    /// As JSON, one fault a line.
+    /// As JSON: the elements of an input that is a list, and the faults, one a line.
     pub fn to_json(&self) -> String {
-        let seed = format!("  \"seed\": {}", self.seed);
-        let fields: Vec<_> = std::iter::once(seed).chain(self.plan().json_fields()).collect();
+        let mut fields = vec![format!("  \"seed\": {}", self.seed)];
+        match &self.input {
+            Value::Null => {}
+            Value::Array(values) if !values.is_empty() => {
+                let lines: Vec<_> = values.iter().map(Value::to_string).collect();
+                fields.push(format!("  \"input\": [\n    {}\n  ]", lines.join(",\n    ")));
+            }
+            other => fields.push(format!("  \"input\": {other}")),
+        }
+        fields.extend(self.plan().json_fields());
         format!("{{\n{}\n}}\n", fields.join(",\n"))
     }
 
@@ -84,6 +102,11 @@ impl Regression {
                 Ok((path, regression))
             })
             .collect()
+    }
+
+    /// The input as the sweep has it.
+    pub(super) fn typed_input<I: DeserializeOwned>(&self) -> Result<I, serde_json::Error> {
+        I::deserialize(&self.input)
     }
 }
 

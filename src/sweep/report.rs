@@ -2,22 +2,24 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::{Case, Coverage};
+use super::{Coverage, Regression};
 use crate::{faults::Plan, rng::Seed, simulation::reproduce_command};
 
-/// What came of a sweep.
+/// What came of a sweep. Its [`Display`](fmt::Display) form says what was run, what was reached and what failed.
 #[derive(Debug, Clone)]
 pub struct Report {
     coverage: Coverage,
-    failure: Option<SweepFailure>,
+    failures: Vec<SweepFailure>,
 }
 
-/// A seed that failed, with the smallest plan that still makes it fail.
+/// A seed that failed, with the smallest input and plan that still make it fail.
 ///
 /// Its [`Display`](fmt::Display) form is the whole report.
 #[derive(Debug, Clone)]
 pub struct SweepFailure {
-    seed: u64,
+    /// All seeds that fail like this; the first is the one that was looked at.
+    seeds: Vec<u64>,
+    regression: Regression,
     plan: Plan,
     message: String,
     reproduce: String,
@@ -27,8 +29,8 @@ pub struct SweepFailure {
 }
 
 impl Report {
-    pub(super) fn new(coverage: Coverage, failure: Option<SweepFailure>) -> Self {
-        Self { coverage, failure }
+    pub(super) fn new(coverage: Coverage, failures: Vec<SweepFailure>) -> Self {
+        Self { coverage, failures }
     }
 
     /// What was reached.
@@ -36,9 +38,14 @@ impl Report {
         &self.coverage
     }
 
-    /// The failure that ended the sweep.
+    /// The first failure.
     pub fn failure(&self) -> Option<&SweepFailure> {
-        self.failure.as_ref()
+        self.failures.first()
+    }
+
+    /// All failures, one for each message: one at most, unless the sweep [goes on](super::Sweep::keep_going).
+    pub fn failures(&self) -> &[SweepFailure] {
+        &self.failures
     }
 
     /// Checks that no run failed.
@@ -48,8 +55,13 @@ impl Report {
     /// If one did; the message is the whole report.
     #[track_caller]
     pub fn assert_passed(&self) {
-        if let Some(failure) = &self.failure {
-            panic!("{failure}");
+        match self.failures.as_slice() {
+            [] => {}
+            [failure] => panic!("{failure}"),
+            failures => {
+                let reports: Vec<_> = failures.iter().map(ToString::to_string).collect();
+                panic!("a sweep failed in {} ways\n\n{}", failures.len(), reports.join("\n\n"));
+            }
         }
     }
 
@@ -66,25 +78,61 @@ impl Report {
     }
 }
 
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.coverage)?;
+        self.failures.iter().try_for_each(|failure| write!(f, "\n{failure}"))
+    }
+}
+
 impl SweepFailure {
-    pub(super) fn new(case: Case, message: String, file: Option<PathBuf>, shrink_runs: usize) -> Self {
-        let reproduce = reproduce_command(Seed(case.seed));
-        let timelines = Vec::new();
-        Self { seed: case.seed, plan: case.plan, message, reproduce, file, shrink_runs, timelines }
+    pub(super) fn new(
+        regression: Regression,
+        message: String,
+        file: Option<PathBuf>,
+        shrink_runs: usize,
+    ) -> Self {
+        Self {
+            seeds: vec![regression.seed],
+            reproduce: reproduce_command(Seed(regression.seed)),
+            plan: regression.plan(),
+            regression,
+            message,
+            file,
+            shrink_runs,
+            timelines: Vec::new(),
+        }
     }
 
     pub(super) fn with_timelines(self, timelines: Vec<String>) -> Self {
+        let message = &self.message;
+        let timelines = timelines.into_iter().filter(|timeline| !message.contains(timeline)).collect();
         Self { timelines, ..self }
+    }
+
+    /// One more seed fails like this.
+    pub(super) fn add_seed(&mut self, seed: u64) {
+        self.seeds.push(seed);
     }
 
     /// The seed.
     pub fn seed(&self) -> u64 {
-        self.seed
+        self.regression.seed
+    }
+
+    /// All seeds that fail with the same message, numbers in it apart.
+    pub fn seeds(&self) -> &[u64] {
+        &self.seeds
     }
 
     /// The smallest plan that makes it fail.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The smallest input that makes it fail, as it stands in a file; `null` if the sweep has none.
+    pub fn input(&self) -> &serde_json::Value {
+        &self.regression.input
     }
 
     /// How it fails: the report of the simulation.
@@ -100,10 +148,16 @@ impl SweepFailure {
 
 impl fmt::Display for SweepFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, plan, message, reproduce, file, shrink_runs, timelines } = self;
-        writeln!(f, "a sweep failed with seed {seed}\n")?;
-        writeln!(f, "  what goes wrong, after {shrink_runs} runs in search of less:")?;
-        for line in plan.to_json().lines() {
+        let Self { seeds, regression, message, reproduce, file, shrink_runs, timelines, .. } = self;
+        match seeds.as_slice() {
+            [seed] => writeln!(f, "a sweep failed with seed {seed}\n")?,
+            [seed, more @ ..] => {
+                writeln!(f, "a sweep failed with seed {seed}, and {} more alike\n", more.len())?
+            }
+            [] => {}
+        }
+        writeln!(f, "  what it takes, after {shrink_runs} runs in search of less:")?;
+        for line in regression.to_json().lines() {
             writeln!(f, "    {line}")?;
         }
         if let Some(file) = file {

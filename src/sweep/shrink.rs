@@ -1,48 +1,85 @@
-//! The smallest plan that still fails.
+//! The smallest case that still fails.
+
+use std::fmt::Debug;
 
 use proptest::strategy::ValueTree;
 
 use crate::faults::Plan;
 
-/// A plan, and the ways to make it smaller.
-pub(super) type Tree = Box<dyn ValueTree<Value = Plan>>;
+/// A plan and an input, and the ways to make them smaller.
+pub(super) type Tree<I> = Box<dyn ValueTree<Value = (Plan, I)>>;
 
-/// Tries smaller and smaller plans, at most so many. Answers the smallest that fails, how it does, and how many were
-/// tried.
-pub(super) fn smallest(
-    mut tree: Tree,
-    mut plan: Plan,
-    mut message: String,
+/// What is left when nothing can be left out any more.
+pub(super) struct Smallest<I> {
+    pub(super) plan: Plan,
+    pub(super) input: I,
+    /// How it fails.
+    pub(super) message: String,
+    /// How many were tried.
+    pub(super) runs: usize,
+}
+
+/// Tries smaller and smaller cases, at most so many, and answers the smallest that fails.
+pub(super) fn smallest<I: Clone + Debug>(
+    mut tree: Tree<I>,
+    message: String,
     most: usize,
-    fails: impl Fn(&Plan) -> Option<String>,
-) -> (Plan, String, usize) {
-    let mut runs = 0;
-    // Most faults of a plan have nothing to do with it: the shortest way is to leave out one after the other.
-    let mut index = 0;
-    while index < plan.faults.len() && runs < most {
-        let mut fewer = plan.clone();
-        fewer.faults.remove(index);
-        runs += 1;
-        match fails(&fewer) {
-            Some(failed) => (plan, message) = (fewer, failed),
-            None => index += 1,
-        }
-    }
-    let only_faults = plan.faults.len();
-    // Then the strategy makes what is left simpler, as far as it comes to no more faults.
+    mut fails: impl FnMut(&Plan, &I) -> Option<String>,
+) -> Smallest<I> {
+    let (plan, input) = tree.current();
+    let mut smallest = Smallest { plan, input, message, runs: 0 };
+    smallest.leave_out_faults(most, &mut fails);
+    // Then the strategies make what is left simpler, as far as it comes to no more faults.
     let mut is_simpler = tree.simplify();
-    while is_simpler && runs < most {
-        let simpler = tree.current();
-        runs += 1;
-        match fails(&simpler) {
-            Some(failed) => {
-                if simpler.faults.len() <= only_faults {
-                    (plan, message) = (simpler, failed);
+    while is_simpler && smallest.runs < most {
+        let (plan, input) = tree.current();
+        smallest.runs += 1;
+        // What the strategy leaves of the plan may have faults that were left out already.
+        let fewer = smallest.plan.faults.len();
+        match fails(&plan, &input) {
+            Some(message) => {
+                if plan.faults.len() <= fewer && (plan.schedule.is_none() || smallest.plan.schedule.is_some())
+                {
+                    smallest = Smallest { plan, input, message, runs: smallest.runs };
+                } else if let Some(message) = fails(&smallest.plan, &input) {
+                    smallest.runs += 1;
+                    smallest.input = input;
+                    smallest.message = message;
                 }
                 is_simpler = tree.simplify();
             }
             None => is_simpler = tree.complicate(),
         }
     }
-    (plan, message, runs)
+    // A simpler input may need less to go wrong.
+    smallest.leave_out_faults(most, &mut fails);
+    smallest
+}
+
+impl<I> Smallest<I> {
+    /// Most faults of a plan have nothing to do with it: the shortest way is to leave out one after the other, after the
+    /// schedule.
+    fn leave_out_faults(&mut self, most: usize, fails: &mut impl FnMut(&Plan, &I) -> Option<String>) {
+        if self.plan.schedule.is_some() && self.runs < most {
+            let unscheduled = Plan { schedule: None, ..self.plan.clone() };
+            self.runs += 1;
+            if let Some(message) = fails(&unscheduled, &self.input) {
+                self.plan = unscheduled;
+                self.message = message;
+            }
+        }
+        let mut index = 0;
+        while index < self.plan.faults.len() && self.runs < most {
+            let mut fewer = self.plan.clone();
+            fewer.faults.remove(index);
+            self.runs += 1;
+            match fails(&fewer, &self.input) {
+                Some(message) => {
+                    self.plan = fewer;
+                    self.message = message;
+                }
+                None => index += 1,
+            }
+        }
+    }
 }

@@ -29,10 +29,11 @@ fn a_regression_is_read_as_it_was_written() {
     "#);
     assert_eq!(Regression::from_json(&regression.to_json()).expect("what was written"), regression);
     let scheduled = Plan::default().scheduled(Schedule::choices([(3, 1)])).ending(Duration::from_secs(60));
-    let without = Regression::new(1, scheduled);
+    let without = Regression::new(1, scheduled).with_input(serde_json::json!({ "cents": 3 }));
     assert_snapshot!(without.to_json(), @r#"
     {
       "seed": 1,
+      "input": {"cents":3},
       "schedule": {"choices":{"3":1}},
       "until": "1m",
       "faults": []
@@ -49,37 +50,65 @@ fn the_smallest_plan_has_what_it_takes_and_nothing_else() {
         workflow_types: vec!["Order".to_owned()],
         workers: 2,
         horizon: Duration::from_secs(3600),
+        near: Vec::new(),
         most: 8,
     };
-    let sweep = Sweep::new(0..1).faults(crate::strategies::fault_plans(&scope));
+    let cases = (crate::strategies::fault_plans(&scope), 0..1000_u32).boxed();
     // Two workers that are down at the same time break it.
-    let fails = |plan: &Plan| {
+    let fails = |plan: &Plan, cents: &u32| {
         let down = |which: usize| {
             plan.faults.iter().any(|fault| matches!(fault, Fault::WorkerDown(down) if down.worker == which))
         };
-        (down(0) && down(1)).then(|| "both are down".to_owned())
+        (down(0) && down(1) && *cents > 2).then(|| "both are down".to_owned())
     };
     let mut found = 0;
     for seed in 0..300 {
-        let (tree, plan) = sweep.tree(seed);
-        if fails(&plan).is_none() {
+        let tree = tree(&cases, seed);
+        let (plan, cents) = tree.current();
+        if fails(&plan, &cents).is_none() {
             continue;
         }
         found += 1;
-        let (smallest, _, runs) = shrink::smallest(tree, plan, String::new(), 500, fails);
-        assert!(runs <= 500);
-        assert_eq!(smallest.faults.len(), 2, "{smallest}");
-        assert!(fails(&smallest).is_some());
+        let smallest = shrink::smallest(tree, String::new(), 500, fails);
+        assert!(smallest.runs <= 500);
+        assert_eq!((smallest.plan.faults.len(), smallest.input), (2, 3), "{}", smallest.plan);
+        assert!(fails(&smallest.plan, &smallest.input).is_some());
     }
     assert!(found > 3, "{found}");
 }
 
 #[test]
+fn reports_that_differ_in_numbers_only_are_alike() {
+    let report = |seconds: u32| format!("charged {seconds} times in {seconds}m 3s\n\n  seed {seconds}");
+    assert!(is_alike(&report(2), &report(30)));
+    assert!(is_alike("it took 1h 2m 3s [event 7]", "it took 59s [event 12]"));
+    assert!(!is_alike("charged 2 times", "refunded 2 times"));
+}
+
+#[test]
+fn a_list_of_inputs_is_written_one_a_line() {
+    let calls = serde_json::json!([{ "at": "1s", "call": "cancel" }, { "at": "2s", "call": { "add": 3 } }]);
+    let regression = Regression::new(5, Plan::default()).with_input(calls);
+    assert_snapshot!(regression.to_json(), @r#"
+    {
+      "seed": 5,
+      "input": [
+        {"at":"1s","call":"cancel"},
+        {"at":"2s","call":{"add":3}}
+      ],
+      "faults": []
+    }
+    "#);
+    assert_eq!(Regression::from_json(&regression.to_json()).expect("what was written"), regression);
+}
+
+#[test]
 fn a_seed_draws_the_same_plan_each_time() {
     let scope = crate::strategies::Scope { workers: 2, most: 8, ..Default::default() };
-    let sweep = Sweep::new(0..1).faults(crate::strategies::fault_plans(&scope));
-    let plans: Vec<_> = (0..50).map(|seed| sweep.tree(seed).1).collect();
-    assert_eq!(plans, (0..50).map(|seed| sweep.tree(seed).1).collect::<Vec<_>>());
+    let plans = crate::strategies::fault_plans(&scope).boxed();
+    let draw = || (0..50).map(|seed| tree(&plans, seed).current()).collect::<Vec<_>>();
+    let (plans, again) = (draw(), draw());
+    assert_eq!(plans, again);
     assert_ne!(plans[0], plans[1]);
 }
 

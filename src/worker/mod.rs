@@ -16,6 +16,7 @@ mod progress;
 mod runner;
 mod shared;
 mod shutdown;
+mod stalls;
 mod workflows;
 
 use std::{sync::Arc, time::Duration};
@@ -34,7 +35,8 @@ use temporalio_workflow::{
     workflows::WorkflowImplementation,
 };
 
-pub use activities::ActivityMarkers;
+pub(crate) use activities::Ledger;
+pub use activities::{ActivityAttempt, ActivityMarkers, AttemptEnding, Lease};
 pub(crate) use events::{Event, Events};
 pub(crate) use progress::Progress;
 pub(crate) use runner::{Environment, Runner};
@@ -266,6 +268,15 @@ impl Worker {
         self
     }
 
+    /// How long after the start of the simulation the worker starts: the next version of the code, whose deployment
+    /// [`Simulation::shutdown_worker`](crate::Simulation::shutdown_worker) completes by stopping the one before. Default: at
+    /// once.
+    #[must_use]
+    pub fn starts_after(mut self, delay: Duration) -> Self {
+        self.options.starts_after = delay;
+        self
+    }
+
     /// How many workflow executions stay in memory between their workflow tasks; the least recently used one
     /// goes first. With 0, every task replays its whole history: slow, and the surest way to find
     /// nondeterminism. Default 1000.
@@ -399,6 +410,11 @@ impl Worker {
         self
     }
 
+    /// How long after the start of the simulation it starts.
+    pub(crate) fn delay(&self) -> Duration {
+        self.options.starts_after
+    }
+
     /// Whether somebody means this worker who names a task queue or an identity.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         self.options.task_queue == name || self.options.identity.as_deref() == Some(name)
@@ -428,6 +444,24 @@ impl Worker {
             data_converter: has_own_data_converter.then_some(data_converter),
             interceptors: workflow_interceptors,
         }
+    }
+
+    /// Refuses a worker that goes by a version: no task would ever find it.
+    ///
+    /// # Errors
+    ///
+    /// If it does, with its version.
+    pub(crate) fn check_versioning(&self) -> anyhow::Result<()> {
+        let Some(deployment) = self.options.deployment_options.as_ref().filter(|it| it.use_worker_versioning)
+        else {
+            return Ok(());
+        };
+        anyhow::bail!(
+            "the worker for task queue {:?} goes by version {}.{}, and would get no task: worker deployments have no              current version here; leave `use_worker_versioning` off",
+            self.options.task_queue,
+            deployment.version.deployment_name,
+            deployment.version.build_id
+        )
     }
 
     /// What its mocks expected and did not get.

@@ -26,6 +26,8 @@ use temporalio_workflow::{
 pub(crate) struct Options {
     pub(crate) task_queue: String,
     pub(crate) identity: Option<String>,
+    /// How long after the start of the simulation it starts.
+    pub(crate) starts_after: Duration,
     pub(crate) data_converter: DataConverter,
     /// Whether the data converter was set, so that it may have a codec.
     pub(crate) has_own_data_converter: bool,
@@ -57,6 +59,7 @@ impl Options {
         Self {
             task_queue,
             identity: None,
+            starts_after: Duration::ZERO,
             data_converter: DataConverter::default(),
             has_own_data_converter: false,
             workflow_interceptors: Vec::new(),

@@ -7,8 +7,8 @@ use tokio::sync::Semaphore;
 use tonic::Code;
 
 use super::{
-    Event, Events, Worker, codec::Codec, payload_limits::PayloadLimits, progress::Progress,
-    shutdown::Shutdown,
+    Event, Events, Ledger, Worker, codec::Codec, payload_limits::PayloadLimits, progress::Progress,
+    shutdown::Shutdown, stalls::Stalls,
 };
 use crate::{
     clock::Time,
@@ -36,6 +36,10 @@ pub(crate) struct Shared {
     pub(crate) faults: Injector,
     /// When the worker forgets its workflows, each time with the fault that says so.
     pub(crate) evictions: RefCell<VecDeque<(Time, usize)>>,
+    /// What activity code does.
+    pub(crate) ledger: Ledger,
+    /// When its polls do not get through.
+    pub(crate) stalls: Stalls,
     pub(crate) progress: Arc<Progress>,
     pub(crate) events: Events,
     /// One permit for each activity that may run at the same time.
@@ -57,7 +61,7 @@ impl Shared {
     pub(crate) async fn next_eviction(&self) {
         let next = self.evictions.borrow().front().copied();
         let Some((at, fault)) = next else { return std::future::pending().await };
-        self.service.sleep_until(at).await;
+        self.service.reaches(at).await;
         self.evictions.borrow_mut().pop_front();
         if self.faults.is_stopped() {
             return std::future::pending().await;

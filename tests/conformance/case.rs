@@ -1,7 +1,7 @@
 //! The files: a program of calls, and the transcript that a real server gave.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -9,6 +9,7 @@ use std::{
 
 use serde::Deserialize;
 use serde_json::Value;
+use temporal_sim::Limits;
 
 /// A case: what to call, in which order.
 #[derive(Debug, Deserialize)]
@@ -21,9 +22,35 @@ pub(crate) struct Case {
     /// Workflow ids whose runs are fetched at the end.
     #[serde(default)]
     pub(crate) histories: Vec<String>,
+    /// Settings of the server's dynamic configuration that are not the default ones, by name.
+    #[serde(default)]
+    pub(crate) config: BTreeMap<String, Value>,
     /// JSON keys in which a correct server may differ.
     #[serde(default)]
     pub(crate) ignore: BTreeSet<String>,
+}
+
+impl Case {
+    /// What its configuration makes of the limits.
+    pub(crate) fn limits(&self) -> Result<Limits, String> {
+        let mut limits = Limits::default();
+        for (name, value) in &self.config {
+            let wrong = || format!("{name} cannot be set to {value}");
+            let number = || value.as_u64().and_then(|number| usize::try_from(number).ok()).ok_or_else(wrong);
+            match name.as_str() {
+                "frontend.WorkflowPauseEnabled" => {
+                    limits.workflow_pause = value.as_bool().ok_or_else(wrong)?
+                }
+                "limit.mutableStateSize.error" => limits.mutable_state_size = number()?,
+                "limit.historyCount.error" => limits.history_count = value.as_i64().ok_or_else(wrong)?,
+                "limit.historyCount.suggestContinueAsNew" => {
+                    limits.history_count_suggest_continue_as_new = value.as_i64().ok_or_else(wrong)?;
+                }
+                _ => return Err(wrong()),
+            }
+        }
+        Ok(limits)
+    }
 }
 
 /// One step of a case.

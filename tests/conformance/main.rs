@@ -97,6 +97,7 @@ fn run_all(cases: &[CaseFile], exceptions: &Exceptions, options: &Options) -> Ex
 /// Runs one case against a cluster of its own. The error is what differs, for a person to read.
 fn check(file: &CaseFile) -> Result<(), String> {
     let (case, expected) = (file.case()?, file.expected()?);
+    let limits = case.limits()?;
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -104,7 +105,7 @@ fn check(file: &CaseFile) -> Result<(), String> {
             .build()
             .map_err(|error| format!("cannot start a runtime: {error}"))?;
         tokio::task::LocalSet::new().block_on(&runtime, async {
-            let frontend = Frontend::start(1);
+            let frontend = Frontend::start(1, limits);
             let driver = frontend.clone();
             tokio::task::spawn_local(async move { driver.drive().await });
             Ok(run::run(&case, Cluster(frontend)).await)

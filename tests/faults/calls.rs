@@ -53,6 +53,63 @@ fn a_signal_is_overtaken() {
     assert_eq!(signals(When::once(), delay), (vec![2, 1], 3 * SECOND));
 }
 
+/// Sends the signals 1, 2 and 3 one after the other while this goes wrong with the first of them.
+fn signals_in_turn(effect: CallEffect) -> Vec<u32> {
+    let plan = Plan::new([Fault::call("SignalWorkflowExecution", When::once(), effect)]);
+    Simulation::builder().worker(worker(&Provider::default())).faults(plan).run(async |sim| {
+        let options = WorkflowStartOptions::new("shop", "counter").build();
+        let handle = sim.client().start_workflow(Counter::run, (), options).await?;
+        for number in 1..=3 {
+            // Who does not know whether the call came through goes on here.
+            let _ = handle.signal(Counter::add, number, WorkflowSignalOptions::default()).await;
+            sim.sleep(SECOND).await;
+        }
+        let seen = handle.get_result(Default::default()).await?;
+        assert_eq!(sim.faults_fired(), [1]);
+        Ok(seen)
+    })
+}
+
+#[test]
+fn a_signal_that_its_caller_repeats_comes_twice() {
+    assert_eq!(signals_in_turn(CallEffect::Repeat { after: SECOND / 2 }), [1, 1]);
+    assert_eq!(signals_in_turn(CallEffect::Repeat { after: Duration::ZERO }), [1, 1]);
+}
+
+#[test]
+fn a_signal_that_was_given_up_arrives_behind_the_next_one() {
+    assert_eq!(signals_in_turn(CallEffect::Overtaken { by: 3 * SECOND / 2 }), [2, 1]);
+    assert_eq!(signals_in_turn(CallEffect::Overtaken { by: Duration::ZERO }), [1, 2]);
+}
+
+#[test]
+fn a_caller_that_gives_up_hears_why() {
+    let overtaken = CallEffect::Overtaken { by: SECOND };
+    let plan = Plan::new([Fault::call("SignalWorkflowExecution", When::once(), overtaken)]);
+    Simulation::builder().worker(worker(&Provider::default())).faults(plan).run(async |sim| {
+        let options = WorkflowStartOptions::new("shop", "counter").build();
+        let handle = sim.client().start_workflow(Counter::run, (), options).await?;
+        let error = handle.signal(Counter::add, 1, WorkflowSignalOptions::default()).await.unwrap_err();
+        assert!(format!("{error:?}").contains("DeadlineExceeded"), "{error:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_start_that_its_caller_repeats_under_an_id_of_its_own_starts_once() {
+    let provider = Provider::default();
+    let repeat = CallEffect::Repeat { after: SECOND };
+    let plan = Plan::new([Fault::call("StartWorkflowExecution", When::once(), repeat)]);
+    Simulation::builder().worker(worker(&provider)).faults(plan).run(async |sim| {
+        let options = WorkflowStartOptions::new("shop", "checkout").build();
+        let handle = sim.client().start_workflow(Checkout::run, 100, options).await?;
+        handle.get_result(Default::default()).await?;
+        assert_eq!((sim.faults_fired(), sim.histories().len()), (vec![1], 1));
+        Ok(())
+    });
+    assert_eq!(provider.charges(), 1);
+}
+
 #[test]
 fn a_worker_that_cannot_report_tries_again() {
     let provider = Provider::default();

@@ -4,8 +4,10 @@
 
 mod activities;
 mod calls;
-mod mistakes;
+mod clock;
+mod local_activities;
 mod plans;
 mod shop;
+mod stalls;
 mod sweeps;
 mod workers;

@@ -11,7 +11,7 @@ use std::{
 use temporal_sim::Worker;
 use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::{
-    ActivityOptions, SyncWorkflowContext, WorkflowContext, WorkflowResult,
+    ActivityOptions, LocalActivityOptions, SyncWorkflowContext, WorkflowContext, WorkflowResult,
     activities::{ActivityContext, ActivityError},
 };
 
@@ -116,6 +116,23 @@ impl Naps {
     }
 }
 
+/// Charges once in a local activity, with ten seconds for each attempt.
+#[workflow]
+#[derive(Default)]
+pub struct QuickCheckout;
+
+#[workflow_methods]
+impl QuickCheckout {
+    #[run]
+    pub async fn run(ctx: &mut WorkflowContext<Self>, cents: i64) -> WorkflowResult<()> {
+        let options = LocalActivityOptions::builder()
+            .start_to_close_timeout(Duration::from_secs(10))
+            .schedule_to_close_timeout(Duration::from_secs(60))
+            .build();
+        Ok(ctx.execute_local_activity(Provider::charge, cents, options).await?)
+    }
+}
+
 /// A worker with everything.
 pub fn worker(provider: &Provider) -> Worker {
     Worker::new("shop")
@@ -123,5 +140,6 @@ pub fn worker(provider: &Provider) -> Worker {
         .workflow::<Export>()
         .workflow::<Counter>()
         .workflow::<Naps>()
+        .workflow::<QuickCheckout>()
         .activities(provider.clone(), (Provider::charge, Provider::export))
 }

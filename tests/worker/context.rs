@@ -124,6 +124,15 @@ fn code_knows_the_deployment_version_of_its_worker() {
     }
 }
 
+#[test]
+fn a_worker_that_goes_by_a_version_is_refused() {
+    let version = WorkerDeploymentVersion::builder().deployment_name("coins").build_id("7").build();
+    let options = WorkerDeploymentOptions::new(version).use_worker_versioning(true).build();
+    let worker = Worker::new("versions").workflow::<Versioned>().deployment_options(options);
+    let failure = Simulation::builder().worker(worker).try_run(async |_| Ok(())).expect_err("a refusal");
+    assert!(failure.to_string().contains("goes by version coins.7"), "{failure}");
+}
+
 /// Waits for the word of its activity, which comes as a signal.
 #[workflow]
 #[derive(Default)]

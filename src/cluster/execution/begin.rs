@@ -4,14 +4,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::{Link, Payload},
-    enums::v1::{EventType, WorkflowExecutionStatus},
+    enums::v1::{EventType, VersioningBehavior, WorkflowExecutionStatus},
     history::v1::{WorkflowExecutionStartedEventAttributes, history_event::Attributes},
     sdk::v1::UserMetadata,
 };
 
 use super::{
     Effect, Event, ExecutionInfo, ExecutionOptions, History, MutableState, Pending, Run, Transaction,
-    activity, query, state::AttachedRequest, timer, update::Updates, workflow_task::Problems,
+    activity, query, state::AttachedRequest, timer, update::Updates, versioning::Versioning,
+    workflow_task::Problems,
 };
 use crate::{
     clock::{self, Time},
@@ -113,7 +114,14 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
                     .unwrap_or_default(),
             ),
             worker_version: None,
-            worker_deployment_name: Arc::from(""),
+            worker_deployment_name: Arc::from(
+                started
+                    .inherited_pinned_version
+                    .as_ref()
+                    .map_or("", |version| version.deployment_name.as_str()),
+            ),
+            pause: None,
+            versioning: Arc::new(Versioning::of(started)),
             request_ids: Arc::new([(spec.create_request_id.clone(), start_request)].into()),
             options: Arc::new(ExecutionOptions::of(started)),
             reset_run_id: String::new(),
@@ -133,8 +141,8 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
         signal_request_ids: Default::default(),
         waiting: Vec::new(),
     });
-    if run.state.options.versioning_override.is_some() {
-        run.show_versioning();
+    if run.state.effective_behavior() != VersioningBehavior::Unspecified {
+        run.show_versions(None, None);
     }
     run
 }

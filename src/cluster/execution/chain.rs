@@ -59,6 +59,10 @@ impl Transaction<'_> {
         next.attempt = started.attempt.saturating_add(1);
         next.initiator = ContinueAsNewInitiator::Retry as i32;
         next.continued_failure = Some(failure);
+        if next.inherited_pinned_version.is_some() {
+            next.inherited_pinned_version = self.run.state.inherited_version().0;
+        }
+        next.declined_target_version_upgrade = None;
         if !timed_out {
             // The server drops the earlier result here, but keeps it when a run times out.
             next.last_completion_result = None;
@@ -95,6 +99,8 @@ impl Transaction<'_> {
             initiator: ContinueAsNewInitiator::CronSchedule as i32,
             last_completion_result,
             continued_failure,
+            inherited_pinned_version: None,
+            declined_target_version_upgrade: None,
             ..started.clone()
         };
         self.continue_with(NextRun { started, backoff: Some(backoff) })

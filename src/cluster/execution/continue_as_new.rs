@@ -4,7 +4,10 @@ use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
     command::v1::ContinueAsNewWorkflowExecutionCommandAttributes as Command,
     common::v1::WorkflowType,
-    enums::v1::{ContinueAsNewInitiator, TaskQueueKind, WorkflowTaskFailedCause as Cause},
+    enums::v1::{
+        ContinueAsNewInitiator, ContinueAsNewVersioningBehavior, TaskQueueKind,
+        WorkflowTaskFailedCause as Cause,
+    },
     history::v1::{
         WorkflowExecutionContinuedAsNewEventAttributes, WorkflowExecutionStartedEventAttributes,
         history_event::Attributes,
@@ -87,8 +90,13 @@ pub(crate) fn continue_as_new(
         memo.fields.retain(|_, payload| !payloads::is_nil(payload));
     }
     command.memo.take_if(|memo| memo.fields.is_empty());
+    let mut started = started_attributes(tx.run.started(), &command, &queue);
+    let stays_with_version = queue.name == tx.run.info.task_queue
+        && command.initial_versioning_behavior() == ContinueAsNewVersioningBehavior::Unspecified;
+    (started.inherited_pinned_version, started.declined_target_version_upgrade) =
+        if stays_with_version { tx.run.state.inherited_version() } else { (None, None) };
     let next = NextRun {
-        started: started_attributes(tx.run.started(), &command, &queue),
+        started,
         backoff: command.backoff_start_interval.as_ref().map(|backoff| clock::duration(Some(backoff))),
     };
     let new_execution_run_id = tx.continue_with(next);

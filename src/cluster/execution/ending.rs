@@ -128,7 +128,6 @@ impl Cluster {
     ) -> Result<RunKey, Error> {
         let namespace = self.shared.namespaces.find(namespace)?;
         let execution = requests::execution(execution)?;
-        requests::check_run_id(first_execution_run_id)?;
         if first_execution_run_id.is_empty() {
             return Ok(self.runs.find(namespace, &execution.workflow_id, &execution.run_id)?.key);
         }

@@ -38,6 +38,13 @@ pub(super) struct Mark {
     size: usize,
 }
 
+impl Mark {
+    /// The size of the events until then, in bytes.
+    pub(super) fn size(self) -> usize {
+        self.size
+    }
+}
+
 impl History {
     /// The id of the event that will be written next.
     pub(crate) fn next_event_id(&self) -> i64 {

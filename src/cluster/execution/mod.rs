@@ -25,8 +25,10 @@ mod pending;
 mod rebuild;
 mod reset;
 mod runs;
+mod size;
 mod sticky;
 mod transaction;
+mod versioning;
 
 pub(crate) mod activity;
 pub(crate) mod completed;

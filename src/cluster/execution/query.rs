@@ -30,7 +30,7 @@ use crate::{
         CallId, Cluster, Error,
         calls::{CallContext, Parked, Reply, reply},
         limits::{self, Limits},
-        matching::{Poller, QueueName, Task, TaskKind},
+        matching::{Poller, QueueName, Task, TaskKind, WorkerVersion},
         requests,
         timers::Timer,
         token::{HistoryToken, QueryTaskToken},
@@ -132,8 +132,8 @@ impl Cluster {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         requests::check_blob(self.limits(), query.query_args.as_ref().map_or(0, Payloads::encoded_len))?;
         let run = self.runs.find(namespace, &execution.workflow_id, &execution.run_id)?;
-        let status = run.state.status;
-        if is_rejected(status, reject_condition) {
+        let status = run.state.visible_status();
+        if run.state.is_paused() || is_rejected(status, reject_condition) {
             return reply(QueryWorkflowResponse {
                 query_rejected: Some(QueryRejected { status: status.into() }),
                 ..Default::default()
@@ -163,6 +163,7 @@ impl Cluster {
     /// RespondQueryTaskCompleted: a worker answers a query that it got by itself.
     pub(in crate::cluster) fn respond_query_task_completed(
         &mut self,
+        now: Time,
         request: RespondQueryTaskCompletedRequest,
     ) -> Result<RespondQueryTaskCompletedResponse, Error> {
         self.shared.namespaces.check_given(&request.namespace)?;
@@ -188,7 +189,11 @@ impl Cluster {
             }
             QueryResultType::Answered => Ok(answered(request.query_result)),
             QueryResultType::Failed => Err(query_failed(request.error_message, request.failure)),
-            QueryResultType::Unspecified => Err(Error::new(Code::Internal, "unknown query completed type")),
+            QueryResultType::Unspecified => {
+                // The server takes that for a fault of its own, and asks again.
+                self.ask_a_worker(now, asked.run, asked.call, asked.query);
+                return Ok(RespondQueryTaskCompletedResponse::default());
+            }
         };
         self.answer_parked(asked.call, answer);
         Ok(RespondQueryTaskCompletedResponse::default())
@@ -261,6 +266,7 @@ impl Cluster {
                 namespace: found.namespace,
                 kind: TaskKind::Workflow,
                 name: sticky.queue.clone(),
+                workers: WorkerVersion::None,
             };
             if self.matching.is_alive(&queue, now) {
                 let key = self.shared.next_stamp();
@@ -287,6 +293,7 @@ impl Cluster {
             namespace: found.namespace,
             kind: TaskKind::Workflow,
             name: found.info.task_queue.clone(),
+            workers: found.state.workers(),
         };
         let key = self.shared.next_stamp();
         self.hand_over(now, key, queue, DirectQuery { run, call, query, sticky: false, is_started: false });

@@ -35,6 +35,11 @@ impl Runs {
         self.runs.get_mut(key.0)?.as_deref_mut()
     }
 
+    /// The run with this id.
+    pub(crate) fn by_run_id(&self, run_id: &str) -> Option<&Run> {
+        self.get(*self.by_run_id.get(run_id)?)
+    }
+
     /// All runs, in the order in which they started.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Run> {
         self.runs.iter().flatten().map(AsRef::as_ref)

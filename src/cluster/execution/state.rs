@@ -11,7 +11,9 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{
     options::ExecutionOptions,
+    pause::WorkflowPause,
     update::Updates,
+    versioning::Versioning,
     workflow_task::{Problems, Sticky, WorkflowTask},
 };
 use crate::clock::Time;
@@ -58,6 +60,10 @@ pub(crate) struct MutableState {
     pub(crate) worker_deployment_name: Arc<str>,
     /// Request ids that starts attached to this run.
     pub(crate) request_ids: Arc<BTreeMap<String, AttachedRequest>>,
+    /// What the run knows of the versions of its workers.
+    pub(crate) versioning: Arc<Versioning>,
+    /// Who has paused the run, while it is.
+    pub(crate) pause: Option<Arc<WorkflowPause>>,
     /// What a client can change about the run.
     pub(crate) options: Arc<ExecutionOptions>,
     /// The latest run that this one was reset to; empty if it never was.
@@ -83,7 +89,7 @@ impl MutableState {
     }
 
     /// The event that carries a request id was held back, and has got its id.
-    pub(super) fn resolve_request_id(&mut self, request_id: &str, event_id: i64) {
+    pub(crate) fn resolve_request_id(&mut self, request_id: &str, event_id: i64) {
         if self.request_ids.contains_key(request_id)
             && let Some(request) = Arc::make_mut(&mut self.request_ids).get_mut(request_id)
         {

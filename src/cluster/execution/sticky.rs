@@ -10,7 +10,7 @@ use crate::{
     cluster::{
         Cluster,
         error::Error,
-        matching::{QueueName, TaskKind},
+        matching::{QueueName, TaskKind, WorkerVersion},
         requests,
     },
 };
@@ -43,7 +43,8 @@ impl Cluster {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         if !request.sticky_task_queue.is_empty() {
             let kind = TaskKind::Workflow;
-            let queue = QueueName { namespace, kind, name: request.sticky_task_queue };
+            let name = request.sticky_task_queue;
+            let queue = QueueName { namespace, kind, name, workers: WorkerVersion::None };
             for call in self.matching.unload(&queue) {
                 self.answer_parked(call, Ok(PollWorkflowTaskQueueResponse::default().into()));
             }

@@ -41,6 +41,11 @@ pub(crate) struct UserTimers {
 }
 
 impl UserTimers {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     /// Whether an armed timer of the cluster stands for the next of these.
     pub(crate) fn is_armed(&self, generation: u64) -> bool {
         self.first.is_armed(generation)

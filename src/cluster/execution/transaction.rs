@@ -74,10 +74,19 @@ pub(crate) struct Transaction<'a> {
     effects: Vec<Effect>,
     /// The speculative workflow task that was pending when the transaction began, by its stamp.
     speculative_task: Option<u64>,
-    /// How large the history was when the transaction began.
-    size_before: usize,
+    before: Before,
     /// Whether nothing has happened that a server stores.
     is_in_memory: bool,
+}
+
+/// How the run was when the transaction began, as far as a server that takes it back needs to know.
+#[derive(Debug)]
+struct Before {
+    history: Mark,
+    /// How many events were held back.
+    buffered: usize,
+    /// The small part of the state, if the transaction has completed a workflow task.
+    state: Option<Box<MutableState>>,
 }
 
 /// A state of a run to go back to.
@@ -102,7 +111,12 @@ impl Event {
         fields.event_id = BUFFERED_EVENT_ID;
         fields.event_type = event_type as i32;
         // Workers written before there was such an event have nothing to do with it.
-        fields.worker_may_ignore = event_type == EventType::WorkflowExecutionOptionsUpdated;
+        fields.worker_may_ignore = matches!(
+            event_type,
+            EventType::WorkflowExecutionOptionsUpdated
+                | EventType::WorkflowExecutionPaused
+                | EventType::WorkflowExecutionUnpaused
+        );
         fields.attributes = Some(attributes);
         event
     }
@@ -140,8 +154,8 @@ impl<'a> Transaction<'a> {
     pub(in crate::cluster) fn begin(now: Time, run: &'a mut Run, shared: &'a mut Shared) -> Self {
         let speculative_task =
             run.state.workflow_task.as_ref().filter(|task| task.is_speculative()).map(|task| task.stamp);
-        let size_before = run.history.size();
-        Self { now, run, shared, effects: Vec::new(), speculative_task, size_before, is_in_memory: false }
+        let before = Before { history: run.history.mark(), buffered: run.state.buffered.len(), state: None };
+        Self { now, run, shared, effects: Vec::new(), speculative_task, before, is_in_memory: false }
     }
 
     /// How much the cluster takes.
@@ -210,7 +224,8 @@ impl<'a> Transaction<'a> {
     }
 
     /// Lets everything stand that happened since the savepoint.
-    pub(crate) fn release(&mut self, _savepoint: Savepoint) {
+    pub(crate) fn release(&mut self, savepoint: Savepoint) {
+        self.before.state = Some(Box::new(savepoint.state));
         let run = &mut *self.run;
         run.activities.drop_log();
         run.timers.drop_log();
@@ -281,7 +296,7 @@ impl<'a> Transaction<'a> {
             self.make_speculative_task_normal(stamp);
         }
         self.abort_updates_of_closed_run();
-        if !self.is_in_memory || self.run.history.size() > self.size_before {
+        if !self.is_in_memory || self.run.history.size() > self.before.history.size() {
             self.run.state.transition_count += 1;
         }
         if !self.run.is_running() {
@@ -297,22 +312,30 @@ impl<'a> Transaction<'a> {
         self.effects
     }
 
-    /// Terminates a run whose history has become longer or larger than a server keeps, or has grown by more than it writes at
-    /// once, and answers why.
-    pub(in crate::cluster) fn enforce_history_limits(&mut self) -> Option<&'static str> {
-        let history = &self.run.history;
-        let reason = if history.size().saturating_sub(self.size_before) > self.limits().transaction_size {
+    /// Terminates a run that has become larger than a server keeps, or has grown by more than it writes at once, and answers
+    /// why. Whatever else the transaction has done is taken back.
+    pub(in crate::cluster) fn enforce_size_limits(&mut self) -> Option<&'static str> {
+        let (limits, history) = (&self.shared.config.limits, &self.run.history);
+        let reason = if history.size().saturating_sub(self.before.history.size()) > limits.transaction_size {
             "Transaction size exceeds limit."
-        } else if history.size() > self.limits().history_size {
+        } else if history.size() > limits.history_size {
             "Workflow history size exceeds limit."
-        } else if history.next_event_id() - 1 > self.limits().history_count {
+        } else if history.next_event_id() - 1 > limits.history_count {
             "Workflow history count exceeds limit."
+        } else if self.run.size() > limits.mutable_state_size {
+            "Workflow mutable state size exceeds limit."
         } else {
             return None;
         };
         if !self.run.is_running() {
             return None;
         }
+        self.run.history.roll_back(self.before.history);
+        match self.before.state.take() {
+            Some(state) => self.run.state = *state,
+            None => self.run.state.buffered.truncate(self.before.buffered),
+        }
+        self.effects.clear();
         self.end_workflow_task_before_close();
         self.terminate(WorkflowExecutionTerminatedEventAttributes {
             reason: reason.to_owned(),

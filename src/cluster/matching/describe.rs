@@ -11,7 +11,9 @@ use temporalio_common::protos::temporal::api::{
     },
 };
 
-use super::{QueueName, TaskKind};
+use prost_types::Timestamp;
+
+use super::{QueueName, TaskKind, WorkerVersion};
 use crate::cluster::{Cluster, Error, reads::NO_TIME, requests};
 
 /// Tasks per second of a whole task queue that a server limits nobody to.
@@ -55,13 +57,17 @@ impl Cluster {
             TaskQueueType::Nexus => TaskKind::Nexus,
             _ => TaskKind::Workflow,
         };
-        let queue = QueueName { namespace, kind, name: task_queue.name.clone() };
+        let workers = WorkerVersion::None;
+        let queue = QueueName { namespace, kind, name: task_queue.name.clone(), workers };
         let backlog = self.matching.backlog(&queue) as i64;
-        let pollers = self.matching.pollers(&queue).map(|(identity, time)| PollerInfo {
-            last_access_time: Some(time.to_proto()),
-            identity: identity.to_owned(),
-            rate_per_second: POLLER_RATE,
-            ..Default::default()
+        let pollers = self.matching.versions(&queue).into_iter().flat_map(|queue| {
+            self.matching.pollers(queue).map(|(identity, time)| PollerInfo {
+                last_access_time: Some(time.to_proto()),
+                identity: identity.to_owned(),
+                rate_per_second: POLLER_RATE,
+                worker_version_capabilities: queue.workers.capabilities(),
+                deployment_options: queue.workers.options(),
+            })
         });
         let effective_rate_limit = match self.matching.rate_limit(&queue) {
             Some(rate) if rate < f64::from(RATE_LIMIT) => EffectiveRateLimit {
@@ -73,6 +79,8 @@ impl Cluster {
                 rate_limit_source: RateLimitSource::System as i32,
             },
         };
+        let has_deployments =
+            self.matching.versions(&queue).iter().any(|queue| queue.workers.options().is_some());
         Ok(DescribeTaskQueueResponse {
             pollers: pollers.collect(),
             stats: request
@@ -80,7 +88,8 @@ impl Cluster {
                 .then(|| TaskQueueStats { approximate_backlog_count: backlog, ..Default::default() }),
             versioning_info: Some(TaskQueueVersioningInfo {
                 current_version: "__unversioned__".to_owned(),
-                update_time: Some(NO_TIME),
+                // Before any deployment has a worker at the queue, the time is none.
+                update_time: Some(if has_deployments { Timestamp::default() } else { NO_TIME }),
                 ..Default::default()
             }),
             effective_rate_limit: Some(effective_rate_limit),

@@ -8,8 +8,10 @@ mod nexus;
 mod poll;
 mod queue;
 mod rate_limit;
+mod version;
 
 pub(crate) use queue::{Matching, Poller, QueueName, Task, TaskKind};
+pub(crate) use version::{WorkerVersion, deployment_version};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::Priority, history::v1::history_event::Attributes,
@@ -132,9 +134,11 @@ impl Cluster {
             namespace: found.namespace,
             kind: TaskKind::Workflow,
             name: task.task_queue.name.clone(),
+            workers: if task.is_sticky() { WorkerVersion::None } else { found.state.workers() },
         };
         if task.is_sticky() && !self.matching.is_alive(&queue, now) {
             queue.name.clone_from(&found.info.task_queue);
+            queue.workers = found.state.workers();
         }
         self.add_task(now, queue, Task::Workflow { run, stamp });
     }

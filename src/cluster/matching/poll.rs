@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::WorkflowType,
+    common::v1::{WorkerVersionCapabilities, WorkflowType},
+    deployment::v1::WorkerDeploymentOptions,
     enums::v1::TaskQueueKind,
     history::v1::{History, HistoryEvent},
     taskqueue::v1::TaskQueue,
     workflowservice::v1::{PollWorkflowTaskQueueRequest, PollWorkflowTaskQueueResponse},
 };
 
-use super::{Poller, QueueName, TaskKind};
+use super::{Poller, QueueName, TaskKind, WorkerVersion, version};
 use crate::{
     clock::Time,
     cluster::{
@@ -39,8 +40,13 @@ impl Cluster {
             request.identity,
             TaskKind::Workflow,
         )?;
-        let by_build = request.worker_version_capabilities.is_some_and(|it| it.use_versioning);
-        requests::check_unversioned(request.deployment_options.as_ref(), by_build)?;
+        let (queue, poller) = self.of_version(
+            queue,
+            poller,
+            request.task_queue.as_ref(),
+            request.deployment_options.as_ref(),
+            request.worker_version_capabilities.as_ref(),
+        )?;
         self.poll(now, context, queue, poller)
     }
 
@@ -58,9 +64,31 @@ impl Cluster {
         Self::check_long_poll_deadline(now, context)?;
         requests::check_length(self.limits(), &identity, "Identity length exceeds limit.")?;
         let task_queue = requests::task_queue(self.limits(), task_queue)?;
-        let queue = QueueName { namespace, kind, name: task_queue.name.clone() };
+        let workers = WorkerVersion::None;
+        let queue = QueueName { namespace, kind, name: task_queue.name.clone(), workers };
         let sticky = task_queue.kind() == TaskQueueKind::Sticky;
-        Ok((queue, Poller { call: context.id, identity, sticky }))
+        Ok((queue, Poller { call: context.id, identity, sticky, version: None, stamp: None }))
+    }
+
+    /// The same poll by a worker that says of which version it is.
+    pub(in crate::cluster) fn of_version(
+        &self,
+        queue: QueueName,
+        poller: Poller,
+        task_queue: Option<&TaskQueue>,
+        worker: Option<&WorkerDeploymentOptions>,
+        capabilities: Option<&WorkerVersionCapabilities>,
+    ) -> Result<(QueueName, Poller), Error> {
+        let names_itself = worker.is_some() || capabilities.is_some_and(|it| it.use_versioning);
+        if poller.sticky && names_itself && task_queue.is_none_or(|queue| queue.normal_name.is_empty()) {
+            return Err(Error::invalid_argument(
+                "NormalName must be set on sticky queue when UseVersioning is true or DeploymentOptions are set.",
+            ));
+        }
+        let version::Asked { version, stamp, workers } =
+            version::asked_for(self.limits(), worker, capabilities)?;
+        let workers = if poller.sticky { WorkerVersion::None } else { workers };
+        Ok((QueueName { workers, ..queue }, Poller { version, stamp, ..poller }))
     }
 
     /// Starts the workflow task with this stamp for a poller; `None` if it is over.
@@ -82,7 +110,11 @@ impl Cluster {
                 // Another worker than the one that has the run in its cache takes over.
                 tx.run.state.sticky = None;
             }
-            tx.start_workflow_task(request_id, &poller.identity);
+            tx.note_target_version();
+            tx.start_workflow_task(request_id, &poller.identity, poller.stamp.clone());
+            if tx.run.state.workflow_task.as_ref().is_some_and(|task| !task.is_speculative()) {
+                tx.follow_worker(poller.version.as_ref());
+            }
             Ok(())
         })
         .ok()?;

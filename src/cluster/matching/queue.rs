@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::rate_limit::RateLimit;
+use temporalio_common::protos::temporal::api::{
+    common::v1::WorkerVersionStamp, deployment::v1::WorkerDeploymentVersion,
+};
+
+use super::{WorkerVersion, rate_limit::RateLimit};
 use crate::{
     clock::Time,
     cluster::{CallId, execution::RunKey, limits, namespaces::NamespaceKey, timers::Timer},
@@ -24,6 +28,8 @@ pub(crate) struct QueueName {
     pub(crate) namespace: NamespaceKey,
     pub(crate) kind: TaskKind,
     pub(crate) name: String,
+    /// Of the workers that ask there.
+    pub(crate) workers: WorkerVersion,
 }
 
 /// A task on its way to a poller.
@@ -45,6 +51,10 @@ pub(crate) struct Poller {
     pub(crate) identity: String,
     /// Whether it polls a sticky queue, so that it has the run in its cache.
     pub(crate) sticky: bool,
+    /// The version of the worker, if it is one of a worker deployment.
+    pub(crate) version: Option<WorkerDeploymentVersion>,
+    /// The build of the worker, if it says one and is of no deployment.
+    pub(crate) stamp: Option<WorkerVersionStamp>,
 }
 
 #[derive(Debug, Default)]
@@ -165,6 +175,18 @@ impl Matching {
         self.queues.get(queue).map(|queue| queue.pollers.iter().cloned().collect()).unwrap_or_default()
     }
 
+    /// Takes the tasks out of the backlog that fit.
+    pub(crate) fn take(&mut self, queue: &QueueName, fits: impl Fn(&Task) -> bool) -> Vec<Task> {
+        let Some(queue) = self.queues.get_mut(queue) else { return Vec::new() };
+        let keys: Vec<_> = queue.backlog.iter().filter(|(_, task)| fits(task)).map(|(&key, _)| key).collect();
+        keys.iter().filter_map(|key| queue.backlog.remove(key)).collect()
+    }
+
+    /// Whether somebody has ever polled the queue.
+    pub(crate) fn is_known(&self, queue: &QueueName) -> bool {
+        self.queues.get(queue).is_some_and(|queue| queue.last_poll.is_some())
+    }
+
     /// Takes a task out of whatever queue has one.
     #[cfg(test)]
     pub(crate) fn pop_anything(&mut self) -> Option<Task> {
@@ -210,6 +232,16 @@ impl Matching {
             !queue.pollers.is_empty()
                 || queue.last_poll.is_some_and(|last| now.since(last) < limits::STICKY_POLLER_ALIVE)
         })
+    }
+
+    /// The queues of all versions of workers that a task queue has, the one of workers without a version first.
+    pub(crate) fn versions<'a>(&'a self, queue: &QueueName) -> Vec<&'a QueueName> {
+        let is_same = |other: &&QueueName| {
+            (other.namespace, other.kind, &other.name) == (queue.namespace, queue.kind, &queue.name)
+        };
+        let mut queues: Vec<_> = self.queues.keys().filter(is_same).collect();
+        queues.sort();
+        queues
     }
 
     /// When each worker polled the queue last, by identity.

@@ -65,7 +65,7 @@ pub(crate) fn execution_info(run: &Run) -> WorkflowExecutionInfo {
         r#type: started.workflow_type.clone(),
         start_time: Some(run.info.start_time.to_proto()),
         close_time: run.state.close_time.map(Time::to_proto),
-        status: run.state.status as i32,
+        status: run.state.visible_status() as i32,
         history_length: run.history.next_event_id() - 1,
         parent_namespace_id: started.parent_workflow_namespace_id.clone(),
         parent_execution: started.parent_workflow_execution.clone(),
@@ -85,7 +85,7 @@ pub(crate) fn execution_info(run: &Run) -> WorkflowExecutionInfo {
         root_execution: Some(started.root_workflow_execution.clone().unwrap_or_else(|| run.execution())),
         first_run_id: run.info.first_execution_run_id.clone(),
         priority: run.state.options.priority.clone(),
-        versioning_info: run.state.options.describe_versioning(),
+        versioning_info: run.state.describe_versioning(),
         ..Default::default()
     }
 }
@@ -106,6 +106,7 @@ fn extended_info(run: &Run) -> WorkflowExecutionExtendedInfo {
         original_start_time: Some(run.info.original_start_time.to_proto()),
         last_reset_time: run.is_result_of_reset().then(|| run.info.start_time.to_proto()),
         reset_run_id: run.state.reset_run_id.clone(),
+        pause_info: run.state.pause.as_ref().map(|pause| pause.describe()),
         request_id_infos: request_id_infos.collect(),
         ..Default::default()
     }

@@ -2,6 +2,7 @@
 
 use temporalio_common::protos::temporal::api::{
     common::v1::{Priority, WorkflowExecution},
+    deployment::v1::WorkerDeploymentVersion,
     enums::v1::WorkflowIdConflictPolicy,
     workflowservice::v1::StartWorkflowExecutionRequest,
 };
@@ -26,6 +27,8 @@ pub(crate) struct Parent {
     pub(crate) initiated_event_id: i64,
     /// The ancestor that is no child itself.
     pub(crate) root: WorkflowExecution,
+    /// The version of its workers that the parent is pinned to, if the child goes to the same task queue.
+    pub(crate) pinned_version: Option<WorkerDeploymentVersion>,
 }
 
 impl Cluster {

@@ -87,7 +87,7 @@ impl Cluster {
         let key = self.begin(now, start, |tx| {
             if is_eager {
                 tx.schedule_workflow_task_of(WorkflowTaskKind::Normal, None);
-                tx.start_workflow_task(request_id, &identity);
+                tx.start_workflow_task(request_id, &identity, None);
             } else {
                 tx.schedule_first_workflow_task();
             }
@@ -143,6 +143,7 @@ impl Cluster {
             parent_workflow_execution: Some(parent.execution),
             parent_initiated_event_id: parent.initiated_event_id,
             root_workflow_execution: Some(parent.root),
+            inherited_pinned_version: parent.pinned_version,
             ..started
         }
     }

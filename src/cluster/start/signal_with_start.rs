@@ -57,6 +57,9 @@ impl Cluster {
                 let run = self.begin(now, start, |tx| {
                     tx.record_signal(signal);
                     tx.flush_buffered_events();
+                    // The signal has the same request id, and comes last.
+                    let signaled = tx.run.history.next_event_id() - 1;
+                    tx.run.state.resolve_request_id(&request_id, signaled);
                     tx.schedule_first_workflow_task();
                 });
                 self.signal_with_start_response(run, &request_id, true)

@@ -183,6 +183,43 @@ pub(crate) fn check_priority(priority: Option<&Priority>) -> Result<(), Error> {
     Ok(())
 }
 
+/// What a link lacks.
+fn missing_in_link(link: &Link) -> Option<&'static str> {
+    use temporalio_common::protos::temporal::api::common::v1::link::{
+        Variant, workflow_event::Reference::EventRef,
+    };
+    let first_empty = |fields: &[(&str, &'static str)]| {
+        fields.iter().find(|(field, _)| field.is_empty()).map(|&(_, text)| text)
+    };
+    match &link.variant {
+        Some(Variant::WorkflowEvent(event)) => first_empty(&[
+            (&event.namespace, "workflow event link must not have an empty namespace field"),
+            (&event.workflow_id, "workflow event link must not have an empty workflow ID field"),
+            (&event.run_id, "workflow event link must not have an empty run ID field"),
+        ])
+        .or_else(|| match &event.reference {
+            Some(EventRef(event)) if event.event_type == 0 && event.event_id != 0 => {
+                Some("workflow event link ref cannot have an unspecified event type and a non-zero event ID")
+            }
+            _ => None,
+        }),
+        Some(Variant::BatchJob(job)) => {
+            first_empty(&[(&job.job_id, "batch job link must not have an empty job ID")])
+        }
+        Some(Variant::Activity(activity)) => first_empty(&[
+            (&activity.namespace, "activity link must not have an empty namespace field"),
+            (&activity.activity_id, "activity link must not have an empty activity ID field"),
+            (&activity.run_id, "activity link must not have an empty run ID field"),
+        ]),
+        Some(Variant::NexusOperation(operation)) => first_empty(&[
+            (&operation.namespace, "nexus operation link must not have an empty namespace field"),
+            (&operation.operation_id, "nexus operation link must not have an empty operation ID field"),
+            (&operation.run_id, "nexus operation link must not have an empty run ID field"),
+        ]),
+        _ => Some("unsupported link variant"),
+    }
+}
+
 /// Refuses too many links, and links that are too large or lead nowhere.
 pub(crate) fn check_links(limits: &Limits, links: &[Link]) -> Result<(), Error> {
     if links.len() > limits.links {
@@ -199,8 +236,8 @@ pub(crate) fn check_links(limits: &Limits, links: &[Link]) -> Result<(), Error> 
                 "link exceeds allowed size of {LINK_SIZE}, got {size}"
             )));
         }
-        if link.variant.is_none() {
-            return Err(Error::invalid_argument("unsupported link variant"));
+        if let Some(missing) = missing_in_link(link) {
+            return Err(Error::invalid_argument(missing));
         }
     }
     Ok(())

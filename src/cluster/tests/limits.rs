@@ -105,6 +105,41 @@ fn what_is_written_at_once_may_not_be_too_large() {
 }
 
 #[test]
+fn what_is_too_much_leaves_nothing_behind() {
+    let mut server = server(|limits| limits.transaction_size = 1000);
+    server.start("wf");
+    let task = server.poll();
+    let child = children::start_child("child", "tq", ParentClosePolicy::Abandon);
+    let mut commands = vec![record_marker("m"); 100];
+    commands.push(child);
+    server.complete(&task, commands).unwrap_err();
+    assert_eq!(server.history("wf"), "Started TaskScheduled TaskStarted TaskFailed Terminated");
+    let describe = DescribeWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        execution: Some(execution("child")),
+    };
+    assert!(server.call(describe).is_err(), "the child has not started");
+}
+
+#[test]
+fn a_run_that_keeps_too_much_is_terminated() {
+    let mut server = server(|limits| limits.mutable_state_size = 10_000);
+    server.start("wf");
+    let _task = server.poll();
+    let signal = |size| SignalWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        workflow_execution: Some(execution("wf")),
+        signal_name: "s".to_owned(),
+        input: payloads(size),
+        ..Default::default()
+    };
+    server.call(signal(5000)).expect("a signal that is held back");
+    let error = server.call(signal(5000)).unwrap_err();
+    assert_eq!(error.message, "Workflow mutable state size exceeds limit.");
+    assert_eq!(server.history("wf"), "Started TaskScheduled TaskStarted TaskFailed Signaled Terminated");
+}
+
+#[test]
 fn a_run_counts_what_has_changed_it() {
     let mut server = Server::new();
     server.start("wf");

@@ -12,6 +12,7 @@ use temporalio_common::protos::temporal::api::{
         list_open_workflow_executions_request::Filters as OpenFilter,
     },
 };
+use tonic::Code;
 
 use super::{
     Position, Query,
@@ -212,7 +213,10 @@ impl Page {
             [] => None,
             token => Some(
                 serde_json::from_slice(token)
-                    .map_err(|_| Error::invalid_argument("Invalid NextPageToken."))?,
+                    // The server takes that for a fault of its own.
+                    .map_err(|_| {
+                        Error::new(Code::Unknown, "something went wrong, please retry (620ff7e0)")
+                    })?,
             ),
         };
         Ok(Self { size, behind })

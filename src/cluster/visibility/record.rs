@@ -75,7 +75,7 @@ impl Record {
             execution: run.execution(),
             workflow_type: started.workflow_type.as_ref().map(|it| it.name.clone()).unwrap_or_default(),
             task_queue: run.info.task_queue.clone(),
-            status: run.state.status,
+            status: run.state.visible_status(),
             start_time: run.info.start_time,
             execution_time: run.info.execution_time,
             closed: closed(run),
@@ -89,7 +89,7 @@ impl Record {
 
     /// Takes over what has changed. What a run was started with never does.
     pub(super) fn bring_up_to_date(&mut self, run: &Run, registry: &Registry) {
-        self.status = run.state.status;
+        self.status = run.state.visible_status();
         self.closed = closed(run);
         self.memo = run.state.memo.clone();
         self.payloads = run.state.search_attributes.clone();
@@ -102,7 +102,7 @@ impl Record {
 
     /// Whether this is still all there is to know of the run.
     pub(super) fn is_up_to_date(&self, run: &Run) -> bool {
-        self.status == run.state.status
+        self.status == run.state.visible_status()
             && Arc::ptr_eq(&self.memo, &run.state.memo)
             && Arc::ptr_eq(&self.payloads, &run.state.search_attributes)
     }

@@ -29,6 +29,7 @@ use super::{
     details::DetailsError,
     end::AttemptEnd,
     heartbeats::Heartbeats,
+    ledger::{AttemptEnding, Entry},
     result::{encode, execution_result, not_registered},
 };
 use crate::{
@@ -89,7 +90,7 @@ pub(crate) async fn run_attempt(shared: &Shared, mut task: Box<PollActivityTaskQ
 }
 
 /// The result of an attempt that a fault makes fail.
-fn failed(failure: &AttemptFailure) -> ActivityExecutionResult {
+pub(crate) fn failed(failure: &AttemptFailure) -> ActivityExecutionResult {
     let mut proto = failure.to_proto();
     if proto.message.is_empty() {
         proto.message = "a fault of the plan".to_owned();
@@ -121,6 +122,8 @@ struct Attempt<'a> {
     forgotten: bool,
     /// Whether a fault keeps its heartbeats from the server.
     loses_heartbeats: bool,
+    /// What its code does, for whoever wants to know.
+    entry: Entry,
 }
 
 impl<'a> Attempt<'a> {
@@ -149,6 +152,7 @@ impl<'a> Attempt<'a> {
             shut_down: false,
             forgotten: false,
             loses_heartbeats: false,
+            entry: Entry::default(),
         }
     }
 
@@ -166,6 +170,7 @@ impl<'a> Attempt<'a> {
             type_name: activity.activity_type().clone(),
             id: start.activity_id.as_str().into(),
         };
+        self.entry = shared.ledger.begin(&start, &shared.service);
         let arguments = std::mem::take(&mut start.input);
         let (sender, mut recorded) = mpsc::unbounded_channel();
         let on_heartbeat = {
@@ -197,6 +202,8 @@ impl<'a> Attempt<'a> {
             execution.as_mut().poll(context)
         }));
         let returned = self.attend(&mut execution, &mut recorded, &environment).await;
+        let ending = if returned.is_ok() { AttemptEnding::Returned } else { AttemptEnding::Failed };
+        self.entry.end(shared.service.now(), ending);
         while let Ok(details) = recorded.try_recv() {
             self.heartbeat(details).await;
         }
@@ -296,6 +303,7 @@ impl<'a> Attempt<'a> {
         self.in_flight = None;
         match answer {
             Ok(answer) => {
+                self.entry.heartbeat(self.shared.service.now());
                 if answer.cancel_requested || answer.activity_reset || answer.activity_paused {
                     self.cancel(environment);
                 }

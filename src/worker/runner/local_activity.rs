@@ -24,8 +24,9 @@ use tokio::sync::Notify;
 use super::{RunContext, Shared, polling::acquire};
 use crate::{
     clock::{self, Time},
+    faults::LocalActivityEffect,
     worker::{
-        activities::{attempt_context, encode, execution_result, not_registered},
+        activities::{attempt_context, encode, execution_result, failed, not_registered},
         machines::{AfterAttempt, LocalActivity, LocalActivityOutcome, LocalActivityResult},
         progress::{Running, RunningKind},
     },
@@ -34,7 +35,7 @@ use crate::{
 /// The local activities of one run that are waiting or running.
 #[derive(Default)]
 pub(super) struct LocalActivities {
-    running: FuturesUnordered<LocalBoxFuture<'static, LocalActivityResult>>,
+    running: FuturesUnordered<LocalBoxFuture<'static, (u32, Option<LocalActivityResult>)>>,
     under_way: BTreeMap<u32, Rc<UnderWay>>,
 }
 
@@ -74,7 +75,8 @@ impl LocalActivities {
             under_way,
             scheduled,
         };
-        self.running.push(Box::pin(execution.run()));
+        let seq = execution.activity.seq;
+        self.running.push(Box::pin(async move { (seq, execution.run().await) }));
     }
 
     /// Asks one to stop. Its result still comes.
@@ -103,11 +105,11 @@ impl LocalActivities {
         }
     }
 
-    /// The next result; waits for ever if there is nothing to wait for.
-    pub(super) async fn next(&mut self) -> LocalActivityResult {
+    /// The next result, or `None` if the worker is lost with it; waits for ever if there is nothing to wait for.
+    pub(super) async fn next(&mut self) -> Option<LocalActivityResult> {
         match self.running.next().await {
-            Some(result) => {
-                self.under_way.remove(&result.seq);
+            Some((seq, result)) => {
+                self.under_way.remove(&seq);
                 result
             }
             None => pending().await,
@@ -126,11 +128,12 @@ struct Execution {
 }
 
 impl Execution {
-    async fn run(self) -> LocalActivityResult {
+    /// Runs it to its end; `None` if the worker is lost with it.
+    async fn run(self) -> Option<LocalActivityResult> {
         let close = self.close_deadline();
         if close.is_some_and(|close| close <= self.scheduled) {
             let timed_out = LocalActivityOutcome::timed_out(TimeoutType::ScheduleToClose);
-            return self.result(timed_out, Duration::ZERO, self.activity.attempt);
+            return Some(self.result(timed_out, Duration::ZERO, self.activity.attempt));
         }
         let mut attempt = self.activity.attempt.max(1);
         loop {
@@ -138,19 +141,18 @@ impl Execution {
             let started = self.shared.service.now();
             let waited = started.since(self.scheduled);
             if self.activity.schedule_to_start_timeout.is_some_and(|limit| waited > limit) {
-                return self.result(
-                    LocalActivityOutcome::timed_out(TimeoutType::ScheduleToStart),
-                    waited,
-                    attempt,
-                );
+                let timed_out = LocalActivityOutcome::timed_out(TimeoutType::ScheduleToStart);
+                return Some(self.result(timed_out, waited, attempt));
             }
-            let outcome = self.attempt(attempt, started).await;
+            let outcome = self.attempt(attempt, started).await?;
             drop(slot);
             let runtime = self.shared.service.now().since(started);
             let result = self.result(outcome, runtime, attempt);
             let backoff = match self.activity.after_attempt(attempt, &result.outcome) {
-                AfterAttempt::Report => return result,
-                AfterAttempt::BackOff(wait) => return LocalActivityResult { backoff: Some(wait), ..result },
+                AfterAttempt::Report => return Some(result),
+                AfterAttempt::BackOff(wait) => {
+                    return Some(LocalActivityResult { backoff: Some(wait), ..result });
+                }
                 AfterAttempt::TryAgain(wait) => wait,
             };
             self.under_way.retries_in_task.set(self.under_way.retries_in_task.get() + 1);
@@ -158,10 +160,10 @@ impl Execution {
                 biased;
                 () = self.under_way.cancel.notified() => {
                     let cancelled = LocalActivityOutcome::cancelled();
-                    return LocalActivityResult {
+                    return Some(LocalActivityResult {
                         original_schedule_time: None,
                         ..self.result(cancelled, Duration::ZERO, 0)
-                    };
+                    });
                 }
                 () = self.sleep_until(Some(self.shared.service.now() + backoff)) => {}
             }
@@ -174,22 +176,24 @@ impl Execution {
         Some(self.activity.original_schedule_time + timeout)
     }
 
-    /// Runs one attempt to its end or its timeout.
-    async fn attempt(&self, attempt: u32, started: Time) -> LocalActivityOutcome {
+    /// Runs one attempt to its end or its timeout; `None` if the worker is lost with it.
+    async fn attempt(&self, attempt: u32, started: Time) -> Option<LocalActivityOutcome> {
+        let fault = self.shared.faults.local_activity(started, &self.activity.activity_type);
+        if let Some(LocalActivityEffect::Fail(failure)) = &fault {
+            return Some(self.outcome(failed(failure)).await);
+        }
         let data_converter = &self.shared.worker.options.data_converter;
         let activities = &self.shared.worker.activities;
         let Some(activity) = activities.get(&self.activity.activity_type).cloned() else {
             let registered = activities.types();
-            return self
-                .outcome(not_registered(&self.activity.activity_type, &registered, data_converter))
-                .await;
+            let unknown = not_registered(&self.activity.activity_type, &registered, data_converter);
+            return Some(self.outcome(unknown).await);
         };
         let mut task = self.task(attempt, started);
         if let Err(error) = self.shared.codec.decode_for_activity(&mut task).await {
             let message = format!("Failed decoding activity task: {error}");
-            return self
-                .outcome(ActivityExecutionResult::fail(Failure::application_failure(message, false)))
-                .await;
+            let undecodable = ActivityExecutionResult::fail(Failure::application_failure(message, false));
+            return Some(self.outcome(undecodable).await);
         }
         let ActivityTask { task_token, variant: Some(Variant::Start(mut start)) } = task else {
             unreachable!("the task was made to start an activity");
@@ -214,7 +218,18 @@ impl Execution {
         };
         let environment = context.environment;
         let shared = self.shared.clone();
+        let (hangs, slow_by) = match &fault {
+            Some(LocalActivityEffect::Hang) => (true, None),
+            Some(LocalActivityEffect::Slow { by }) => (false, Some(*by)),
+            _ => (false, None),
+        };
         let mut execution: LocalBoxFuture<'static, _> = Box::pin(async move {
+            if hangs {
+                return pending().await;
+            }
+            if let Some(by) = slow_by {
+                shared.service.sleep_until(shared.service.now() + by).await;
+            }
             let converter = shared.worker.options.data_converter.payload_converter();
             let mut call = std::pin::pin!(activity.call(context.context, arguments, converter));
             poll_fn(|context| {
@@ -230,7 +245,13 @@ impl Execution {
             tokio::select! {
                 biased;
                 returned = &mut execution => {
-                    return self.outcome(execution_result(returned, data_converter)).await;
+                    return match &fault {
+                        Some(LocalActivityEffect::LoseWorker) => None,
+                        Some(LocalActivityEffect::FailAfterwards(failure)) => {
+                            Some(self.outcome(failed(failure)).await)
+                        }
+                        _ => Some(self.outcome(execution_result(returned, data_converter)).await),
+                    };
                 }
                 () = self.under_way.cancel.notified() => environment.cancel(),
                 () = self.sleep_until(close) => break TimeoutType::ScheduleToClose,
@@ -242,7 +263,7 @@ impl Execution {
         let _ = self.context.abandoned.send(Box::pin(async move {
             let _ = execution.await;
         }));
-        LocalActivityOutcome::timed_out(expired)
+        Some(LocalActivityOutcome::timed_out(expired))
     }
 
     fn task(&self, attempt: u32, started: Time) -> ActivityTask {

@@ -27,8 +27,8 @@ use tokio::sync::{
 };
 
 use super::{
-    Event, Events, Progress, Worker, activities::run_attempt, codec::Codec, machines, options::Options,
-    payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown,
+    Event, Events, Ledger, Progress, Worker, activities::run_attempt, codec::Codec, machines,
+    options::Options, payload_limits::PayloadLimits, shared::Shared, shutdown::Shutdown, stalls::Stalls,
 };
 use crate::{
     faults::{Injector, WorkflowTaskEffect},
@@ -57,6 +57,8 @@ pub(crate) struct Environment {
     pub(crate) overrides: Overrides,
     /// What goes wrong.
     pub(crate) faults: Injector,
+    /// Where the worker writes down what activity code does.
+    pub(crate) ledger: Ledger,
     /// Where the worker marks whose code it runs.
     pub(crate) progress: Arc<Progress>,
     /// Where the worker's events go.
@@ -116,6 +118,7 @@ impl Runner {
             index,
             overrides,
             faults,
+            ledger,
             progress,
             events,
             shutdown,
@@ -154,7 +157,9 @@ impl Runner {
             identity,
             overrides,
             evictions: RefCell::new(evictions.into()),
+            stalls: Stalls::new(&faults, index),
             faults,
+            ledger,
             progress,
             events,
             worker: worker.clone(),

@@ -21,7 +21,7 @@ use temporalio_common::protos::temporal::api::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Delivery, Shared};
-use crate::{clock::Time, cluster::Error};
+use crate::{clock::Time, cluster::Error, faults::StalledQueue, worker::stalls};
 
 /// What a poll brought; `None` if the server had nothing for too long.
 type Polled<T> = Result<Option<T>, Error>;
@@ -106,20 +106,33 @@ impl WorkflowTasks {
 
     fn poll(&self, task_queue: TaskQueue) -> LocalBoxFuture<'static, Polled<Delivery>> {
         let (shared, slots) = (self.shared.clone(), self.slots.clone());
+        let queue = match task_queue.kind() {
+            TaskQueueKind::Sticky => StalledQueue::Sticky,
+            _ => StalledQueue::Workflow,
+        };
         Box::pin(async move {
-            let slot = acquire(slots).await;
-            let (task, events) = shared
-                .poll(PollWorkflowTaskQueueRequest {
-                    namespace: shared.namespace.clone(),
-                    task_queue: Some(task_queue),
-                    identity: shared.identity.clone(),
-                    deployment_options: shared.worker.options.deployment(),
-                    ..Default::default()
-                })
-                .await?;
-            Ok((!task.task_token.is_empty()).then(|| Delivery { task, events, slot }))
+            let poll = || poll_workflow_tasks(&shared, slots.clone(), task_queue.clone());
+            stalls::unless_stalled(&shared, queue, poll).await
         })
     }
+}
+
+async fn poll_workflow_tasks(
+    shared: &Shared,
+    slots: Arc<Semaphore>,
+    task_queue: TaskQueue,
+) -> Polled<Delivery> {
+    let slot = acquire(slots).await;
+    let (task, events) = shared
+        .poll(PollWorkflowTaskQueueRequest {
+            namespace: shared.namespace.clone(),
+            task_queue: Some(task_queue),
+            identity: shared.identity.clone(),
+            deployment_options: shared.worker.options.deployment(),
+            ..Default::default()
+        })
+        .await?;
+    Ok((!task.task_token.is_empty()).then(|| Delivery { task, events, slot }))
 }
 
 /// The poll for activity tasks.
@@ -142,7 +155,11 @@ impl ActivityTasks {
         }
         if self.poll.is_none() {
             let not_before = self.reserve();
-            self.poll = Some(Box::pin(poll_activity_tasks(self.shared.clone(), not_before)));
+            let shared = self.shared.clone();
+            self.poll = Some(Box::pin(async move {
+                let poll = || poll_activity_tasks(&shared, not_before);
+                stalls::unless_stalled(&shared, StalledQueue::Activity, poll).await
+            }));
         }
         let polled = match &mut self.poll {
             Some(poll) => poll.await,
@@ -169,7 +186,7 @@ impl ActivityTasks {
     }
 }
 
-async fn poll_activity_tasks(shared: Rc<Shared>, not_before: Option<Time>) -> Polled<ActivityTask> {
+async fn poll_activity_tasks(shared: &Shared, not_before: Option<Time>) -> Polled<ActivityTask> {
     if not_before.is_some() {
         shared.sleep_until(not_before).await;
     }

@@ -61,6 +61,7 @@ pub(super) async fn serve(
                 biased;
                 mail = mailbox.next() => mail,
                 result = run.local_activities.next() => {
+                    let Some(result) = result else { return };
                     if run.machines.handle_local_activity_result(result).is_err() {
                         return;
                     }
@@ -111,6 +112,8 @@ enum Ended {
 enum Stopped {
     /// The task begins in the middle of a history that these machines have not seen.
     PartialHistory,
+    /// The worker is lost with it, and the server hears nothing.
+    Lost,
     /// The task fails.
     Failed(TaskFailure),
 }
@@ -228,7 +231,7 @@ impl Run {
             ended = self.drive(Task::new(*task, whole), received).await;
         }
         match ended {
-            Ok(Ended::Idle) => Err(Next::Leave),
+            Ok(Ended::Idle) | Err(Stopped::Lost) => Err(Next::Leave),
             Ok(Ended::Completed(completion)) => self.complete(task_token, attempt, completion).await,
             Ok(Ended::QueryAnswered(result)) => {
                 self.answer_query(reporting::query_answer(&self.shared, task_token, result)).await;
@@ -270,7 +273,9 @@ impl Run {
                     let heartbeat = self.shared.service.sleep_until(received + heartbeat_after);
                     tokio::select! {
                         biased;
-                        result = self.local_activities.next() => self.machines.handle_local_activity_result(result)?,
+                        result = self.local_activities.next() => {
+                            self.machines.handle_local_activity_result(result.ok_or(Stopped::Lost)?)?;
+                        }
                         () = heartbeat => self.machines.handle_heartbeat_due(),
                     }
                 }

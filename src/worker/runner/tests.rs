@@ -59,6 +59,7 @@ async fn a_worker_that_crashed_is_replaced_by_another_that_replays() {
             index: 0,
             overrides: Default::default(),
             faults: Default::default(),
+            ledger: Default::default(),
             progress: Arc::default(),
             events: Arc::new(move |event| events.lock().expect("nobody panics with it").push(event)),
             shutdown: Shutdown::default(),

@@ -154,6 +154,7 @@ impl Transaction<'_> {
                     request_id: started.request_id,
                     attempt: activity.attempt,
                     last_failure: activity.last_failure,
+                    worker_version: started.worker_version,
                     ..Default::default()
                 };
                 self.add_event(

@@ -69,8 +69,12 @@ mod tests {
     }
 
     fn start(activity: &mut PendingActivity, seconds: i128) {
-        activity.started =
-            Some(Started { time: at(seconds), identity: String::new(), request_id: String::new() });
+        activity.started = Some(Started {
+            time: at(seconds),
+            identity: String::new(),
+            request_id: String::new(),
+            worker_version: None,
+        });
     }
 
     #[test]

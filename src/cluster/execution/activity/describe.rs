@@ -17,7 +17,7 @@ use temporalio_common::protos::temporal::api::{
 use super::pending::PendingActivity;
 use crate::{
     clock::{self, Time},
-    cluster::execution::Run,
+    cluster::execution::{Run, versioning::old_notation},
 };
 
 /// What DescribeWorkflowExecution tells of the activities of a run, in the order in which they were scheduled.
@@ -65,6 +65,8 @@ impl PendingActivity {
                 })),
             }),
             activity_options: Some(self.described_options()),
+            last_worker_deployment_version: self.last_version.as_ref().map(old_notation).unwrap_or_default(),
+            last_deployment_version: self.last_version.clone(),
             ..Default::default()
         }
     }

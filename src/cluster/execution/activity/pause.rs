@@ -79,23 +79,23 @@ impl Transaction<'_> {
         self.update_pause_search_attribute();
     }
 
-    /// Shows in the search attributes of the run which types of activities are paused.
-    pub(super) fn update_pause_search_attribute(&mut self) {
-        let paused: BTreeSet<_> = self
+    /// Shows in the search attributes of the run whether it is paused, and which types of activities are.
+    pub(in crate::cluster::execution) fn update_pause_search_attribute(&mut self) {
+        let types: BTreeSet<_> = self
             .run
             .activities
             .iter()
             .filter(|activity| activity.pause.is_some())
             .map(|activity| format!("property:activityType={}", activity.activity_type))
             .collect();
+        let mut paused = self.run.pause_entries();
+        paused.extend(types);
         let attributes = Arc::make_mut(&mut self.run.state.search_attributes);
         if paused.is_empty() {
             attributes.remove(PAUSE_INFO);
         } else {
-            attributes.insert(
-                PAUSE_INFO.to_owned(),
-                Value::KeywordList(paused.into_iter().collect()).encode(IndexedValueType::KeywordList),
-            );
+            let payload = Value::KeywordList(paused).encode(IndexedValueType::KeywordList);
+            attributes.insert(PAUSE_INFO.to_owned(), payload);
         }
     }
 

@@ -1,7 +1,11 @@
 //! The activities that a workflow execution waits for.
 
+use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
-    activity::v1::ActivityOptions, common::v1::Payloads, failure::v1::Failure,
+    activity::v1::ActivityOptions,
+    common::v1::{Payloads, WorkerVersionStamp},
+    deployment::v1::WorkerDeploymentVersion,
+    failure::v1::Failure,
 };
 
 use super::deadline::Deadline;
@@ -42,6 +46,8 @@ pub(crate) struct PendingActivity {
     pub(crate) last_started_identity: String,
     /// Who last sent a heartbeat or was given the attempt before the current one.
     pub(crate) last_worker_identity: String,
+    /// The version of the worker that was last given an attempt, if it has one.
+    pub(crate) last_version: Option<WorkerDeploymentVersion>,
     /// What the latest heartbeat said; kept from one attempt to the next.
     pub(crate) heartbeat_details: Option<Payloads>,
     /// When the latest heartbeat came.
@@ -65,6 +71,8 @@ pub(crate) struct Started {
     pub(crate) identity: String,
     /// The id of the request that took it; empty if the server started it by itself.
     pub(crate) request_id: String,
+    /// The build of the worker that answered for it, if it said so.
+    pub(crate) worker_version: Option<WorkerVersionStamp>,
 }
 
 /// Why an activity is paused.
@@ -105,6 +113,7 @@ impl PendingActivity {
             last_attempt_complete_time: None,
             last_started_identity: String::new(),
             last_worker_identity: String::new(),
+            last_version: None,
             heartbeat_details: None,
             last_heartbeat_time: None,
             cancel_requested_event_id: None,
@@ -112,6 +121,15 @@ impl PendingActivity {
             reset: false,
             reset_heartbeats: false,
         }
+    }
+
+    /// How much of a server's memory the activity takes, in bytes. Its input is in the history only.
+    fn size(&self) -> usize {
+        /// Times, timeouts, policies and ids of requests.
+        const FIXED: usize = 300;
+        let details = self.heartbeat_details.as_ref().map_or(0, Payloads::encoded_len);
+        let failure = self.last_failure.as_ref().map_or(0, Failure::encoded_len);
+        FIXED + self.activity_id.len() + self.activity_type.len() + details + failure
     }
 
     /// Whether a cancellation was requested.
@@ -143,6 +161,8 @@ pub(crate) struct Activities {
     scheduled_event_ids: Pending<String, i64>,
     deadlines: Pending<Deadline, ()>,
     first: FirstDeadline,
+    /// How much of a server's memory they take, in bytes.
+    size: usize,
 }
 
 impl Activities {
@@ -171,6 +191,7 @@ impl Activities {
         for deadline in activity.deadlines() {
             self.deadlines.insert(deadline, ());
         }
+        self.size += activity.size();
         self.scheduled_event_ids.insert(activity.activity_id.clone(), activity.scheduled_event_id);
         self.by_scheduled_event_id.insert(activity.scheduled_event_id, Box::new(activity));
     }
@@ -185,11 +206,21 @@ impl Activities {
         for deadline in activity.deadlines() {
             self.deadlines.remove(&deadline);
         }
+        self.size -= activity.size();
         let result = change(activity);
+        self.size += activity.size();
         for deadline in activity.deadlines() {
             self.deadlines.insert(deadline, ());
         }
         Some(result)
+    }
+
+    /// Makes all tasks void that are out.
+    pub(in crate::cluster::execution) fn change_all_stamps(&mut self) {
+        let all: Vec<_> = self.iter().map(|activity| activity.scheduled_event_id).collect();
+        for scheduled_event_id in all {
+            self.update(scheduled_event_id, PendingActivity::change_stamp);
+        }
     }
 
     /// Takes an activity out, because it is about to be closed.
@@ -198,6 +229,7 @@ impl Activities {
         scheduled_event_id: i64,
     ) -> Option<Box<PendingActivity>> {
         let activity = self.by_scheduled_event_id.remove(&scheduled_event_id)?;
+        self.size -= activity.size();
         self.scheduled_event_ids.remove(&activity.activity_id);
         for deadline in activity.deadlines() {
             self.deadlines.remove(&deadline);
@@ -225,6 +257,11 @@ impl Activities {
             .collect()
     }
 
+    /// How much of a server's memory they take, in bytes.
+    pub(in crate::cluster::execution) fn size(&self) -> usize {
+        self.size
+    }
+
     /// Starts to keep a log of changes.
     pub(in crate::cluster::execution) fn keep_log(&mut self) {
         self.by_scheduled_event_id.keep_log();
@@ -244,5 +281,6 @@ impl Activities {
         self.by_scheduled_event_id.roll_back();
         self.scheduled_event_ids.roll_back();
         self.deadlines.roll_back();
+        self.size = self.iter().map(PendingActivity::size).sum();
     }
 }

@@ -1,7 +1,9 @@
 //! PollActivityTaskQueue, and the way of an activity task from its run to a worker.
 
-use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    PollActivityTaskQueueRequest, PollActivityTaskQueueResponse,
+use temporalio_common::protos::temporal::api::{
+    deployment::v1::WorkerDeploymentVersion,
+    enums::v1::VersioningBehavior,
+    workflowservice::v1::{PollActivityTaskQueueRequest, PollActivityTaskQueueResponse},
 };
 
 use crate::{
@@ -10,8 +12,7 @@ use crate::{
         Cluster,
         calls::{CallContext, Reply},
         execution::{RunKey, completed::Completion},
-        matching::{Poller, QueueName, Task, TaskKind},
-        requests,
+        matching::{Poller, QueueName, Task, TaskKind, WorkerVersion},
     },
     rpc::Response,
 };
@@ -32,8 +33,14 @@ impl Cluster {
             request.identity,
             TaskKind::Activity,
         )?;
-        let by_build = request.worker_version_capabilities.is_some_and(|it| it.use_versioning);
-        requests::check_unversioned(request.deployment_options.as_ref(), by_build)?;
+        let (queue, poller) = self.of_version(
+            queue,
+            poller,
+            request.task_queue.as_ref(),
+            request.deployment_options.as_ref(),
+            request.worker_version_capabilities.as_ref(),
+        )?;
+        self.claim_activities(now, &queue, &poller);
         let rate = request.task_queue_metadata.and_then(|metadata| metadata.max_tasks_per_second);
         self.matching.set_rate_limit(&queue, now, rate);
         self.poll(now, context, queue, poller)
@@ -57,8 +64,19 @@ impl Cluster {
             .get(scheduled_event_id)
             .and_then(|activity| activity.options.task_queue.as_ref());
         let Some(task_queue) = task_queue else { return };
-        let name = task_queue.name.clone();
-        let queue = QueueName { namespace: found.namespace, kind: TaskKind::Activity, name };
+        let mut queue = QueueName {
+            namespace: found.namespace,
+            kind: TaskKind::Activity,
+            name: task_queue.name.clone(),
+            workers: WorkerVersion::None,
+        };
+        if let Some(version) = found.state.pinned_version() {
+            // Where its version has no workers for activities, those of the queue do as well.
+            let of_version = QueueName { workers: WorkerVersion::of(version), ..queue.clone() };
+            if self.matching.is_known(&of_version) {
+                queue = of_version;
+            }
+        }
         self.add_task(now, queue, Task::Activity { run, scheduled_event_id, attempt, stamp });
     }
 
@@ -76,7 +94,41 @@ impl Cluster {
         if !found.is_activity_task_current(scheduled_event_id, attempt, stamp) {
             return None;
         }
-        self.start_activity(now, run, scheduled_event_id, &poller.identity).map(Response::from)
+        let state = &found.state;
+        if state.versioning.is_in_transition() {
+            // It is put on a task queue again when the transition is over.
+            return None;
+        }
+        let is_of_other_version = state.effective_version() != poller.version.as_ref();
+        if is_of_other_version && state.effective_behavior() == VersioningBehavior::AutoUpgrade {
+            // The workflow goes first.
+            self.change(now, run, |tx| {
+                tx.follow_worker(poller.version.as_ref());
+                tx.need_workflow_task();
+            });
+            return None;
+        }
+        let version = poller.version.as_ref();
+        self.start_activity(now, run, scheduled_event_id, &poller.identity, version).map(Response::from)
+    }
+
+    /// A version of a worker that polls a queue of activities for the first time takes over those of the runs that are
+    /// pinned to it.
+    fn claim_activities(&mut self, now: Time, queue: &QueueName, poller: &Poller) {
+        if poller.version.is_none() || self.matching.is_known(queue) {
+            return;
+        }
+        let unversioned = QueueName { workers: WorkerVersion::None, ..queue.clone() };
+        let (runs, version) = (&self.runs, poller.version.as_ref());
+        let tasks = self.matching.take(&unversioned, |task| match *task {
+            Task::Activity { run, .. } => {
+                runs.get(run).is_some_and(|run| run.state.pinned_version() == version)
+            }
+            _ => false,
+        });
+        for task in tasks {
+            self.add_task(now, queue.clone(), task);
+        }
     }
 
     /// Starts the activities that the worker asked to execute eagerly, and answers their tasks.
@@ -89,7 +141,7 @@ impl Cluster {
         completion
             .eager_activities
             .iter()
-            .filter_map(|&activity| self.start_activity(now, run, activity, &completion.identity))
+            .filter_map(|&activity| self.start_activity(now, run, activity, &completion.identity, None))
             .collect()
     }
 
@@ -99,10 +151,11 @@ impl Cluster {
         run: RunKey,
         scheduled_event_id: i64,
         identity: &str,
+        version: Option<&WorkerDeploymentVersion>,
     ) -> Option<PollActivityTaskQueueResponse> {
         let request_id = self.shared.request_ids.uuid();
         self.transact(now, run, |tx| {
-            tx.start_activity(scheduled_event_id, request_id, identity);
+            tx.start_activity(scheduled_event_id, request_id, identity, version);
             Ok(())
         })
         .ok()?;

@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
-    common::v1::Payloads,
+    common::v1::{Payloads, WorkerVersionStamp},
     failure::v1::{Failure, failure::FailureInfo},
     workflowservice::v1::{
         RecordActivityTaskHeartbeatByIdRequest, RecordActivityTaskHeartbeatByIdResponse,
@@ -37,6 +37,8 @@ const KEPT_OF_REPORTED_FAILURE: usize = 512 * 1024;
 struct ActivityName {
     run: RunKey,
     which: Which,
+    /// The build of the worker that answers for it, if it says so.
+    worker_version: Option<WorkerVersionStamp>,
 }
 
 #[derive(Debug)]
@@ -152,6 +154,7 @@ impl Cluster {
         request: RespondActivityTaskCompletedRequest,
     ) -> Result<RespondActivityTaskCompletedResponse, Error> {
         let activity = self.activity_of_token(&request.namespace, &request.task_token)?;
+        let activity = ActivityName { worker_version: request.worker_version, ..activity };
         self.report(now, &activity, completed(self.limits(), request.result), &request.identity)?;
         Ok(RespondActivityTaskCompletedResponse::default())
     }
@@ -179,6 +182,7 @@ impl Cluster {
         request: RespondActivityTaskFailedRequest,
     ) -> Result<RespondActivityTaskFailedResponse, Error> {
         let activity = self.activity_of_token(&request.namespace, &request.task_token)?;
+        let activity = ActivityName { worker_version: request.worker_version, ..activity };
         let (report, failures) = failed(self.limits(), request.failure, request.last_heartbeat_details)?;
         self.report(now, &activity, report, &request.identity)?;
         Ok(RespondActivityTaskFailedResponse { failures })
@@ -208,6 +212,7 @@ impl Cluster {
         request: RespondActivityTaskCanceledRequest,
     ) -> Result<RespondActivityTaskCanceledResponse, Error> {
         let activity = self.activity_of_token(&request.namespace, &request.task_token)?;
+        let activity = ActivityName { worker_version: request.worker_version, ..activity };
         self.report(now, &activity, canceled(self.limits(), request.details), &request.identity)?;
         Ok(RespondActivityTaskCanceledResponse::default())
     }
@@ -260,17 +265,20 @@ impl Cluster {
                     Which::Task { .. } => find_started(tx.run, &activity.which)?,
                     Which::Id(activity_id) => find_or_start(tx, activity_id, identity)?,
                 };
+                tx.note_worker_of_activity(scheduled_event_id, &activity.worker_version);
                 tx.complete_activity(scheduled_event_id, result, identity);
                 Ok(())
             }
             Report::Failed { failure, heartbeat_details } => {
                 let scheduled_event_id = find_started(tx.run, &activity.which)?;
                 let failure = failure.map(|failure| *failure);
+                tx.note_worker_of_activity(scheduled_event_id, &activity.worker_version);
                 tx.fail_activity(scheduled_event_id, failure, heartbeat_details, identity);
                 Ok(())
             }
             Report::Canceled(details) => {
                 let scheduled_event_id = find_started(tx.run, &activity.which)?;
+                tx.note_worker_of_activity(scheduled_event_id, &activity.worker_version);
                 tx.cancel_activity(scheduled_event_id, details, identity)
             }
         })
@@ -282,7 +290,7 @@ impl Cluster {
         let token = ActivityTaskToken::decode(token)?;
         let run = self.run_of_token(namespace, &token.namespace_id, &token.workflow_id, &token.run_id)?;
         let which = Which::Task { scheduled_event_id: token.scheduled_event_id, attempt: token.attempt };
-        Ok(ActivityName { run: run.key, which })
+        Ok(ActivityName { run: run.key, which, worker_version: None })
     }
 
     fn activity_by_id(
@@ -302,7 +310,7 @@ impl Cluster {
         }
         requests::check_run_id(run_id)?;
         let run = self.runs.find(namespace, workflow_id, run_id)?;
-        Ok(ActivityName { run: run.key, which: Which::Id(activity_id) })
+        Ok(ActivityName { run: run.key, which: Which::Id(activity_id), worker_version: None })
     }
 }
 
@@ -347,7 +355,7 @@ fn find_started(run: &Run, which: &Which) -> Result<i64, Error> {
 /// as started at this instant.
 fn find_or_start(tx: &mut Transaction<'_>, activity_id: &str, identity: &str) -> Result<i64, Error> {
     let scheduled_event_id = find(tx.run, &Which::Id(activity_id.to_owned()))?;
-    tx.start_activity(scheduled_event_id, String::new(), identity);
+    tx.start_activity(scheduled_event_id, String::new(), identity, None);
     Ok(scheduled_event_id)
 }
 

@@ -101,7 +101,9 @@ pub(crate) fn schedule_activity_task(
     let activity =
         PendingActivity::new(scheduled_event_id, command.activity_id, activity_type.name, options, tx.now);
     tx.run.activities.insert(activity);
-    if command.request_eager_execution {
+    if tx.run.state.is_paused() {
+        // It waits until the run goes on.
+    } else if command.request_eager_execution {
         completion.eager_activities.push(scheduled_event_id);
     } else {
         tx.dispatch_activity(scheduled_event_id);
@@ -116,6 +118,16 @@ impl Transaction<'_> {
             let (attempt, stamp) = (activity.attempt, activity.stamp);
             let run = self.run.key;
             self.follow_up(FollowUp::DispatchActivityTask { run, scheduled_event_id, attempt, stamp });
+        }
+    }
+
+    /// Puts the attempts that wait on their task queues, each when its scheduled time has come.
+    pub(in crate::cluster::execution) fn dispatch_waiting_activities(&mut self) {
+        let waits = |activity: &&PendingActivity| !activity.is_started() && activity.pause.is_none();
+        let waiting: Vec<_> =
+            self.run.activities.iter().filter(waits).map(|activity| activity.scheduled_event_id).collect();
+        for scheduled_event_id in waiting {
+            self.dispatch_activity_when_scheduled(scheduled_event_id);
         }
     }
 

@@ -1,7 +1,8 @@
 //! A worker takes an activity task.
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::Priority,
+    common::v1::{Priority, WorkerVersionStamp},
+    deployment::v1::WorkerDeploymentVersion,
     history::v1::{ActivityTaskScheduledEventAttributes, history_event::Attributes},
     workflowservice::v1::PollActivityTaskQueueResponse,
 };
@@ -31,14 +32,37 @@ impl Transaction<'_> {
     /// Gives the waiting attempt of an activity to a worker. If it is started already, nothing happens.
     ///
     /// No event is written: the history learns of the start when the activity closes.
-    pub(super) fn start_activity(&mut self, scheduled_event_id: i64, request_id: String, identity: &str) {
+    pub(super) fn start_activity(
+        &mut self,
+        scheduled_event_id: i64,
+        request_id: String,
+        identity: &str,
+        version: Option<&WorkerDeploymentVersion>,
+    ) {
         let time = self.now;
         self.run.activities.update(scheduled_event_id, |activity| {
             if activity.is_started() {
                 return;
             }
-            activity.started = Some(Started { time, identity: identity.to_owned(), request_id });
+            activity.started =
+                Some(Started { time, identity: identity.to_owned(), request_id, worker_version: None });
             activity.last_started_identity = identity.to_owned();
+            activity.last_version = version.cloned();
+        });
+    }
+}
+
+impl Transaction<'_> {
+    /// The worker that answers for a started attempt says which build it is.
+    pub(super) fn note_worker_of_activity(
+        &mut self,
+        scheduled_event_id: i64,
+        worker_version: &Option<WorkerVersionStamp>,
+    ) {
+        self.run.activities.update(scheduled_event_id, |activity| {
+            if let Some(started) = &mut activity.started {
+                started.worker_version.clone_from(worker_version);
+            }
         });
     }
 }

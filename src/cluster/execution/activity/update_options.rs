@@ -1,5 +1,7 @@
 //! Changing the options of a pending activity. No event is written.
 
+use std::time::Duration;
+
 use temporalio_common::protos::temporal::api::activity::v1::ActivityOptions;
 
 use super::{options, pending::PendingActivity, start::scheduled_attributes};
@@ -26,7 +28,11 @@ impl Transaction<'_> {
         };
         let Some((changes, mask)) = changes else {
             let scheduled = scheduled_attributes(self.run, scheduled_event_id);
-            return Ok(scheduled.map_or_else(|| activity.options.clone(), options::of_event));
+            let mut options = scheduled.map_or_else(|| activity.options.clone(), options::of_event);
+            if let Some(task_queue) = &mut options.task_queue {
+                task_queue.kind = 0;
+            }
+            return Ok(options);
         };
         let mut changed = activity.options.clone();
         let paths: Vec<_> = mask.iter().map(|path| camel_case(path)).collect();
@@ -50,6 +56,27 @@ impl Transaction<'_> {
         .map_err(|invalid| Error::invalid_argument(invalid.to_string()))?;
         changed.retry_policy = retry_policy;
         Ok(changed)
+    }
+
+    /// Puts a waiting attempt on its task queue once more, as if it had been scheduled later by so much.
+    pub(in crate::cluster::execution) fn reschedule_activity(
+        &mut self,
+        scheduled_event_id: i64,
+        delay: Duration,
+    ) {
+        let now = self.now;
+        let waits = self.run.activities.update(scheduled_event_id, |activity| {
+            activity.change_stamp();
+            activity.scheduled_time = if activity.scheduled_time <= now {
+                (activity.scheduled_time + delay).min(now)
+            } else {
+                activity.scheduled_time
+            };
+            activity.pause.is_none()
+        });
+        if waits == Some(true) {
+            self.dispatch_activity_when_scheduled(scheduled_event_id);
+        }
     }
 
     /// Gives an activity these options, and answers what a caller is told of them; `None` if it is not pending.

@@ -128,11 +128,14 @@ impl Cluster {
 
 /// Where the child comes from that a run has initiated.
 fn parent_of_child(run: &Run, initiated_event_id: i64) -> Parent {
+    let task_queue = run.initiated_child(initiated_event_id).and_then(|child| child.task_queue.as_ref());
+    let is_at_own_queue = task_queue.is_some_and(|queue| queue.name == run.info.task_queue);
     Parent {
         namespace: run.namespace,
         execution: run.execution(),
         initiated_event_id,
         root: run.started().root_workflow_execution.clone().unwrap_or_else(|| run.execution()),
+        pinned_version: run.state.pinned_version().filter(|_| is_at_own_queue).cloned(),
     }
 }
 

@@ -14,7 +14,9 @@ use std::collections::BTreeSet;
 
 use temporalio_common::protos::temporal::api::{
     command::v1::Command,
-    enums::v1::CommandType,
+    common::v1::WorkerVersionStamp,
+    deployment::v1::WorkerDeploymentVersion,
+    enums::v1::{CommandType, VersioningBehavior, WorkerVersioningMode},
     history::v1::WorkflowTaskCompletedEventAttributes,
     workflowservice::v1::{RespondWorkflowTaskCompletedRequest, RespondWorkflowTaskCompletedResponse},
 };
@@ -26,7 +28,7 @@ use super::{
 };
 use crate::{
     clock::{self, Time},
-    cluster::{Cluster, error::Error, requests, token::WorkflowTaskToken},
+    cluster::{Cluster, error::Error, matching::deployment_version, token::WorkflowTaskToken},
     rpc::Response,
 };
 
@@ -69,22 +71,15 @@ impl Cluster {
         now: Time,
         mut request: RespondWorkflowTaskCompletedRequest,
     ) -> Result<Response, Error> {
+        let version = completed_by(&request)?;
         let run = self.run_of_workflow_task(&request.namespace, &request.task_token)?;
-        if request.versioning_behavior != 0 && request.deployment_options.is_none() {
-            return Err(Error::invalid_argument(
-                "deployment options must be set when versioning behavior is specified",
-            ));
-        }
-        let by_build = request.worker_version_stamp.as_ref().is_some_and(|stamp| stamp.use_versioning)
-            || request.versioning_behavior != 0
-            || request.deployment.is_some();
-        requests::check_unversioned(request.deployment_options.as_ref(), by_build)?;
+        self.check_completion(run, &request)?;
         if request.intermediate_page {
             return Err(Error::unimplemented("RespondWorkflowTaskCompleted in pages"));
         }
         check_command_sequence(&request.commands)?;
         let query_results = std::mem::take(&mut request.query_results);
-        let outcome = self.transact(now, run, |tx| complete(tx, request));
+        let outcome = self.transact(now, run, |tx| complete(tx, request, version));
         if outcome.is_ok() {
             self.take_query_results(run, query_results);
             self.follow_ups.push_back(FollowUp::DispatchQueries { run });
@@ -105,6 +100,39 @@ impl Cluster {
             return Ok(Response::with_events(response, events));
         }
         Ok(response.into())
+    }
+
+    /// Checks what a worker asks for, and says of versions, against itself and against what the run knows.
+    fn check_completion(
+        &self,
+        run: RunKey,
+        request: &RespondWorkflowTaskCompletedRequest,
+    ) -> Result<(), Error> {
+        let is_paused = self.runs.get(run).is_some_and(|run| run.state.is_paused());
+        if is_paused && request.force_create_new_workflow_task {
+            return Err(Error::failed_precondition(
+                "Workflow is paused and force create new workflow task is not allowed.",
+            ));
+        }
+        let mode = request.deployment_options.as_ref().map(|it| it.worker_versioning_mode());
+        let is_versioned = mode == Some(WorkerVersioningMode::Versioned);
+        if request.versioning_behavior != 0 && request.deployment.is_none() && !is_versioned {
+            return Err(Error::invalid_argument(
+                "versioning behavior cannot be specified without deployment options being set with versioned mode",
+            ));
+        }
+        let uses_versioning =
+            |stamp: &Option<WorkerVersionStamp>| stamp.as_ref().is_some_and(|stamp| stamp.use_versioning);
+        let must_go_on = self.runs.get(run).is_some_and(|run| {
+            uses_versioning(&run.state.worker_version)
+                && run.state.effective_behavior() == VersioningBehavior::Unspecified
+        });
+        if must_go_on && !uses_versioning(&request.worker_version_stamp) && !is_versioned {
+            return Err(Error::invalid_argument(
+                "Workflow using versioning must continue to use versioning.",
+            ));
+        }
+        Ok(())
     }
 
     /// The run whose started workflow task a token names.
@@ -161,9 +189,11 @@ pub(super) fn is_current(run: &Run, token: &WorkflowTaskToken) -> bool {
 fn complete(
     tx: &mut Transaction<'_>,
     mut request: RespondWorkflowTaskCompletedRequest,
+    version: Option<WorkerDeploymentVersion>,
 ) -> Result<Outcome, Error> {
     let task = tx.run.state.workflow_task.as_ref().ok_or_else(Error::workflow_task_not_found)?;
     let attempt = task.attempt;
+    let scheduled_time = task.scheduled_time;
     let original_scheduled_time = task.original_scheduled_time;
     let heartbeats =
         request.force_create_new_workflow_task && request.commands.is_empty() && request.messages.is_empty();
@@ -174,21 +204,28 @@ fn complete(
 
     let savepoint = tx.savepoint();
     tx.run.state.sticky = sticky(&request);
+    if tx.run.state.versioning.is_in_transition() && tx.run.state.effective_version() != version.as_ref() {
+        // The next task is for other workers.
+        tx.run.state.sticky = None;
+    }
     let has_buffered_events = !tx.run.state.buffered.is_empty();
     let (completed_event_id, reset_history_event_id) = if tx.can_discard_workflow_task(&request) {
         tx.keep_in_memory();
         (0, tx.discard_workflow_task())
     } else {
         let completed_event_id = tx
-            .complete_workflow_task(completed_attributes(&mut request))
+            .complete_workflow_task(completed_attributes(&mut request, version.clone()))
             .ok_or_else(Error::workflow_task_not_found)?;
-        let deployment = request.deployment_options.as_ref();
         let worker = WorkerBuild {
             stamp: request.worker_version_stamp.as_ref(),
-            deployment_name: deployment.map_or("", |deployment| &deployment.deployment_name),
+            deployment_name: deployment_name(&request),
+            version: version.as_ref(),
+            behavior: behavior(&request),
             binary_checksum: &request.binary_checksum,
         };
-        tx.run.track_worker(tx.now, worker, completed_event_id);
+        if tx.run.track_worker(tx.now, worker, completed_event_id) {
+            tx.reschedule_activities(tx.now.since(scheduled_time));
+        }
         (completed_event_id, 0)
     };
     let mut completion = Completion {
@@ -207,21 +244,26 @@ fn complete(
         tx.reject_unanswered_updates();
     }
 
+    let stamp = request.worker_version_stamp.take();
+    let is_in_transition = tx.run.state.versioning.is_in_transition();
     let needs_workflow_task = request.force_create_new_workflow_task
         || completion.needs_workflow_task
+        || is_in_transition
         || !tx.run.state.buffered.is_empty();
     let has_updates = tx.run.state.updates.wait_for_workflow_task();
     let mut inline = false;
-    if (needs_workflow_task || has_updates) && tx.run.is_running() {
+    let goes_on = tx.run.is_running() && !tx.run.state.is_paused();
+    if (needs_workflow_task || has_updates) && goes_on {
         let kind = if needs_workflow_task || !request.return_new_workflow_task {
             WorkflowTaskKind::Normal
         } else {
             WorkflowTaskKind::Speculative
         };
         tx.schedule_workflow_task_of(kind, heartbeats.then_some(original_scheduled_time));
-        inline = request.return_new_workflow_task;
+        inline = request.return_new_workflow_task && !is_in_transition;
         if inline {
-            tx.start_workflow_task(INLINE_REQUEST_ID.to_owned(), &completion.identity);
+            let stamp = stamp.filter(|stamp| !stamp.use_versioning);
+            tx.start_workflow_task(INLINE_REQUEST_ID.to_owned(), &completion.identity, stamp);
         } else {
             tx.dispatch_workflow_task();
         }
@@ -256,18 +298,53 @@ fn sticky(request: &RespondWorkflowTaskCompletedRequest) -> Option<Sticky> {
 
 fn completed_attributes(
     request: &mut RespondWorkflowTaskCompletedRequest,
+    version: Option<WorkerDeploymentVersion>,
 ) -> WorkflowTaskCompletedEventAttributes {
-    let deployment = request.deployment_options.as_ref();
     WorkflowTaskCompletedEventAttributes {
         identity: request.identity.clone(),
         binary_checksum: request.binary_checksum.clone(),
         worker_version: request.worker_version_stamp.clone(),
         sdk_metadata: request.sdk_metadata.take(),
         metering_metadata: request.metering_metadata.take(),
-        worker_deployment_name: deployment.map(|options| options.deployment_name.clone()).unwrap_or_default(),
-        versioning_behavior: request.versioning_behavior,
+        worker_deployment_name: deployment_name(request).to_owned(),
+        deployment_version: version,
+        versioning_behavior: behavior(request) as i32,
         ..Default::default()
     }
+}
+
+/// The version of the worker that completes a workflow task, if it goes by one.
+///
+/// # Errors
+///
+/// INVALID_ARGUMENT if it does not say which one.
+fn completed_by(
+    request: &RespondWorkflowTaskCompletedRequest,
+) -> Result<Option<WorkerDeploymentVersion>, Error> {
+    let version = deployment_version(request.deployment_options.as_ref())?;
+    // Old workers say it in another place.
+    let old = request.deployment.as_ref().filter(|it| !it.series_name.is_empty() && !it.build_id.is_empty());
+    Ok(version.or_else(|| {
+        old.map(|it| WorkerDeploymentVersion {
+            deployment_name: it.series_name.clone(),
+            build_id: it.build_id.clone(),
+        })
+    }))
+}
+
+/// How the run moves from version to version from here on. A worker without a version has no say in that.
+fn behavior(request: &RespondWorkflowTaskCompletedRequest) -> VersioningBehavior {
+    let is_unversioned = request
+        .deployment_options
+        .as_ref()
+        .is_some_and(|it| it.worker_versioning_mode() != WorkerVersioningMode::Versioned);
+    if is_unversioned { VersioningBehavior::Unspecified } else { request.versioning_behavior() }
+}
+
+fn deployment_name(request: &RespondWorkflowTaskCompletedRequest) -> &str {
+    let name = request.deployment_options.as_ref().map(|it| it.deployment_name.as_str());
+    let name = name.filter(|name| !name.is_empty());
+    name.or_else(|| request.deployment.as_ref().map(|it| it.series_name.as_str())).unwrap_or_default()
 }
 
 /// A command that closes the run has to be the last one. A worker that gets this wrong is told so, and

@@ -20,28 +20,15 @@ use std::sync::Arc;
 
 use temporalio_common::protos::temporal::api::{
     common::v1::Priority,
-    enums::v1::{EventType, IndexedValueType, VersioningBehavior},
+    enums::v1::EventType,
     history::v1::{
         WorkflowExecutionOptionsUpdatedEventAttributes as OptionsUpdated,
         WorkflowExecutionStartedEventAttributes,
     },
-    workflow::v1::{
-        VersioningOverride, WorkflowExecutionOptions, WorkflowExecutionVersioningInfo,
-        versioning_override::Override,
-    },
+    workflow::v1::{VersioningOverride, WorkflowExecutionOptions},
 };
 
-use super::{MutableState, Run, state::AttachedRequest};
-use crate::cluster::search_attributes::Value;
-
-/// The search attribute that says how a run with a versioning override moves from version to version.
-const VERSIONING_BEHAVIOR: &str = "TemporalWorkflowVersioningBehavior";
-/// The search attribute that names the deployment of a run's worker.
-const DEPLOYMENT: &str = "TemporalWorkerDeployment";
-/// The search attribute that lists the builds of a run's workers.
-const BUILD_IDS: &str = "BuildIds";
-/// Stands in that list for workers that go by no version.
-pub(super) const UNVERSIONED: &str = "unversioned";
+use super::{Run, state::AttachedRequest};
 
 /// The options of a run as they are at present.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -72,18 +59,9 @@ impl ExecutionOptions {
         }
     }
 
-    /// What DescribeWorkflowExecution tells of the version that the run goes to.
-    pub(crate) fn describe_versioning(&self) -> Option<WorkflowExecutionVersioningInfo> {
-        self.has_versioning.then(|| WorkflowExecutionVersioningInfo {
-            versioning_override: self.versioning_override.clone().map(|mut given| {
-                if given.r#override == Some(Override::AutoUpgrade(true)) {
-                    // Old clients look here.
-                    given.behavior = VersioningBehavior::AutoUpgrade as i32;
-                }
-                given
-            }),
-            ..Default::default()
-        })
+    /// Whether there ever was an override.
+    pub(super) fn has_versioning(&self) -> bool {
+        self.has_versioning
     }
 }
 
@@ -104,74 +82,14 @@ impl Run {
             Arc::make_mut(&mut self.state.options).priority.clone_from(&updated.priority);
         }
         if updated.unset_versioning_override || updated.versioning_override.is_some() {
+            let before = self.state.effective_behavior();
             let options = Arc::make_mut(&mut self.state.options);
-            let had_versioning = options.has_versioning;
             options.versioning_override.clone_from(&updated.versioning_override);
             options.has_versioning |= updated.versioning_override.is_some();
-            if had_versioning || options.has_versioning {
-                self.show_versioning();
+            if before != self.state.effective_behavior() {
+                Arc::make_mut(&mut self.state.versioning).end_transition();
+                self.show_versions(None, None);
             }
-        }
-    }
-
-    /// Sets the search attributes that say to which version the run goes. A run with an override is not unversioned.
-    pub(super) fn show_versioning(&mut self) {
-        let state = &mut self.state;
-        let attributes = Arc::make_mut(&mut state.search_attributes);
-        if state.options.versioning_override.is_some() {
-            let behavior = Value::String("AutoUpgrade".to_owned()).encode(IndexedValueType::Keyword);
-            attributes.insert(VERSIONING_BEHAVIOR.to_owned(), behavior);
-        } else {
-            attributes.remove(VERSIONING_BEHAVIOR);
-        }
-        let mut builds = self.state.builds();
-        builds.retain(|build| build != UNVERSIONED);
-        if self.state.options.versioning_override.is_none() {
-            builds.insert(0, UNVERSIONED.to_owned());
-        }
-        self.state.set_builds(builds);
-    }
-}
-
-impl Run {
-    /// Notes to which deployment the worker belongs that completed the last workflow task, and shows it.
-    pub(super) fn show_deployment(&mut self, name: &str) {
-        if *self.state.worker_deployment_name == *name {
-            return;
-        }
-        self.state.worker_deployment_name = name.into();
-        let attributes = Arc::make_mut(&mut self.state.search_attributes);
-        if name.is_empty() {
-            attributes.remove(DEPLOYMENT);
-        } else {
-            let payload = Value::String(name.to_owned()).encode(IndexedValueType::Keyword);
-            attributes.insert(DEPLOYMENT.to_owned(), payload);
-        }
-    }
-}
-
-impl MutableState {
-    /// The builds of the workers that have completed workflow tasks of the run, as its search attribute lists them.
-    pub(super) fn builds(&self) -> Vec<String> {
-        self.search_attributes
-            .get(BUILD_IDS)
-            .and_then(|payload| serde_json::from_slice(&payload.data).ok())
-            .unwrap_or_default()
-    }
-
-    /// Whether the search attribute lists any.
-    pub(super) fn has_builds(&self) -> bool {
-        self.search_attributes.contains_key(BUILD_IDS)
-    }
-
-    /// Sets the search attribute that lists the builds.
-    pub(super) fn set_builds(&mut self, builds: Vec<String>) {
-        let attributes = Arc::make_mut(&mut self.search_attributes);
-        if builds.is_empty() {
-            attributes.remove(BUILD_IDS);
-        } else {
-            let payload = Value::KeywordList(builds).encode(IndexedValueType::KeywordList);
-            attributes.insert(BUILD_IDS.to_owned(), payload);
         }
     }
 }

@@ -97,7 +97,11 @@ impl Transaction<'_> {
             priority: merged.priority.clone(),
             ..Default::default()
         };
+        let before = self.run.state.effective_behavior();
         self.run.apply_options_updated(&updated, None);
+        if before != self.run.state.effective_behavior() {
+            self.reschedule_tasks();
+        }
         self.add_event(Event::new(Attributes::WorkflowExecutionOptionsUpdatedEventAttributes(updated)));
         Ok(merged)
     }

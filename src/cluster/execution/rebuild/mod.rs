@@ -88,6 +88,8 @@ fn apply(now: Time, shared: &mut Shared, run: &mut Run, event: &HistoryEvent) {
             let worker = WorkerBuild {
                 stamp: completed.worker_version.as_ref(),
                 deployment_name: &completed.worker_deployment_name,
+                version: completed.deployment_version.as_ref(),
+                behavior: completed.versioning_behavior(),
                 binary_checksum: &completed.binary_checksum,
             };
             run.track_worker(now, worker, event_id);
@@ -102,6 +104,11 @@ fn apply(now: Time, shared: &mut Shared, run: &mut Run, event: &HistoryEvent) {
         }
         A::WorkflowExecutionSignaledEventAttributes(_) => run.state.signal_count += 1,
         A::WorkflowExecutionCancelRequestedEventAttributes(_) => run.state.cancel_requested = true,
+        A::WorkflowExecutionPausedEventAttributes(paused) => {
+            let time = event.event_time.as_ref().map_or(now, Time::from_proto);
+            run.apply_paused(time, paused);
+        }
+        A::WorkflowExecutionUnpausedEventAttributes(_) => run.state.pause = None,
         A::WorkflowExecutionOptionsUpdatedEventAttributes(updated) => {
             run.apply_options_updated(updated, Some(event_id));
         }

@@ -42,6 +42,7 @@ pub(super) fn apply(
                 task.request_id.clone_from(&started.request_id);
                 task.identity.clone_from(&started.identity);
                 task.history_size = started.history_size_bytes;
+                task.target_version_changed = started.target_worker_deployment_version_changed;
                 task.suggest_continue_as_new = started.suggest_continue_as_new_reasons().collect();
             }
         }
@@ -85,7 +86,9 @@ fn pending(shared: &mut Shared, scheduled_event_id: i64, attempt: i32, time: Tim
         task_queue: Default::default(),
         request_id: String::new(),
         identity: String::new(),
+        worker_version: None,
         history_size: 0,
+        target_version_changed: false,
         suggest_continue_as_new: Vec::new(),
     }
 }

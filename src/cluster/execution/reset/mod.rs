@@ -17,5 +17,7 @@ mod reapply;
 mod request;
 mod resume;
 
+pub(super) use resume::NO_REQUEST_ID;
+
 /// Who terminates a run in order to begin it again somewhere in the middle. Its parent goes on to wait, and its children stay.
 pub(super) const RESETTER: &str = "history-resetter";

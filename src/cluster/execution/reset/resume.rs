@@ -14,7 +14,7 @@ use crate::cluster::{
 };
 
 /// The request id of a workflow task that no poll has started.
-const NO_REQUEST_ID: &str = "emptyUuid";
+pub(in crate::cluster::execution) const NO_REQUEST_ID: &str = "emptyUuid";
 
 impl Transaction<'_> {
     /// Takes up what the events up to the reset point have begun: whatever the base had done about it, it did under another
@@ -52,7 +52,7 @@ impl Transaction<'_> {
     /// Ends the workflow task that is pending at the reset point. One that nobody has started is started for that, and one
     /// that is a repetition without events gets them.
     pub(super) fn fail_workflow_task_for_reset(&mut self, reason: String, base_run_id: String) {
-        self.start_workflow_task(NO_REQUEST_ID.to_owned(), HISTORY_SERVICE);
+        self.start_workflow_task(NO_REQUEST_ID.to_owned(), HISTORY_SERVICE, None);
         if let Some(task) = &mut self.run.state.workflow_task {
             // Its failure is written whichever attempt it is.
             task.attempt = 1;

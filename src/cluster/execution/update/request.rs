@@ -41,7 +41,6 @@ impl Cluster {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         let update = self.check_update(&request)?;
         let execution = requests::execution(request.workflow_execution.as_ref())?;
-        requests::check_run_id(&request.first_execution_run_id)?;
         let run = self.runs.find(namespace, &execution.workflow_id, &execution.run_id)?;
         let first = &request.first_execution_run_id;
         if !first.is_empty() && run.info.first_execution_run_id != *first {
@@ -72,7 +71,9 @@ impl Cluster {
     ) -> Result<(), Error> {
         let UpdateRequest { id, request, .. } = update;
         self.transact(now, run, |tx| {
-            if tx.run.is_running() {
+            if tx.run.state.is_paused() {
+                Err(Error::failed_precondition("Workflow is paused. Cannot update the workflow."))
+            } else if tx.run.is_running() {
                 tx.admit_update(&id, request)
             } else if tx.run.knows_update(&id) {
                 Ok(())

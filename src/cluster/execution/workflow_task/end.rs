@@ -44,6 +44,10 @@ impl Transaction<'_> {
     ) -> Option<i64> {
         let mut task = self.run.state.workflow_task.take_if(|task| task.is_started())?;
         task.identity.clone_from(&completed.identity);
+        if task.is_virtual() {
+            let stamp = completed.worker_version.as_ref();
+            task.worker_version = stamp.filter(|stamp| !stamp.use_versioning).cloned();
+        }
         self.write_virtual_events(&mut task);
         completed.scheduled_event_id = task.scheduled_event_id;
         completed.started_event_id = task.started_event_id;

@@ -18,6 +18,7 @@ pub(crate) use problems::Problems;
 use std::time::Duration;
 
 use temporalio_common::protos::temporal::api::{
+    common::v1::WorkerVersionStamp,
     enums::v1::{SuggestContinueAsNewReason, TaskQueueKind},
     taskqueue::v1::TaskQueue,
     workflow::v1::PendingWorkflowTaskInfo,
@@ -63,8 +64,12 @@ pub(crate) struct WorkflowTask {
     pub(crate) request_id: String,
     /// Who polled.
     pub(crate) identity: String,
+    /// The build of the worker, as it said.
+    pub(crate) worker_version: Option<WorkerVersionStamp>,
     /// The size of the history when it was started, in bytes.
     pub(crate) history_size: i64,
+    /// Whether the worker was told that the run could go to another version of its workers.
+    pub(crate) target_version_changed: bool,
     /// Why the worker was told that the workflow should continue as new, if it was.
     pub(crate) suggest_continue_as_new: Vec<SuggestContinueAsNewReason>,
 }

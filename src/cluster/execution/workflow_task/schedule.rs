@@ -30,8 +30,11 @@ impl Transaction<'_> {
         }
     }
 
-    /// Schedules a workflow task and hands it to matching.
+    /// Schedules a workflow task and hands it to matching, unless the run is paused.
     pub(crate) fn schedule_workflow_task(&mut self) {
+        if self.run.state.is_paused() {
+            return;
+        }
         self.schedule_workflow_task_of(WorkflowTaskKind::Normal, None);
         self.dispatch_workflow_task();
     }
@@ -72,7 +75,9 @@ impl Transaction<'_> {
             task_queue,
             request_id: String::new(),
             identity: String::new(),
+            worker_version: None,
             history_size: 0,
+            target_version_changed: false,
             suggest_continue_as_new: Vec::new(),
         };
         if !task.is_virtual() {

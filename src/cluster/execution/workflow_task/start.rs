@@ -1,6 +1,7 @@
 //! A worker takes a workflow task.
 
 use temporalio_common::protos::temporal::api::{
+    common::v1::WorkerVersionStamp,
     enums::v1::{EventType, SuggestContinueAsNewReason},
     history::v1::{HistoryEvent, WorkflowTaskStartedEventAttributes, history_event::Attributes},
 };
@@ -15,8 +16,13 @@ use crate::{
 };
 
 impl Transaction<'_> {
-    /// Starts the scheduled workflow task for a worker. Without a scheduled one nothing happens.
-    pub(crate) fn start_workflow_task(&mut self, request_id: String, identity: &str) {
+    /// Starts the scheduled workflow task for a worker, which may say its build. Without a scheduled one nothing happens.
+    pub(crate) fn start_workflow_task(
+        &mut self,
+        request_id: String,
+        identity: &str,
+        worker_version: Option<WorkerVersionStamp>,
+    ) {
         let Some(mut task) = self.run.state.workflow_task.take_if(|task| !task.is_started()) else { return };
         // A speculative task that starts is still nothing that a server stores.
         if task.is_speculative() {
@@ -31,9 +37,11 @@ impl Transaction<'_> {
         }
         task.request_id = request_id;
         task.identity = identity.to_owned();
+        task.worker_version = worker_version;
         task.started_time = Some(self.now);
         task.history_size = self.run.history.size() as i64;
         task.suggest_continue_as_new = self.reasons_to_continue_as_new();
+        task.target_version_changed = self.target_version_has_changed();
         task.started_event_id = if task.is_virtual() {
             task.scheduled_event_id + STARTED_AFTER_SCHEDULED
         } else {
@@ -72,6 +80,7 @@ fn started_attributes(task: &WorkflowTask) -> WorkflowTaskStartedEventAttributes
         scheduled_event_id: task.scheduled_event_id,
         identity: task.identity.clone(),
         request_id: task.request_id.clone(),
+        worker_version: task.worker_version.clone(),
         suggest_continue_as_new: !task.suggest_continue_as_new.is_empty(),
         suggest_continue_as_new_reasons: task
             .suggest_continue_as_new
@@ -79,6 +88,7 @@ fn started_attributes(task: &WorkflowTask) -> WorkflowTaskStartedEventAttributes
             .map(|&reason| reason as i32)
             .collect(),
         history_size_bytes: task.history_size,
+        target_worker_deployment_version_changed: task.target_version_changed,
         ..Default::default()
     }
 }
@@ -101,7 +111,8 @@ impl Run {
             ..Default::default()
         }];
         if let Some(started_time) = task.started_time {
-            let mut attributes = started_attributes(task);
+            let mut attributes =
+                WorkflowTaskStartedEventAttributes { worker_version: None, ..started_attributes(task) };
             if !with_identity {
                 attributes.identity.clear();
             }
