@@ -8,8 +8,9 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    ActivityEffect, Eviction, Fault, LocalActivityEffect, Outage, Plan, StalledQueue, When, WorkerDown,
-    WorkflowTaskEffect, outage::OutageState,
+    ActivityEffect, Fault, LocalActivityEffect, Outage, Plan, StalledQueue, When, WorkflowTaskEffect,
+    index::{Absence, Index},
+    outage::OutageState,
 };
 use crate::{
     clock::Time,
@@ -25,6 +26,7 @@ pub(crate) struct Injector(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     plan: Plan,
+    index: Index,
     start: Time,
     state: Mutex<State>,
     stopped: Notify,
@@ -57,7 +59,8 @@ impl Injector {
             ..Default::default()
         });
         let state = State { progress: progress.collect(), ..Default::default() };
-        Self(Arc::new(Shared { plan, start, state: Mutex::new(state), stopped: Notify::new() }))
+        let index = Index::new(&plan, start);
+        Self(Arc::new(Shared { plan, index, start, state: Mutex::new(state), stopped: Notify::new() }))
     }
 
     /// How often each fault of the plan has happened.
@@ -74,7 +77,7 @@ impl Injector {
     /// What goes wrong with an attempt that a worker starts.
     pub(crate) fn activity(&self, now: Time, activity_type: &str) -> Option<ActivityEffect> {
         let elapsed = now.since(self.0.start);
-        self.first(elapsed, |fault, progress| match fault {
+        self.first(&self.0.index.activities, elapsed, |fault, progress| match fault {
             Fault::Activity(fault) if fault.activity_type.as_deref().is_none_or(|it| it == activity_type) => {
                 progress.is_hit(&fault.when, elapsed).then(|| fault.effect.clone())
             }
@@ -88,7 +91,7 @@ impl Injector {
     /// What goes wrong with an attempt of a local activity that a worker starts.
     pub(crate) fn local_activity(&self, now: Time, activity_type: &str) -> Option<LocalActivityEffect> {
         let elapsed = now.since(self.0.start);
-        self.first(elapsed, |fault, progress| match fault {
+        self.first(&self.0.index.local_activities, elapsed, |fault, progress| match fault {
             Fault::LocalActivity(fault)
                 if fault.activity_type.as_deref().is_none_or(|it| it == activity_type) =>
             {
@@ -104,7 +107,7 @@ impl Injector {
     /// What goes wrong with a workflow task that a worker takes.
     pub(crate) fn workflow_task(&self, now: Time, workflow_type: &str) -> Option<WorkflowTaskEffect> {
         let elapsed = now.since(self.0.start);
-        self.first(elapsed, |fault, progress| match fault {
+        self.first(&self.0.index.workflow_tasks, elapsed, |fault, progress| match fault {
             Fault::WorkflowTask(fault)
                 if fault.workflow_type.as_deref().is_none_or(|it| it == workflow_type) =>
             {
@@ -117,7 +120,7 @@ impl Injector {
     /// How a call gets through.
     pub(crate) fn call(&self, now: Time, caller: Caller, rpc: &str) -> Passage {
         let elapsed = now.since(self.0.start);
-        let passage = self.first(elapsed, |fault, progress| match fault {
+        let passage = self.first(&self.0.index.calls, elapsed, |fault, progress| match fault {
             Fault::Call(fault) if fault.concerns(caller, rpc) => {
                 progress.is_hit(&fault.when, elapsed).then(|| fault.effect.passage())
             }
@@ -126,68 +129,24 @@ impl Injector {
         passage.unwrap_or(Passage::Deliver)
     }
 
-    /// When a worker forgets its workflows, from now on, each with the fault that says so.
-    pub(crate) fn evictions(&self, worker: usize, now: Time) -> Vec<(Time, usize)> {
-        let mut evictions: Vec<_> = self
-            .faults()
-            .filter_map(|(index, fault)| match fault {
-                Fault::Eviction(Eviction { worker: which, at }) if *which == worker => {
-                    Some((self.0.start + *at, index))
-                }
-                _ => None,
-            })
-            .filter(|(at, _)| *at >= now && self.is_in_time(*at))
-            .collect();
-        evictions.sort_unstable();
-        evictions
+    /// When a worker forgets its workflows, each time with the fault that says so.
+    pub(crate) fn evictions(&self, worker: usize) -> Arc<[(Time, usize)]> {
+        self.0.index.evictions.get(&worker).cloned().unwrap_or_default()
     }
 
-    /// When a worker is away, each time with the fault that says so.
-    pub(crate) fn absences(&self, worker: usize) -> Vec<Absence> {
-        let mut absences: Vec<_> = self
-            .faults()
-            .filter_map(|(index, fault)| match fault {
-                Fault::WorkerDown(WorkerDown { worker: which, at, lasts }) if *which == worker => {
-                    let from = self.0.start + *at;
-                    Some(Absence { from, until: from + *lasts, fault: index })
-                }
-                _ => None,
-            })
-            .filter(|absence| self.is_in_time(absence.from))
-            .collect();
-        absences.sort_unstable();
-        absences
+    /// When a worker is away.
+    pub(crate) fn absences(&self, worker: usize) -> Arc<[Absence]> {
+        self.0.index.absences.get(&worker).cloned().unwrap_or_default()
     }
 
-    /// When the polls of a worker for these tasks do not get through, each time with the fault that says so.
-    pub(crate) fn stalls(&self, worker: usize, queue: StalledQueue) -> Vec<Absence> {
-        let mut stalls: Vec<_> = self
-            .faults()
-            .filter_map(|(index, fault)| match fault {
-                Fault::Stall(stall) if stall.worker == worker && stall.queue == queue => {
-                    let from = self.0.start + stall.at;
-                    Some(Absence { from, until: from + stall.lasts, fault: index })
-                }
-                _ => None,
-            })
-            .filter(|stall| self.is_in_time(stall.from))
-            .collect();
-        stalls.sort_unstable();
-        stalls
+    /// When the polls of a worker for these tasks do not get through.
+    pub(crate) fn stalls(&self, worker: usize, queue: StalledQueue) -> Arc<[Absence]> {
+        self.0.index.stalls.get(&(worker, queue)).cloned().unwrap_or_default()
     }
 
     /// When the clock is set forward, and by how much, each time with the fault that says so.
-    pub(crate) fn clock_steps(&self) -> Vec<(Time, Duration, usize)> {
-        let mut steps: Vec<_> = self
-            .faults()
-            .filter_map(|(index, fault)| match fault {
-                Fault::ClockStep(step) => Some((self.0.start + step.at, step.by, index)),
-                _ => None,
-            })
-            .filter(|(at, ..)| self.is_in_time(*at))
-            .collect();
-        steps.sort_unstable();
-        steps
+    pub(crate) fn clock_steps(&self) -> Arc<[(Time, Duration, usize)]> {
+        self.0.index.clock_steps.clone()
     }
 
     /// A fault has happened that needs no question.
@@ -228,23 +187,19 @@ impl Injector {
         self.state().returns.iter().min().copied()
     }
 
-    /// Whether anything goes wrong at this time, by the plan.
-    fn is_in_time(&self, at: Time) -> bool {
-        self.0.plan.until.is_none_or(|until| at < self.0.start + until)
-    }
-
-    fn faults(&self) -> impl Iterator<Item = (usize, &Fault)> {
-        self.0.plan.faults.iter().enumerate()
-    }
-
-    /// What the first fault says that has anything to say.
-    fn first<T>(&self, elapsed: Duration, ask: impl Fn(&Fault, &mut Progress) -> Option<T>) -> Option<T> {
+    /// What the first of the faults at these places says that has anything to say.
+    fn first<T>(
+        &self,
+        places: &[usize],
+        elapsed: Duration,
+        ask: impl Fn(&Fault, &mut Progress) -> Option<T>,
+    ) -> Option<T> {
         let mut state = self.state();
-        if state.is_stopped || self.0.plan.until.is_some_and(|until| elapsed >= until) {
+        let Shared { plan, .. } = &*self.0;
+        if state.is_stopped || plan.until.is_some_and(|until| elapsed >= until) {
             return None;
         }
-        let faults = self.0.plan.faults.iter().zip(&mut state.progress);
-        faults.into_iter().find_map(|(fault, progress)| ask(fault, progress))
+        places.iter().find_map(|&place| ask(&plan.faults[place], &mut state.progress[place]))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -271,13 +226,4 @@ impl Progress {
         self.fired += u64::from(is_hit);
         is_hit
     }
-}
-
-/// A time in which a worker, or its polls, are away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Absence {
-    pub(crate) from: Time,
-    pub(crate) until: Time,
-    /// The fault that says so.
-    pub(crate) fault: usize,
 }

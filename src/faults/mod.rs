@@ -47,6 +47,7 @@
 mod activity;
 mod call;
 mod clock_step;
+mod index;
 mod injector;
 mod local_activity;
 mod outage;
@@ -65,8 +66,9 @@ pub use when::When;
 pub use worker::{Eviction, Stall, StalledQueue, WorkerDown};
 pub use workflow_task::{WorkflowTaskEffect, WorkflowTaskFault};
 
-pub(crate) use injector::{Absence, Injector};
-pub(crate) use outage::OutageState;
+pub(crate) use index::Absence;
+pub(crate) use injector::Injector;
+pub(crate) use outage::{OutageState, unavailable};
 pub(crate) use plan::read_json;
 
 #[cfg(test)]

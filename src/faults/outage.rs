@@ -94,6 +94,7 @@ impl OutageState {
     }
 }
 
-fn unavailable() -> AttemptFailure {
+/// What an attempt fails with whose failure nobody described.
+pub(crate) fn unavailable() -> AttemptFailure {
     AttemptFailure { error_type: "Unavailable".to_owned(), ..Default::default() }
 }

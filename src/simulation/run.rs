@@ -207,11 +207,11 @@ async fn end_faults(builder: &Builder, simulation: &Simulation) {
 /// Sets the clock forward when the plan says so. Never ends itself.
 async fn step_clock(simulation: &Simulation) {
     let Inner { service, faults, .. } = &*simulation.0;
-    for (at, by, fault) in faults.clock_steps() {
-        service.reaches(at).await;
+    for steps in faults.clock_steps().chunk_by(|one, other| one.0 == other.0) {
+        service.reaches(steps[0].0).await;
         if !faults.is_stopped() {
-            faults.happened(fault);
-            service.step_clock(by);
+            steps.iter().for_each(|(_, _, fault)| faults.happened(*fault));
+            service.step_clock(steps.iter().map(|(_, by, _)| *by).sum());
         }
     }
     std::future::pending().await
@@ -262,7 +262,7 @@ async fn run_worker(
         };
         Runner::new(builder.workers[index].clone(), environment).run()
     };
-    for Absence { from, until, fault } in faults.absences(index) {
+    for &Absence { from, until, fault } in &*faults.absences(index) {
         if service.now() < from {
             tokio::select! {
                 biased;

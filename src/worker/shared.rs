@@ -1,6 +1,6 @@
 //! What all parts of one running worker share.
 
-use std::{cell::RefCell, collections::VecDeque, sync::Arc, time::Duration};
+use std::{cell::Cell, sync::Arc, time::Duration};
 
 use temporalio_client::Client;
 use tokio::sync::Semaphore;
@@ -35,7 +35,9 @@ pub(crate) struct Shared {
     /// What goes wrong.
     pub(crate) faults: Injector,
     /// When the worker forgets its workflows, each time with the fault that says so.
-    pub(crate) evictions: RefCell<VecDeque<(Time, usize)>>,
+    pub(crate) evictions: Arc<[(Time, usize)]>,
+    /// How many of these are over.
+    pub(crate) evicted: Cell<usize>,
     /// What activity code does.
     pub(crate) ledger: Ledger,
     /// When its polls do not get through.
@@ -59,14 +61,19 @@ impl Shared {
 
     /// Resolves when a fault makes the worker forget its workflows.
     pub(crate) async fn next_eviction(&self) {
-        let next = self.evictions.borrow().front().copied();
-        let Some((at, fault)) = next else { return std::future::pending().await };
+        let Some(&(at, _)) = self.evictions.get(self.evicted.get()) else {
+            return std::future::pending().await;
+        };
         self.service.reaches(at).await;
-        self.evictions.borrow_mut().pop_front();
         if self.faults.is_stopped() {
             return std::future::pending().await;
         }
-        self.faults.happened(fault);
+        // Whatever else is due forgets the same workflows.
+        let due = self.evictions[self.evicted.get()..].iter().take_while(|(due, _)| *due == at);
+        for (_, fault) in due {
+            self.faults.happened(*fault);
+            self.evicted.set(self.evicted.get() + 1);
+        }
     }
 
     /// Calls an RPC; tries again what the official client tries again, for up to ten seconds.

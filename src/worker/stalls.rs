@@ -1,14 +1,16 @@
 //! Polls that do not get through.
 
+use std::sync::Arc;
+
 use super::shared::Shared;
 use crate::faults::{Absence, Injector, StalledQueue};
 
 /// When the polls of one worker do not get through.
 #[derive(Debug)]
 pub(crate) struct Stalls {
-    sticky: Vec<Absence>,
-    workflow: Vec<Absence>,
-    activity: Vec<Absence>,
+    sticky: Arc<[Absence]>,
+    workflow: Arc<[Absence]>,
+    activity: Arc<[Absence]>,
 }
 
 impl Stalls {
@@ -36,11 +38,13 @@ pub(crate) async fn unless_stalled<T>(shared: &Shared, queue: StalledQueue, poll
         return poll().await;
     }
     loop {
-        let now = service.now();
         if faults.is_stopped() {
             return poll().await;
         }
-        if let Some(stall) = stalls.iter().find(|stall| stall.from <= now && now < stall.until) {
+        let now = service.now();
+        // In the order in which they begin.
+        let (begun, ahead) = stalls.split_at(stalls.partition_point(|stall| stall.from <= now));
+        if let Some(stall) = begun.iter().rfind(|stall| now < stall.until) {
             faults.happened(stall.fault);
             tokio::select! {
                 biased;
@@ -49,13 +53,11 @@ pub(crate) async fn unless_stalled<T>(shared: &Shared, queue: StalledQueue, poll
             }
             continue;
         }
-        let Some(next) = stalls.iter().map(|stall| stall.from).filter(|from| *from > now).min() else {
-            return poll().await;
-        };
+        let Some(next) = ahead.first() else { return poll().await };
         tokio::select! {
             biased;
             polled = poll() => return polled,
-            () = service.reaches(next) => {}
+            () = service.reaches(next.from) => {}
         }
     }
 }

@@ -3,8 +3,11 @@
 #![allow(unreachable_pub, reason = "workflows and activities are public for the SDK's macros")]
 
 mod activities;
+mod bytes;
 mod calls;
 mod clock;
+mod hostile;
+mod invariants;
 mod local_activities;
 mod plans;
 mod shop;

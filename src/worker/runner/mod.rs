@@ -12,7 +12,11 @@ mod polling;
 mod reporting;
 mod run;
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+};
 
 use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use temporalio_client::{Client, ClientOptions, Connection};
@@ -129,7 +133,9 @@ impl Runner {
         let (foreign_wakes_sender, foreign_wakes) = mpsc::unbounded_channel();
         let (eager_sender, eager) = mpsc::unbounded_channel();
         let (abandoned_sender, abandoned) = mpsc::unbounded_channel();
-        let evictions = faults.evictions(index, service.now());
+        let evictions = faults.evictions(index);
+        let now = service.now();
+        let evicted = Cell::new(evictions.partition_point(|(at, _)| *at < now));
         let attempts = Concurrent::new(&service, "an activity");
         let shared = Shared {
             client: connection.and_then(|connection| {
@@ -156,7 +162,8 @@ impl Runner {
             namespace,
             identity,
             overrides,
-            evictions: RefCell::new(evictions.into()),
+            evictions,
+            evicted,
             stalls: Stalls::new(&faults, index),
             faults,
             ledger,
