@@ -51,11 +51,13 @@ fn simulations(criterion: &mut Criterion) {
             greeting(Simulation::builder().seed(seed).faults(lost.clone())).expect("the retry succeeds");
         }
     });
-    let plans = fault_plans(&Scope::of([&worker()]).within(Duration::from_secs(60)));
+    let scope = Scope::of([&worker()]).within(Duration::from_secs(60));
     let one_core = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     bench(SWEEP, &|iterations| {
-        let sweep = Sweep::new(0..iterations).faults(plans.clone()).progress(false);
-        one_core.install(|| sweep.run(greeting)).assert_passed();
+        one_core.install(|| {
+            let sweep = Sweep::new(0..iterations).faults(fault_plans(&scope)).progress(false);
+            sweep.run(greeting).assert_passed();
+        });
     });
     group.finish();
 }

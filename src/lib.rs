@@ -134,4 +134,7 @@ mod book {
     struct Determinism;
     #[doc = include_str!("../book/src/caching.md")]
     struct Caching;
+    #[cfg(feature = "server")]
+    #[doc = include_str!("../book/src/dev-server.md")]
+    struct DevServer;
 }

@@ -48,8 +48,9 @@ impl Timer {
             Self::ActivityTimeout { .. } => 1,
             Self::ActivityRetry { .. } => 2,
             Self::FirstWorkflowTaskBackoff { .. } => 3,
-            Self::WorkflowTaskScheduleToStart { .. } | Self::WorkflowTaskStartToClose { .. } => 4,
-            Self::RunTimeout { .. } => 5,
+            // On a server a workflow task starts some time after its run, so that it times out later.
+            Self::RunTimeout { .. } => 4,
+            Self::WorkflowTaskScheduleToStart { .. } | Self::WorkflowTaskStartToClose { .. } => 5,
             Self::Schedule { .. } => 6,
             Self::Batch { .. } => 7,
             Self::StickyQuery { .. } => 8,

@@ -24,22 +24,28 @@
 //! assert_eq!(survivors.count(), 3);
 //! # Ok::<(), temporal_sim::policy::InvalidOptions>(())
 //! ```
+//!
+//! The model knows one activity. What a whole workflow makes of the settings, [`Exploration::simulate`] finds out: it runs a
+//! simulation of your own for each combination, which takes some thousand times longer, and needs no model.
 
 mod html;
 mod score;
+mod simulated;
 mod table;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 pub use score::Score;
+pub use simulated::Setting;
 
 use crate::{
     faults::{Outage, OutageState},
     policy::{ActivityOptions, AttemptOutcome, Ending, InvalidOptions, Model},
     rng::Seed,
 };
+use score::Course;
 
 /// Settings to be tried against an outage.
 #[derive(Clone)]
@@ -49,6 +55,8 @@ pub struct Exploration {
     attempt_takes: Duration,
     seed: Seed,
     axes: Vec<Axis>,
+    /// How many combinations are tried, if not all.
+    most: Option<usize>,
 }
 
 /// A setting and its values.
@@ -89,7 +97,14 @@ impl Exploration {
     pub fn new(outage: Outage) -> Self {
         let every = outage.until / 100;
         let arrivals = (0..100).map(|index| every.saturating_mul(index)).collect();
-        Self { outage, arrivals, attempt_takes: Duration::from_secs(1), seed: Seed(0), axes: Vec::new() }
+        Self {
+            outage,
+            arrivals,
+            attempt_takes: Duration::from_secs(1),
+            seed: Seed(0),
+            axes: Vec::new(),
+            most: None,
+        }
     }
 
     /// When activities are scheduled, counted like the times of the outage.
@@ -107,7 +122,15 @@ impl Exploration {
         self
     }
 
-    /// The number that decides which attempts fail while the system recovers. Default 0. It is the same for all settings.
+    /// Tries so many of the combinations, drawn with the seed, instead of all: a look at a grid that is too large.
+    #[must_use]
+    pub fn sample(mut self, combinations: usize) -> Self {
+        self.most = Some(combinations);
+        self
+    }
+
+    /// The number that decides which attempts fail while the system recovers, and which combinations are in a sample.
+    /// Default 0. It is the same for all settings.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Seed(seed);
@@ -137,36 +160,68 @@ impl Exploration {
         self
     }
 
-    /// Tries all combinations, on all cores. What is not varied is as these options say.
+    /// Tries all combinations with the model, on all cores. What is not varied is as these options say.
     ///
     /// # Errors
     ///
     /// If the server would refuse one of the combinations; the words are the server's.
     pub fn grid(&self, options: &ActivityOptions) -> Result<Explored, InvalidOptions> {
-        let mut combinations = vec![(Vec::new(), options.clone())];
-        for axis in &self.axes {
-            combinations = combinations
-                .into_iter()
-                .flat_map(|(labels, options)| {
-                    axis.values.iter().map(move |value| {
-                        let (mut labels, mut options) = (labels.clone(), options.clone());
-                        labels.push(value.label.clone());
-                        (value.apply)(&mut options);
-                        (labels, options)
-                    })
-                })
-                .collect();
-        }
-        let rows = combinations
+        self.explore(options, |options| self.score(options))
+    }
+
+    /// Scores all combinations that are to be tried.
+    fn explore<E: Send>(
+        &self,
+        options: &ActivityOptions,
+        score: impl Fn(&ActivityOptions) -> Result<Score, E> + Sync,
+    ) -> Result<Explored, E> {
+        let rows = self
+            .combinations()
             .into_par_iter()
-            .map(|(values, options)| {
-                let score = self.score(&options)?;
+            .map(|combination| {
+                let mut options = options.clone();
+                let mut values = Vec::new();
+                for value in combination {
+                    (value.apply)(&mut options);
+                    values.push(value.label.clone());
+                }
+                let score = score(&options)?;
                 Ok(Row { values, options, score })
             })
-            .collect::<Result<Vec<_>, InvalidOptions>>()?;
+            .collect::<Result<Vec<_>, E>>()?;
         let labels = |axis: &Axis| axis.values.iter().map(|value| value.label.clone()).collect();
         let axes = self.axes.iter().map(|axis| (axis.name.clone(), labels(axis))).collect();
         Ok(Explored { axes, rows })
+    }
+
+    /// A value of each axis, for each combination that is to be tried; in the order of the axes.
+    fn combinations(&self) -> Vec<Vec<&Value>> {
+        let lengths = self.axes.iter().map(|axis| axis.values.len());
+        let all = lengths.fold(1, usize::saturating_mul);
+        let numbers: BTreeSet<usize> = match self.most {
+            Some(most) if most < all => {
+                let mut draws = self.seed.stream("sample");
+                let mut drawn = BTreeSet::new();
+                while drawn.len() < most {
+                    drawn.insert(draws.below(all as u64) as usize);
+                }
+                drawn
+            }
+            _ => (0..all).collect(),
+        };
+        numbers.into_iter().map(|number| self.combination(number)).collect()
+    }
+
+    /// The combination with this number: its digits are the values, that of the last axis the last one.
+    fn combination(&self, mut number: usize) -> Vec<&Value> {
+        let mut values = Vec::new();
+        for axis in self.axes.iter().rev() {
+            let count = axis.values.len().max(1);
+            values.extend(axis.values.get(number % count));
+            number /= count;
+        }
+        values.reverse();
+        values
     }
 
     fn score(&self, options: &ActivityOptions) -> Result<Score, InvalidOptions> {
@@ -181,7 +236,7 @@ impl Exploration {
                 };
                 AttemptOutcome { ending, ..AttemptOutcome::succeed() }
             })?;
-            score.add(arrival, &prediction);
+            score.add(arrival, &Course::of(&prediction));
         }
         Ok(score.finish())
     }

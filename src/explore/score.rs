@@ -17,7 +17,30 @@ pub struct Score {
     pub longest_silence: Duration,
 }
 
-/// Adds predictions up to a score.
+/// How one activity went.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Course {
+    /// How many attempts a worker has started.
+    pub(super) attempts: u64,
+    /// For how long nothing happened about it, at the longest.
+    pub(super) longest_silence: Duration,
+    /// When it completed, counted from its beginning; `None` if it did not.
+    pub(super) completed_after: Option<Duration>,
+}
+
+impl Course {
+    /// How it goes by the model.
+    pub(super) fn of(prediction: &Prediction) -> Self {
+        let started = prediction.attempts.iter().filter(|attempt| attempt.started.is_some());
+        Self {
+            attempts: started.count() as u64,
+            longest_silence: prediction.longest_silence(),
+            completed_after: prediction.closed_after.filter(|_| prediction.is_completed()),
+        }
+    }
+}
+
+/// Adds activities up to a score.
 pub(super) struct Tally {
     /// The end of the outage.
     over: Duration,
@@ -37,14 +60,14 @@ impl Tally {
         Self { over, activities: 0, completed: 0, score }
     }
 
-    pub(super) fn add(&mut self, arrival: Duration, prediction: &Prediction) {
+    /// Adds an activity that was scheduled at this time.
+    pub(super) fn add(&mut self, arrival: Duration, course: &Course) {
         self.activities += 1;
-        let started = prediction.attempts.iter().filter(|attempt| attempt.started.is_some());
-        self.score.attempts = self.score.attempts.saturating_add(started.count() as u64);
-        self.score.longest_silence = self.score.longest_silence.max(prediction.longest_silence());
-        if let Some(closed) = prediction.closed_after.filter(|_| prediction.is_completed()) {
+        self.score.attempts = self.score.attempts.saturating_add(course.attempts);
+        self.score.longest_silence = self.score.longest_silence.max(course.longest_silence);
+        if let Some(completed_after) = course.completed_after {
             self.completed += 1;
-            let recovery = arrival.saturating_add(closed).saturating_sub(self.over);
+            let recovery = arrival.saturating_add(completed_after).saturating_sub(self.over);
             self.score.recovery = self.score.recovery.max(recovery);
         }
     }

@@ -95,3 +95,17 @@ fn nothing_to_explore_is_one_row() -> Result<(), InvalidOptions> {
     assert_eq!(explored.to_html().matches("<svg").count(), 4);
     Ok(())
 }
+
+#[test]
+fn a_sample_is_a_part_of_the_grid_that_the_seed_draws() -> Result<(), InvalidOptions> {
+    let grid = exploration().grid(&options())?;
+    let sample = exploration().sample(4).seed(3).grid(&options())?;
+    assert_eq!(sample.rows().len(), 4);
+    assert!(sample.rows().iter().all(|row| grid.rows().contains(row)), "{sample}");
+    assert_eq!(sample, exploration().sample(4).seed(3).grid(&options())?);
+    let others = (0..8).map(|seed| exploration().sample(4).seed(seed).grid(&options()));
+    assert!(others.filter_map(Result::ok).any(|other| other.rows() != sample.rows()));
+    assert_eq!(exploration().sample(100).grid(&options())?, grid);
+    assert!(sample.to_html().contains("<svg"), "a map with holes is a map");
+    Ok(())
+}

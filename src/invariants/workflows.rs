@@ -8,7 +8,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{Finished, Invariant, Violation};
-use crate::{clock::Time, history::History, policy};
+use crate::{clock::Time, history::History, policy, replay::Verdict};
 
 impl Invariant {
     /// Every workflow ends at most so long after its start. Runs that continue as new, are retried or belong to a cron
@@ -37,11 +37,19 @@ impl Invariant {
     pub fn replays() -> Self {
         Self::from_violations("every workflow replays", |finished| {
             let verdicts = finished.divergent();
-            let violation = |verdict: &crate::replay::Verdict| {
-                let violation = Violation::new(verdict.to_string());
+            let violation = |verdict: &Verdict| {
+                let first = verdict.differences.first();
+                let message = match first {
+                    Some(first) => format!(
+                        "when it is replayed, there is {} instead of {}",
+                        first.produced.as_deref().unwrap_or("nothing"),
+                        first.recorded.as_deref().unwrap_or("nothing"),
+                    ),
+                    None => verdict.to_string(),
+                };
+                let violation = Violation::new(message);
                 let Some(history) = finished.run(&verdict.run_id) else { return violation };
-                let event_id = verdict.differences.first().map(|difference| difference.event_id);
-                match event_id.and_then(|event_id| history.event(event_id)) {
+                match first.and_then(|first| history.event(first.event_id)) {
                     Some(event) => violation.at(event).of(history),
                     None => violation.of(history),
                 }

@@ -27,13 +27,13 @@ pub(super) async fn serve(
     let most = u32::try_from(capacity.connections).unwrap_or(u32::MAX);
     let places = Arc::new(Semaphore::new(most as usize));
     let accept = async {
-        loop {
+        for connection in 1.. {
             // Nobody closes the semaphore.
             let Ok(place) = places.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     tracing::debug!(%peer, "connected");
-                    connect(stream, place, &routes, &capacity, stopped.clone());
+                    connect(stream, place, routes.of_connection(connection), &capacity, stopped.clone());
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -57,23 +57,25 @@ pub(super) async fn serve(
 fn connect(
     stream: TcpStream,
     place: OwnedSemaphorePermit,
-    routes: &Routes,
+    routes: Routes,
     capacity: &Capacity,
     mut stopped: watch::Receiver<()>,
 ) {
     // An answer is small, and somebody waits for it.
     let _ = stream.set_nodelay(true);
-    let routes = routes.clone();
     let service = service_fn(move |request| routes.clone().call(request));
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(capacity.calls_per_connection)
         .max_header_list_size(capacity.header_size)
         .keep_alive_interval(capacity.keep_alive)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
     tokio::spawn(async move {
-        let mut connection = pin!(connection);
+        if !matches!(tokio::time::timeout(FIRST_BYTES, stream.readable()).await, Ok(Ok(()))) {
+            return;
+        }
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             _ = stopped.changed() => {
@@ -88,5 +90,7 @@ fn connect(
     });
 }
 
+/// How long somebody who connects may take to say anything.
+const FIRST_BYTES: Duration = Duration::from_secs(10);
 /// How long the other side may take to answer a ping.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);

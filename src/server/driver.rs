@@ -10,11 +10,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tonic::Code;
 
 use super::{
     engine::{Engine, Incoming, Input, Output, TestCall},
+    inbox::{ConnectionId, Inbox},
     journal::Writer,
     wall_clock::{Wall, WallClock},
 };
@@ -34,16 +35,24 @@ enum Message {
     Stop,
 }
 
-/// How connections reach the engine. Clones share it.
+/// How a connection reaches the engine. Clones share it.
 #[derive(Clone)]
 pub(super) struct Handle {
-    inbox: mpsc::UnboundedSender<Message>,
+    inbox: Arc<Inbox<Message>>,
+    connection: ConnectionId,
     calls: Arc<AtomicU64>,
     /// Whether requests have to be kept as they came.
     keeps: bool,
+    /// Whether those that only read have to be kept, too: the namespaces that they name come into being.
+    keeps_reads: bool,
 }
 
 impl Handle {
+    /// The same for another connection.
+    pub(super) fn of_connection(&self, connection: ConnectionId) -> Self {
+        Self { connection, ..self.clone() }
+    }
+
     /// Calls the cluster, and waits for its answer. A call whose future is dropped is withdrawn.
     ///
     /// # Errors
@@ -56,7 +65,7 @@ impl Handle {
         timeout: Option<Duration>,
     ) -> Result<Output, Error> {
         let id = self.next_id();
-        let encoded = (self.keeps && !request.only_reads()).then_some(encoded);
+        let encoded = (self.keeps && (self.keeps_reads || !request.only_reads())).then_some(encoded);
         self.submit(id, Input::Call(Incoming { id, request, timeout, encoded })).await
     }
 
@@ -72,7 +81,7 @@ impl Handle {
 
     /// Has every waiting call answered, and every further one refused.
     pub(super) fn stop(&self) {
-        let _ = self.inbox.send(Message::Stop);
+        self.inbox.push(self.connection, Message::Stop);
     }
 
     fn next_id(&self) -> CallId {
@@ -82,7 +91,7 @@ impl Handle {
     async fn submit(&self, id: CallId, input: Input) -> Answer {
         let (sender, receiver) = oneshot::channel();
         let mut withdrawal = Withdrawal { handle: self, id, is_answered: false };
-        let _ = self.inbox.send(Message::Input(input, Some(sender)));
+        self.inbox.push(self.connection, Message::Input(input, Some(sender)));
         let answer = receiver.await;
         withdrawal.is_answered = true;
         answer.unwrap_or_else(|_| Err(Error::new(Code::Unavailable, "the server is shutting down")))
@@ -99,7 +108,8 @@ struct Withdrawal<'a> {
 impl Drop for Withdrawal<'_> {
     fn drop(&mut self) {
         if !self.is_answered {
-            let _ = self.handle.inbox.send(Message::Input(Input::Gone(self.id), None));
+            let gone = Message::Input(Input::Gone(self.id), None);
+            self.handle.inbox.push(self.handle.connection, gone);
         }
     }
 }
@@ -108,22 +118,30 @@ impl Drop for Withdrawal<'_> {
 pub(super) struct Driver {
     engine: Engine,
     clock: WallClock,
-    inbox: mpsc::UnboundedReceiver<Message>,
+    inbox: Arc<Inbox<Message>>,
     waiting: BTreeMap<CallId, oneshot::Sender<Answer>>,
     writer: Option<Writer>,
 }
 
 impl Driver {
-    /// A driver and the way to reach it. `calls` is the highest call id that has been used already.
+    /// A driver and the way to reach it. `calls` is the highest call id that has been used already; `any_namespace`,
+    /// whether calls bring the namespaces into being that they name.
     pub(super) fn new(
         engine: Engine,
         clock: WallClock,
         writer: Option<Writer>,
         calls: u64,
+        any_namespace: bool,
     ) -> (Self, Handle) {
-        let (sender, inbox) = mpsc::unbounded_channel();
-        let keeps = writer.is_some();
-        let handle = Handle { inbox: sender, calls: Arc::new(AtomicU64::new(calls)), keeps };
+        let inbox = Arc::new(Inbox::new());
+        let calls = Arc::new(AtomicU64::new(calls));
+        let handle = Handle {
+            inbox: inbox.clone(),
+            connection: 0,
+            calls,
+            keeps: writer.is_some(),
+            keeps_reads: any_namespace,
+        };
         (Self { engine, clock, inbox, waiting: BTreeMap::new(), writer }, handle)
     }
 
@@ -132,15 +150,15 @@ impl Driver {
         loop {
             let wall = self.clock.now();
             let mut message = match self.engine.next_wake(wall) {
-                None => self.inbox.recv().await,
+                None => Some(self.inbox.pop().await),
                 Some(wake) if wake <= wall => {
                     // The connections have their turn, too.
                     tokio::task::yield_now().await;
-                    self.inbox.try_recv().ok()
+                    self.inbox.try_pop()
                 }
                 Some(wake) => tokio::select! {
                     biased;
-                    message = self.inbox.recv() => message,
+                    message = self.inbox.pop() => Some(message),
                     () = tokio::time::sleep(wake.since(wall)) => None,
                 },
             };
@@ -151,7 +169,7 @@ impl Driver {
                     Some(Message::Stop) => return self.stop(wall),
                     None => break,
                 }
-                message = self.inbox.try_recv().ok();
+                message = self.inbox.try_pop();
             }
             self.engine.tick(wall);
             self.deliver();
@@ -170,6 +188,7 @@ impl Driver {
     }
 
     fn stop(mut self, wall: Wall) {
+        self.inbox.close();
         self.engine.end_all_calls(wall);
         self.deliver();
     }

@@ -15,23 +15,28 @@ use hyper::{
 };
 use tonic::{Code, Status, body::Body};
 
+use super::budget::Held;
+
 const CONTENT: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// A flag that says whether the message is compressed, and four bytes that say how long it is.
 const PREFIX: usize = 5;
 
-/// Reads the one message of a request. A message of more than `most` bytes is refused, before it is read if it says so.
+/// Reads the one message of a request, and holds it. A message of more than `most` bytes is refused, before it is read if it says so.
 ///
 /// # Errors
 ///
 /// In the codes and, where clients go by them, the words of a server that is written in Go.
-pub(super) async fn read(request: Request<Incoming>, most: usize) -> Result<Bytes, Status> {
+pub(super) async fn read(request: Request<Incoming>, most: usize, held: &mut Held) -> Result<Bytes, Status> {
     let encoding = request.headers().get("grpc-encoding").cloned();
     let mut body = request.into_body();
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Status::cancelled(error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
+        if !held.add(data.len()) {
+            return Err(overloaded());
+        }
         if bytes.is_empty() && body.is_end_stream() && data.len() >= PREFIX {
             // The whole message in one frame, as most are: there is no need to copy it.
             return message(data, encoding.as_ref(), most);
@@ -95,8 +100,16 @@ fn too_large(size: usize, most: usize) -> Status {
     Status::resource_exhausted(format!("grpc: received message larger than max ({size} vs. {most})"))
 }
 
-/// An answer.
-pub(super) fn answer(message: &[u8]) -> Response<Body> {
+/// The server holds as much as it may.
+fn overloaded() -> Status {
+    Status::resource_exhausted("the server has too many large requests and answers in hand")
+}
+
+/// An answer, which is held until it is on its way.
+pub(super) fn answer(message: &[u8], mut held: Held) -> Response<Body> {
+    if !held.add(message.len()) {
+        return error(&overloaded());
+    }
     let mut frame = BytesMut::with_capacity(PREFIX + message.len());
     frame.put_u8(0);
     let Ok(length) = u32::try_from(message.len()) else {
@@ -107,7 +120,7 @@ pub(super) fn answer(message: &[u8]) -> Response<Body> {
     let mut trailers = HeaderMap::with_capacity(1);
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
     let mut response =
-        Response::new(Body::new(Message { data: Some(frame.freeze()), trailers: Some(trailers) }));
+        Response::new(Body::new(Message { data: Some((frame.freeze(), held)), trailers: Some(trailers) }));
     response.headers_mut().insert(CONTENT_TYPE, CONTENT);
     response
 }
@@ -132,7 +145,7 @@ pub(super) fn not_grpc(code: StatusCode) -> Response<Body> {
 
 /// One message and the trailers behind it.
 struct Message {
-    data: Option<Bytes>,
+    data: Option<(Bytes, Held)>,
     trailers: Option<HeaderMap>,
 }
 
@@ -144,7 +157,7 @@ impl http_body::Body for Message {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let data = self.data.take().map(Frame::data);
+        let data = self.data.take().map(|(data, _)| Frame::data(data));
         Poll::Ready(data.or_else(|| self.trailers.take().map(Frame::trailers)).map(Ok))
     }
 

@@ -13,13 +13,15 @@
 //! ```
 //!
 //! It has the RPCs that the cluster of a [`Simulation`](crate::Simulation) has, and answers them by the same code. What is
-//! here is only what a network adds: connections ([`connections`], [`routes`], [`grpc`]), a clock ([`wall_clock`],
-//! [`engine`]), and a file that the cluster survives a restart in ([`journal`]).
+//! here is only what a network adds: connections (`connections`, `routes`, `grpc`), a clock (`wall_clock`,
+//! `engine`), and a file that the cluster survives a restart in (`journal`).
 
+mod budget;
 mod connections;
 mod driver;
 mod engine;
 mod grpc;
+mod inbox;
 mod journal;
 mod options;
 mod reflection;
@@ -45,6 +47,7 @@ pub use options::{Capacity, Options, SearchAttributeType, ServerTime};
 pub use setup::SetupError;
 
 use self::{
+    budget::Budget,
     driver::Driver,
     engine::Engine,
     journal::{Journal, Recovery, Writer},
@@ -112,10 +115,11 @@ impl Server {
             .map_err(|source| StartError::Address { address: options.address, source })?;
         let address = listener.local_addr().unwrap_or(options.address);
         let mut clock = WallClock::start();
+        let settings = format!("{:?} {}", options.limits, options.deletes_closed_runs);
         let (journal, seed) = match &options.file {
             None => (None, Seed(options.seed)),
             Some(path) => {
-                let (journal, seed) = Journal::open(path, Seed(options.seed))?;
+                let (journal, seed) = Journal::open(path, Seed(options.seed), &settings)?;
                 (Some(journal), seed)
             }
         };
@@ -158,7 +162,7 @@ impl Server {
             }
         };
         setup::set_up(&mut engine, wall, &mut calls, &options)?;
-        let (driver, handle) = Driver::new(engine, clock, writer, calls);
+        let (driver, handle) = Driver::new(engine, clock, writer, calls, options.any_namespace);
         let services = if skips_time { SERVICES.as_slice() } else { &SERVICES[..SERVICES.len() - 1] };
         let reporter = HealthReporter::new();
         for service in services {
@@ -167,8 +171,10 @@ impl Server {
         let health = HealthServer::new(HealthService::from_health_reporter(reporter));
         let routes = Routes {
             handle,
+            services,
             skips_time,
             message_size: options.capacity.message_size,
+            budget: Budget::new(options.capacity.bytes_in_hand),
             health,
             reflection: Reflection::new(services),
         };

@@ -83,6 +83,9 @@ pub struct Capacity {
     pub waiting_calls: usize,
     /// Largest request, in bytes. Default: 4 MiB, as a real server.
     pub message_size: usize,
+    /// Most bytes of requests that are not answered and of answers that are not sent, all connections together. What is
+    /// beyond is answered with RESOURCE_EXHAUSTED. Default: 512 MiB.
+    pub bytes_in_hand: usize,
     /// Largest set of headers of a call, in bytes. Default: 64 KiB.
     pub header_size: u32,
     /// A connection on which nothing happens for this long is asked whether anybody is there. Default: one minute.
@@ -96,6 +99,7 @@ impl Default for Capacity {
             calls_per_connection: 10_000,
             waiting_calls: 100_000,
             message_size: 4 * 1024 * 1024,
+            bytes_in_hand: 512 * 1024 * 1024,
             header_size: 64 * 1024,
             keep_alive: Duration::from_secs(60),
         }

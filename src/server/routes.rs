@@ -3,13 +3,19 @@
 use std::{convert::Infallible, time::Duration};
 
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header::CONTENT_TYPE};
-use tonic::{Status, body::Body, codegen::Service as _};
-use tonic_health::pb::health_server::HealthServer;
+use prost::Message as _;
+use tonic::{Code, Status, body::Body, codegen::Service as _};
+use tonic_health::pb::{
+    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
+    health_server::HealthServer,
+};
 
 use super::{
+    budget::{Budget, Held},
     driver::Handle,
     engine::{Output, TestCall},
     grpc,
+    inbox::ConnectionId,
     reflection::Reflection,
 };
 use crate::{
@@ -25,15 +31,24 @@ const TEST_SERVICE: &str = "temporal.api.testservice.v1.TestService";
 #[derive(Clone)]
 pub(super) struct Routes {
     pub(super) handle: Handle,
+    /// The names of all services.
+    pub(super) services: &'static [&'static str],
     /// Whether there is a TestService.
     pub(super) skips_time: bool,
     /// Largest message of a request, in bytes.
     pub(super) message_size: usize,
+    /// What requests and answers may take, all of them together.
+    pub(super) budget: Budget,
     pub(super) health: HealthServer<tonic_health::server::HealthService>,
     pub(super) reflection: Reflection,
 }
 
 impl Routes {
+    /// The same for another connection.
+    pub(super) fn of_connection(&self, connection: ConnectionId) -> Self {
+        Self { handle: self.handle.of_connection(connection), ..self.clone() }
+    }
+
     /// Answers one call.
     pub(super) async fn call(mut self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         if request.method() != Method::POST {
@@ -49,25 +64,56 @@ impl Routes {
             return Ok(grpc::error(&status));
         };
         match service {
+            "grpc.health.v1.Health" if method == "Check" => Ok(self.check_health(request).await),
             "grpc.health.v1.Health" => self.health.call(request).await,
             "grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection" => {
                 self.reflection.call(service, request).await
             }
-            _ => Ok(match self.unary(service, method, request).await {
-                Ok(Output::Rpc(response)) => grpc::answer(&response.encode()),
-                Ok(Output::Test(response)) => grpc::answer(&response),
-                Err(status) => grpc::error(&status),
-            }),
+            _ => {
+                let mut held = self.budget.nothing();
+                let answer = self.unary(service, method, request, &mut held).await;
+                log(method, answer.as_ref().err());
+                drop(held);
+                let held = self.budget.nothing();
+                Ok(match answer {
+                    Ok(Output::Rpc(response)) => grpc::answer(&response.encode(), held),
+                    Ok(Output::Test(response)) => grpc::answer(&response, held),
+                    Err(status) => grpc::error(&status),
+                })
+            }
         }
     }
 
-    async fn unary(&self, service: &str, method: &str, request: Request<Incoming>) -> Result<Output, Status> {
+    /// Answers a health check. Unlike the watch, it may come compressed.
+    async fn check_health(&self, request: Request<Incoming>) -> Response<Body> {
+        let mut held = self.budget.nothing();
+        let message = match grpc::read(request, self.message_size, &mut held).await {
+            Ok(message) => message,
+            Err(status) => return grpc::error(&status),
+        };
+        match HealthCheckRequest::decode(message) {
+            Ok(check) if check.service.is_empty() || self.services.contains(&check.service.as_str()) => {
+                let healthy = HealthCheckResponse { status: ServingStatus::Serving.into() };
+                grpc::answer(&healthy.encode_to_vec(), self.budget.nothing())
+            }
+            Ok(_) => grpc::error(&Status::not_found("unknown service")),
+            Err(error) => grpc::error(&Status::internal(error.to_string())),
+        }
+    }
+
+    async fn unary(
+        &self,
+        service: &str,
+        method: &str,
+        request: Request<Incoming>,
+        held: &mut Held,
+    ) -> Result<Output, Status> {
         let is_test = service == TEST_SERVICE && self.skips_time;
         if !is_test && !rpc::ALL.iter().any(|(known, _)| *known == service) {
             return Err(Status::unimplemented(format!("unknown service {service}")));
         }
         let timeout = timeout(request.headers());
-        let message = grpc::read(request, self.message_size).await?;
+        let message = grpc::read(request, self.message_size, held).await?;
         let answer = async {
             if is_test {
                 self.handle.test(TestCall::decode(method, &message)?).await
@@ -77,6 +123,17 @@ impl Routes {
             }
         };
         within(timeout, answer).await.map_err(|error| wire::status(&error))
+    }
+}
+
+/// Logs how a call ended: loudest if the caller wants what there is not.
+fn log(method: &str, error: Option<&Status>) {
+    match error {
+        None => tracing::debug!("{method}"),
+        Some(status) if status.code() == Code::Unimplemented => {
+            tracing::warn!("{method}: {}", status.message())
+        }
+        Some(status) => tracing::debug!("{method}: {:?}: {}", status.code(), status.message()),
     }
 }
 

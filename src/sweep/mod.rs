@@ -261,11 +261,14 @@ where
     /// Finds the smallest input and plan that still fail, and keeps them.
     fn explain(&self, seed: u64, message: String) -> SweepFailure {
         let mut tried = 0;
+        let found = message.clone();
         let fails = |plan: &Plan, input: &I| {
             tried += 1;
             self.progress.shrinking(tried);
             let case = Case { seed, plan: plan.clone(), input: input.clone() };
-            self.run_case(&case).0.err()
+            let failed = self.run_case(&case).0.err()?;
+            // Another failure is one of its own, if there may be several.
+            (!self.sweep.keeps_going || is_alike(&failed, &found)).then_some(failed)
         };
         let smallest = shrink::smallest(self.tree(seed), message, self.sweep.shrink_runs, fails);
         let shrink::Smallest { plan, input, mut message, runs } = smallest;

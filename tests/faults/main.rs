@@ -7,6 +7,7 @@ mod bytes;
 mod calls;
 mod clock;
 mod hostile;
+mod invariants;
 mod local_activities;
 mod plans;
 mod shop;

@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "workflows and activities are public for the SDK's macros")]
 
+mod exploring;
 mod linting;
 mod model;
 mod overrides;

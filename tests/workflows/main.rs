@@ -1,6 +1,7 @@
 //! The workflows of the fixtures, tested as a team would test its own: one module a family.
 //!
-//! [`fidelity`] is about all of them at once: what they record in a simulation is what they recorded in a real cluster.
+//! [`fidelity`] is about all of them at once: what they record in a simulation is what they recorded in a real cluster;
+//! [`over_tcp`] says the same of the server.
 
 mod approval;
 mod download;
@@ -9,6 +10,8 @@ mod misbehaving;
 mod money_transfer;
 mod onboarding;
 mod order;
+#[cfg(feature = "server")]
+mod over_tcp;
 mod pricing;
 mod queries;
 mod settlement;

@@ -179,7 +179,7 @@ Examples:
   temporal-sim server start-dev
   temporal-sim server start-dev --namespace payments --search-attribute CustomerId=Keyword
   temporal-sim server start-dev --time-skipping --seed 7
-  temporal-sim server start-dev --db-filename payments.db --dynamic-config-value limit.historyCount.error=500";
+  temporal-sim server start-dev --db-filename payments.db";
 
 pub(super) const TEST_SERVER: &str = "\
 SDKs start it by themselves: Python with `test_server_existing_path`, TypeScript with an executable of type \

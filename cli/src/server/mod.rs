@@ -14,6 +14,7 @@ use std::{
 use temporal_sim::server::{Options, SearchAttributeType, Server, ServerTime};
 use tokio::sync::oneshot;
 
+use self::parent::Parent;
 use crate::{
     Outcome, Problem,
     args::{StartDev, TestServer},
@@ -65,6 +66,7 @@ pub(crate) fn start_dev(arguments: &StartDev, output: &Output) -> Result<Outcome
 }
 
 pub(crate) fn test_server(arguments: &TestServer, output: &Output) -> Result<Outcome, Problem> {
+    let parent = Parent::now();
     logs::start(&arguments.logging)?;
     let mut options = Options::default();
     options.address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
@@ -82,11 +84,10 @@ pub(crate) fn test_server(arguments: &TestServer, output: &Output) -> Result<Out
         if arguments.enable_time_skipping || arguments.outlive_parent {
             server.run(signal).await?;
         } else {
-            let gone = parent::gone();
             let stop = async {
                 tokio::select! {
                     () = signal => {}
-                    () = gone => {}
+                    () = parent.gone() => {}
                 }
             };
             server.run(stop).await?;

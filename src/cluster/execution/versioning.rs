@@ -155,6 +155,13 @@ impl MutableState {
         (version, declined.then(DeclinedTargetVersionUpgrade::default))
     }
 
+    /// Whether the run has nothing to do with versions, and its search attributes list the builds of its workers.
+    pub(super) fn shows_unversioned_builds(&self) -> bool {
+        !self.versioning.is_known
+            && !self.options.has_versioning()
+            && self.search_attributes.contains_key(BUILD_IDS)
+    }
+
     fn change_versioning(&mut self) -> &mut Versioning {
         Arc::make_mut(&mut self.versioning)
     }

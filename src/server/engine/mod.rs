@@ -17,6 +17,9 @@ mod clock;
 mod test_service;
 mod workers;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,

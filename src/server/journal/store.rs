@@ -15,6 +15,7 @@ const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
 
 const VERSION: &str = "version";
 const SEED: &str = "seed";
+const SETTINGS: &str = "settings";
 
 /// A journal that is open for writing.
 pub(in crate::server) struct Journal {
@@ -46,6 +47,14 @@ pub enum JournalError {
         /// The version that has written it.
         version: String,
     },
+    /// It was written with other limits, with which the cluster may have done something else with the same inputs.
+    #[error(
+        "{path} was written with other limits: start the server with the limits of before, or give it another file"
+    )]
+    Settings {
+        /// The file.
+        path: PathBuf,
+    },
     /// What is in it makes no sense.
     #[error("{path}: input {input}: {reason}: the file is damaged")]
     Damaged {
@@ -59,13 +68,21 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Opens a journal, or begins one with this seed. Answers with the seed that it was begun with.
-    pub(in crate::server) fn open(path: &Path, seed: Seed) -> Result<(Self, Seed), JournalError> {
+    /// Opens a journal, or begins one with this seed. Answers with the seed that it was begun with. `settings` is whatever else
+    /// decides what comes of the inputs.
+    pub(in crate::server) fn open(
+        path: &Path,
+        seed: Seed,
+        settings: &str,
+    ) -> Result<(Self, Seed), JournalError> {
         let failed = |source| JournalError::File { path: path.to_owned(), source: Box::new(source) };
         let database = Database::create(path).map_err(|error| failed(error.into()))?;
-        let about = about(&database, seed).map_err(failed)?;
+        let about = about(&database, seed, settings).map_err(failed)?;
         if about.version != env!("CARGO_PKG_VERSION") {
             return Err(JournalError::Version { path: path.to_owned(), version: about.version });
+        }
+        if about.settings != settings {
+            return Err(JournalError::Settings { path: path.to_owned() });
         }
         Ok((Self { database, path: path.to_owned(), next: about.next }, about.seed))
     }
@@ -115,25 +132,30 @@ impl Journal {
 
 struct About {
     version: String,
+    settings: String,
     seed: Seed,
     next: u64,
 }
 
 /// What a journal says about itself; of one that is empty, what it is going to say.
-fn about(database: &Database, seed: Seed) -> Result<About, redb::Error> {
+fn about(database: &Database, seed: Seed, settings: &str) -> Result<About, redb::Error> {
     let transaction = database.begin_write()?;
     let about = {
         let mut about = transaction.open_table(ABOUT)?;
         let inputs = transaction.open_table(INPUTS)?;
         if about.get(SEED)?.is_none() {
             about.insert(VERSION, env!("CARGO_PKG_VERSION").as_bytes())?;
+            about.insert(SETTINGS, settings.as_bytes())?;
             about.insert(SEED, seed.0.to_le_bytes().as_slice())?;
         }
-        let version = about.get(VERSION)?;
-        let version = version.map(|version| String::from_utf8_lossy(version.value()).into_owned());
+        let text = |name| -> Result<String, redb::Error> {
+            let text = about.get(name)?.map(|text| String::from_utf8_lossy(text.value()).into_owned());
+            Ok(text.unwrap_or_default())
+        };
         let kept = about.get(SEED)?.and_then(|seed| seed.value().try_into().ok()).map(u64::from_le_bytes);
         About {
-            version: version.unwrap_or_default(),
+            version: text(VERSION)?,
+            settings: text(SETTINGS)?,
             seed: kept.map_or(seed, Seed),
             next: inputs.last()?.map_or(0, |(last, _)| last.value() + 1),
         }

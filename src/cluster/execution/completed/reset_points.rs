@@ -42,6 +42,10 @@ impl Run {
         };
         let goes_elsewhere = self.note_completed_by(CompletedBy { version, behavior });
         let state = &mut self.state;
+        let is_as_before = version.is_none()
+            && state.worker_version.as_ref() == stamp
+            && *state.worker_deployment_name == *deployment_name
+            && state.shows_unversioned_builds();
         if *state.worker_deployment_name != *deployment_name {
             state.worker_deployment_name = deployment_name.into();
         }
@@ -60,7 +64,9 @@ impl Run {
                 resettable: true,
             });
         }
-        self.show_versions(stamp, version);
+        if !is_as_before {
+            self.show_versions(stamp, version);
+        }
         goes_elsewhere
     }
 }
