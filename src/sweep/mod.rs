@@ -277,7 +277,11 @@ where
         let mut simplifier = Simplifier::new(plan, most, |plan: &Plan| {
             let log = ChoiceLog::default();
             let builder = Builder::observed(seed, plan.clone(), Observer::default()).log_choices(log.clone());
-            message = run_quietly(&self.simulation, builder, &input).err()?;
+            let failed = run_quietly(&self.simulation, builder, &input).err()?;
+            if self.sweep.keeps_going && !is_alike(&failed, &found) {
+                return None;
+            }
+            message = failed;
             Some(Deviations::of(&log.take()))
         });
         simplifier.simplify();
