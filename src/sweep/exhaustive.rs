@@ -19,7 +19,8 @@ use crate::{
 /// use temporal_sim::{Worker, sweep::Exhaustive};
 /// use temporal_sim_fixtures::{Money, money_transfer::{Bank, MoneyTransfer, Transfer}};
 ///
-/// let explored = Exhaustive::new().run(|simulation| {
+/// // Two transfers have some thousand schedules; these are all for the first four choices.
+/// let explored = Exhaustive::new().depth(4).run(|simulation| {
 ///     let bank = Bank::with_accounts([("alice", Money::euros(50)), ("bob", Money::ZERO)]);
 ///     let activities = (Bank::validate, Bank::withdraw, Bank::deposit, Bank::refund);
 ///     let payments = Worker::new("payments").workflow::<MoneyTransfer>().activities(bank.clone(), activities);

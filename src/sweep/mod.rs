@@ -63,9 +63,11 @@ pub(crate) use coverage::Observer;
 use crate::{
     faults::Plan,
     panics,
+    schedule::{ChoiceLog, Deviations},
     simulation::{Builder, Failure, seed_of_environment},
 };
 use progress::Progress;
+use smallest::Simplifier;
 
 /// How many seeds are run before it is looked whether one has failed.
 const BATCH: usize = 16;
@@ -269,7 +271,21 @@ where
             (!self.sweep.keeps_going || is_alike(&failed, &found)).then_some(failed)
         };
         let smallest = shrink::smallest(self.tree(seed), message, self.sweep.shrink_runs, fails);
-        let shrink::Smallest { plan, input, message, runs } = smallest;
+        let shrink::Smallest { plan, input, mut message, runs } = smallest;
+        // What strategies know nothing of: the choices of a schedule, whole minutes and hours.
+        let most = self.sweep.shrink_runs.saturating_sub(runs);
+        let mut simplifier = Simplifier::new(plan, most, |plan: &Plan| {
+            let log = ChoiceLog::default();
+            let builder = Builder::observed(seed, plan.clone(), Observer::default()).log_choices(log.clone());
+            let failed = run_quietly(&self.simulation, builder, &input).err()?;
+            if self.sweep.keeps_going && !is_alike(&failed, &found) {
+                return None;
+            }
+            message = failed;
+            Some(Deviations::of(&log.take()))
+        });
+        simplifier.simplify();
+        let (plan, runs) = (simplifier.plan, runs + (most - simplifier.runs));
         let json = serde_json::to_value(&input);
         let json =
             json.unwrap_or_else(|error| panic!("the input {input:?} cannot be written as JSON: {error}"));
@@ -326,9 +342,16 @@ fn observe<I: Clone>(
     observer: &Observer,
 ) -> Result<(), String> {
     let builder = Builder::observed(case.seed, case.plan.clone(), observer.clone());
-    let input = case.input.clone();
+    run_quietly(simulation, builder, &case.input)
+}
+
+fn run_quietly<I: Clone>(
+    simulation: &impl Fn(Builder, I) -> Result<(), Failure>,
+    builder: Builder,
+    input: &I,
+) -> Result<(), String> {
     let _quiet = panics::quiet();
-    match panic::catch_unwind(AssertUnwindSafe(|| simulation(builder, input))) {
+    match panic::catch_unwind(AssertUnwindSafe(|| simulation(builder, input.clone()))) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(failure)) => Err(failure.to_string()),
         Err(panic) => Err(panics::message(&*panic)),

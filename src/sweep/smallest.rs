@@ -18,7 +18,7 @@ impl Plan {
     /// Answers this plan if none of the others fails.
     #[must_use]
     pub fn smallest(&self, runs: usize, mut fails: impl FnMut(&Self) -> Result<(), Failure>) -> Self {
-        let mut search = Search::new(self.clone(), runs, |plan: &Self| {
+        let mut search = Simplifier::new(self.clone(), runs, |plan: &Self| {
             fails(plan).err().map(|failure| failure.deviations().clone())
         });
         search.run();
@@ -27,7 +27,7 @@ impl Plan {
 }
 
 /// A search for a smaller plan. `fails` answers how a run that fails has deviated from first in, first out.
-pub(crate) struct Search<F> {
+pub(crate) struct Simplifier<F> {
     /// The smallest plan so far.
     pub(crate) plan: Plan,
     /// How many more may be tried.
@@ -36,7 +36,7 @@ pub(crate) struct Search<F> {
     deviations: Deviations,
 }
 
-impl<F: FnMut(&Plan) -> Option<Deviations>> Search<F> {
+impl<F: FnMut(&Plan) -> Option<Deviations>> Simplifier<F> {
     pub(crate) fn new(plan: Plan, runs: usize, fails: F) -> Self {
         Self { plan, runs, fails, deviations: Deviations::default() }
     }
@@ -45,9 +45,15 @@ impl<F: FnMut(&Plan) -> Option<Deviations>> Search<F> {
     pub(crate) fn run(&mut self) {
         self.pin_schedule();
         self.leave_out_faults();
+        self.simplify();
+        self.leave_out_faults();
+    }
+
+    /// Leaves the faults of the plan, and makes everything about them simpler.
+    pub(crate) fn simplify(&mut self) {
+        self.pin_schedule();
         self.leave_out_choices();
         self.simplify_faults();
-        self.leave_out_faults();
         if self.plan.until.is_some() {
             let _ = self.try_plan(Plan { until: None, ..self.plan.clone() });
         }
@@ -69,11 +75,14 @@ impl<F: FnMut(&Plan) -> Option<Deviations>> Search<F> {
 
     /// Replaces a schedule that is drawn by what it chose: no draw moves any more when something else becomes simpler.
     fn pin_schedule(&mut self) {
+        if matches!(self.plan.schedule, Some(Schedule::Choices(_))) {
+            return;
+        }
         if self.plan.schedule.is_some() && self.try_plan(Plan { schedule: None, ..self.plan.clone() }) {
             if self.deviations.is_empty() {
                 return;
             }
-        } else if self.runs > 0 && !matches!(self.plan.schedule, None | Some(Schedule::Choices(_))) {
+        } else if self.runs > 0 && self.plan.schedule.is_some() {
             // What it chose is known after a run only.
             self.runs -= 1;
             self.deviations = (self.fails)(&self.plan.clone()).unwrap_or_default();
@@ -312,7 +321,7 @@ mod tests {
     /// The smallest plan that still breaks something that never chooses.
     fn smallest(plan: Plan, fails: impl Fn(&Plan) -> bool) -> Plan {
         assert!(fails(&plan));
-        let mut search = Search::new(plan, 1000, |plan: &Plan| fails(plan).then(Deviations::default));
+        let mut search = Simplifier::new(plan, 1000, |plan: &Plan| fails(plan).then(Deviations::default));
         search.run();
         assert!(search.runs > 0, "it came to its end");
         search.plan
@@ -380,7 +389,7 @@ mod tests {
             last.map(|(number, _)| *number as usize).take(2).collect()
         };
         let plan = Plan::new([Fault::eviction(0, seconds(1))]).scheduled(Schedule::Random);
-        let mut search = Search::new(plan, 500, |plan: &Plan| chooses(plan, &broken));
+        let mut search = Simplifier::new(plan, 500, |plan: &Plan| chooses(plan, &broken));
         search.run();
         let choices = broken.iter().map(|choice| (*choice as u32, 2));
         assert_eq!(search.plan, Plan::default().scheduled(Schedule::choices(choices)));
@@ -389,7 +398,7 @@ mod tests {
     #[test]
     fn a_schedule_that_has_nothing_to_do_with_it_is_left_out() {
         let plan = Plan::default().scheduled(Schedule::pct(3));
-        let mut search = Search::new(plan, 500, |plan: &Plan| chooses(plan, &[]));
+        let mut search = Simplifier::new(plan, 500, |plan: &Plan| chooses(plan, &[]));
         search.run();
         assert_eq!(search.plan, Plan::default());
     }
@@ -399,7 +408,7 @@ mod tests {
         let plan = Plan::new((0..50).map(|second| Fault::eviction(0, seconds(second))));
         for runs in [0, 1, 10] {
             let mut tried = 0;
-            let mut search = Search::new(plan.clone(), runs, |_: &Plan| {
+            let mut search = Simplifier::new(plan.clone(), runs, |_: &Plan| {
                 tried += 1;
                 None
             });

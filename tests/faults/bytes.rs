@@ -95,6 +95,7 @@ fn a_seed_and_a_plan_make_these_bytes() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "whole simulations on threads of their own share nothing")]
 fn another_thread_makes_no_difference() {
     let threads = [(); 2].map(|()| thread::spawn(digests));
     let on_two = threads.map(|thread| thread.join().expect("the same simulations as on one thread"));

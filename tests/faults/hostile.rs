@@ -17,7 +17,7 @@ use crate::shop::{Checkout, Provider, QuickCheckout, worker};
 
 /// Two checkouts with a plan.
 fn checkout(plan: Plan) -> Result<(), Failure> {
-    let simulation = Simulation::builder().worker(worker(&Provider::default())).budget(20_000).faults(plan);
+    let simulation = Simulation::builder().worker(worker(&Provider::default())).budget(5_000).faults(plan);
     simulation.try_run(async |sim| {
         let both =
             async { futures::join!(sim.execute(Checkout::run, 1), sim.execute(QuickCheckout::run, 2)) };
@@ -148,7 +148,7 @@ fn schedules() -> impl Strategy<Value = Schedule> + Clone {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 
     /// The simulation has an end, and whatever comes of it is told in words. The plan is as good as what is read of its JSON.
     #[test]

@@ -7,11 +7,12 @@ mod office;
 use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
 use insta::assert_snapshot;
+use proptest::strategy::Just;
 use temporal_sim::{
     Builder, Failure, Simulation, check_determinism,
     faults::{CallEffect, Fault, Plan, When},
     schedule::{Pct, Schedule},
-    sweep::Exhaustive,
+    sweep::{Exhaustive, Sweep},
 };
 use temporalio_client::{WorkflowSignalOptions, WorkflowStartOptions};
 
@@ -201,6 +202,27 @@ fn what_a_random_schedule_chose_can_be_chosen_again() {
     let schedule = failure.deviations().schedule();
     let again = taken_at_their_word(Simulation::builder().schedule(schedule.clone())).expect_err("the same");
     assert_eq!(again.deviations().schedule(), schedule);
+}
+
+#[test]
+fn a_sweep_finds_the_schedule_that_fails_and_leaves_of_it_what_it_takes() {
+    let noise = Fault::eviction(0, SECOND / 3);
+    for schedule in [Schedule::Random, Schedule::pct(3)] {
+        let plan = Plan::new([noise.clone()]).scheduled(schedule);
+        let report = Sweep::new(0..60).faults(Just(plan)).run(taken_at_their_word);
+        let failure = report.failure().expect("one of 60 seeds");
+        // The timer fires, and the worker completes its workflow task, before the signal comes.
+        let smallest = Plan::default().scheduled(Schedule::choices([(0, 1), (1, 1)]));
+        assert_eq!(*failure.plan(), smallest, "{failure}");
+        assert!(failure.message().contains("choice 0: a timer before SignalWorkflowExecution"), "{failure}");
+    }
+}
+
+#[test]
+fn a_plan_that_fails_is_made_smaller_by_hand_too() {
+    let plan = Plan::new([Fault::eviction(0, SECOND / 3), Fault::clock_step(SECOND, 11 * SECOND / 2)]);
+    let smallest = plan.smallest(200, |plan| taken_at_their_word(Simulation::builder().faults(plan.clone())));
+    assert_eq!(smallest, Plan::new([Fault::clock_step(Duration::ZERO, SECOND)]), "the timer is always early");
 }
 
 #[test]
