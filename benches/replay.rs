@@ -32,7 +32,7 @@ fn ours_once() -> Replayer {
 
 /// The official replayer, one worker for all the histories.
 fn official(histories: &[History]) -> Duration {
-    let histories: Vec<_> = histories.iter().map(|it| Events { events: it.events().to_vec() }).collect();
+    let histories: Vec<_> = histories.iter().map(|it| Events { events: it.clone().into_events() }).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let elapsed = tokio::task::LocalSet::new().block_on(&runtime, async {
         let options = WorkflowReplayerOptions::new()

@@ -116,7 +116,7 @@ impl Recording {
                 if let Some((position, left, right)) =
                     first_difference(a.history.events(), b.history.events(), PartialEq::eq)
                 {
-                    let show = |event: Option<&_>| event.map(in_json);
+                    let show = |event: Option<&Arc<_>>| event.map(|event| in_json(event));
                     return differ(
                         format!("event {} of {:?}", position + 1, a.run.workflow_id),
                         show(left),

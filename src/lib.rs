@@ -78,6 +78,7 @@ pub mod faults;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod history;
+mod index_map;
 pub mod invariants;
 mod mock;
 mod overrides;

@@ -551,7 +551,12 @@ impl WorkflowHost for Host {
     fn set_current_details(&self, _details: String) {}
 
     fn push_command(&self, command: WorkflowCommand) {
-        self.commands.borrow_mut().push(command);
+        let mut commands = self.commands.borrow_mut();
+        if commands.is_empty() {
+            // One is what most activations come to, and a command is most of a kilobyte.
+            commands.reserve_exact(1);
+        }
+        commands.push(command);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a simulation wants to see of the cluster, for its reports.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     history::v1::HistoryEvent, workflow::v1::PendingActivityInfo,
 };
@@ -17,7 +19,7 @@ pub(crate) struct RunSnapshot {
     pub(crate) namespace: String,
     pub(crate) workflow_id: String,
     pub(crate) run_id: String,
-    pub(crate) events: Vec<HistoryEvent>,
+    pub(crate) events: Vec<Arc<HistoryEvent>>,
     /// What its history does not tell of.
     pub(crate) retried_attempts: Vec<RetriedAttempt>,
     /// The activities that have not closed, as DescribeWorkflowExecution shows them.
@@ -53,7 +55,7 @@ impl Cluster {
                 namespace: namespace.to_owned(),
                 workflow_id: run.workflow_id.clone(),
                 run_id: run.run_id.clone(),
-                events: run.history.to_vec(),
+                events: run.history.since(1).to_vec(),
                 retried_attempts: run.retried_attempts.clone(),
                 pending_activities: if run.is_running() { activity::describe(run, now) } else { Vec::new() },
                 workflow_task: run

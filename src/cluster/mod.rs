@@ -149,6 +149,8 @@ pub(crate) struct Cluster {
     batches: Batches,
     calls: Calls,
     direct_queries: DirectQueries,
+    /// The runs that closed last, the latest one last.
+    closed: VecDeque<RunKey>,
     follow_ups: VecDeque<FollowUp>,
     scheduler: Scheduler,
     /// Where the clock was last set to: what was due before that happens then.
@@ -195,6 +197,9 @@ impl Shared {
     }
 }
 
+/// How many closed runs keep their histories as they are.
+const RECENTLY_CLOSED: usize = 8;
+
 /// The namespace that every cluster has.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
@@ -230,6 +235,7 @@ impl Cluster {
             batches: Batches::default(),
             calls: Calls::default(),
             direct_queries: DirectQueries::default(),
+            closed: VecDeque::new(),
             follow_ups: VecDeque::new(),
             scheduler,
             not_before: Time::from_nanos(i128::MIN),
@@ -327,9 +333,20 @@ impl Cluster {
         self.wake_updaters(run);
         if has_closed {
             self.tell_schedules_of_close(run);
+            self.pack_history_later(run);
             self.retain(now, run);
         }
         outcome
+    }
+
+    /// A run has closed. Its history stays as it is for a while: whoever waits for the run reads it at once.
+    fn pack_history_later(&mut self, run: RunKey) {
+        self.closed.push_back(run);
+        if self.closed.len() > RECENTLY_CLOSED
+            && let Some(run) = self.closed.pop_front().and_then(|run| self.runs.get_mut(run))
+        {
+            run.history.pack();
+        }
     }
 
     /// Adds a run that has just begun.

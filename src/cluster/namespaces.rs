@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use indexmap::IndexMap;
-
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 use super::{
@@ -11,6 +9,7 @@ use super::{
     limits::{self, Limits},
     search_attributes::Registry,
 };
+use crate::index_map::IndexMap;
 
 /// Names one namespace inside the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +64,7 @@ pub(crate) struct Namespaces {
 impl Namespaces {
     /// No namespaces yet.
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { by_name: IndexMap::new(), limits }
+        Self { by_name: IndexMap::default(), limits }
     }
 
     /// Registers a namespace. If there is one of that name, nothing happens.

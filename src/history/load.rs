@@ -187,7 +187,7 @@ impl TryFrom<proto::History> for History {
 
 impl From<History> for proto::History {
     fn from(history: History) -> Self {
-        Self { events: history.events }
+        Self { events: history.into_events() }
     }
 }
 

@@ -32,7 +32,7 @@ mod save;
 mod summary;
 mod timeline;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{
     enums::v1::WorkflowExecutionStatus,
@@ -58,7 +58,7 @@ pub(crate) use timeline::is_routine;
 /// Two histories are equal if their events are.
 #[derive(Debug, Clone)]
 pub struct History {
-    events: Vec<HistoryEvent>,
+    events: Vec<Arc<HistoryEvent>>,
     retried_attempts: Vec<RetriedAttempt>,
 }
 
@@ -69,12 +69,13 @@ impl PartialEq for History {
 }
 
 impl History {
-    /// A history of these events.
+    /// A history of these events, which may be shared ones.
     ///
     /// # Errors
     ///
     /// If they are not the whole history of a run from its first event on.
-    pub fn new(events: Vec<HistoryEvent>) -> Result<Self, InvalidHistory> {
+    pub fn new<E: Into<Arc<HistoryEvent>>>(events: Vec<E>) -> Result<Self, InvalidHistory> {
+        let events: Vec<Arc<HistoryEvent>> = events.into_iter().map(Into::into).collect();
         let first = events.first().ok_or(InvalidHistory::Empty)?;
         if !matches!(first.attributes, Some(Started(_))) {
             return Err(InvalidHistory::NotFromTheStart {
@@ -90,14 +91,14 @@ impl History {
         Ok(Self { events, retried_attempts: Vec::new() })
     }
 
-    /// The events, oldest first.
-    pub fn events(&self) -> &[HistoryEvent] {
+    /// The events, oldest first. An event is two kilobytes and a dozen strings, so copies of a history share them.
+    pub fn events(&self) -> &[Arc<HistoryEvent>] {
         &self.events
     }
 
     /// The event with this id.
     pub fn event(&self, event_id: i64) -> Option<&HistoryEvent> {
-        self.events.get(usize::try_from(event_id).ok()?.checked_sub(1)?)
+        self.events.get(usize::try_from(event_id).ok()?.checked_sub(1)?).map(AsRef::as_ref)
     }
 
     /// The attempts of activities that were followed by another one, in the order in which they ended.
@@ -115,7 +116,7 @@ impl History {
 
     /// Takes the events out.
     pub fn into_events(self) -> Vec<HistoryEvent> {
-        self.events
+        self.events.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 
     /// The workflow id; empty if the history was recorded by a server that did not write it down.

@@ -256,7 +256,7 @@ mod tests {
     }
 
     fn page(ids: RangeInclusive<usize>) -> Page {
-        Page::new(history().events()[ids.start() - 1..*ids.end()].to_vec())
+        Page::new(history().into_events()[ids.start() - 1..*ids.end()].to_vec())
     }
 
     #[test]
@@ -327,7 +327,7 @@ mod tests {
     fn events_one_to_a_line_are_a_history() {
         let history = history();
         let lines =
-            history.events().iter().map(|event| crate::proto_json::to_value(event).unwrap().to_string());
+            history.events().iter().map(|event| crate::proto_json::to_value(&**event).unwrap().to_string());
         let lines = lines.collect::<Vec<_>>().join("\n");
         assert_eq!(History::from_json(&lines).unwrap(), history);
     }

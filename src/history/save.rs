@@ -54,7 +54,7 @@ impl History {
     }
 
     fn to_proto(&self) -> proto::History {
-        proto::History { events: self.events.clone() }
+        self.clone().into()
     }
 }
 

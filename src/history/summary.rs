@@ -1,6 +1,6 @@
 //! A history in a few numbers.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use temporalio_common::protos::temporal::api::{
     enums::v1::WorkflowExecutionStatus,
@@ -75,7 +75,7 @@ pub struct ActivitySummary {
 
 impl Summary {
     pub(super) fn new(history: &History) -> Self {
-        let time = |event: Option<&HistoryEvent>| {
+        let time = |event: Option<&Arc<HistoryEvent>>| {
             event.and_then(|event| event.event_time.as_ref()).map(Time::from_proto)
         };
         let (first, last) = (time(history.events.first()), time(history.events.last()));

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
 use proptest::prelude::*;
 use temporalio_common::protos::temporal::api::enums::v1::EventType;
@@ -102,14 +102,14 @@ fn a_history_may_be_compressed() {
 #[test]
 fn protobuf_is_not_taken_for_json() {
     let mut history = load("approval_open.json");
-    let first = &mut history.events[0];
+    let first = Arc::make_mut(&mut history.events[0]);
     if let Some(Started(started)) = &mut first.attributes {
         *started = WorkflowExecutionStartedEventAttributes {
             identity: String::new(),
             ..WorkflowExecutionStartedEventAttributes::default()
         };
-        while prost::Message::encoded_len(&history.events[0]) < usize::from(b'{') {
-            if let Some(Started(started)) = &mut history.events[0].attributes {
+        while prost::Message::encoded_len(&*history.events[0]) < usize::from(b'{') {
+            if let Some(Started(started)) = &mut Arc::make_mut(&mut history.events[0]).attributes {
                 started.identity.push('x');
             }
         }

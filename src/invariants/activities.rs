@@ -93,7 +93,7 @@ fn of_attempt(violation: Violation, attempt: &ActivityAttempt, finished: &Finish
 }
 
 fn scheduled<'a>(history: &'a History, activity_id: &str) -> Option<&'a HistoryEvent> {
-    history.events().iter().find(|event| {
+    history.events().iter().map(AsRef::as_ref).find(|event: &&HistoryEvent| {
         matches!(
             &event.attributes,
             Some(Attributes::ActivityTaskScheduledEventAttributes(scheduled)) if scheduled.activity_id == activity_id

@@ -150,12 +150,12 @@ fn time(event: Option<&HistoryEvent>) -> Time {
 }
 
 fn started_at(history: &History) -> Time {
-    time(history.events().first())
+    time(history.events().first().map(AsRef::as_ref))
 }
 
 /// When a run closed, if it has.
 fn ended_at(history: &History) -> Option<Time> {
-    (!is_open(history)).then(|| time(history.events().last()))
+    (!is_open(history)).then(|| time(history.events().last().map(AsRef::as_ref)))
 }
 
 fn started(history: &History) -> Option<&WorkflowExecutionStartedEventAttributes> {

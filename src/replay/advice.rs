@@ -82,8 +82,12 @@ fn about_structure(history: &History, divergence: &Divergence) -> String {
              and remove that only when the runs with this marker are over too."
         );
     }
-    let patches: Vec<_> =
-        history.events().iter().filter_map(patch).map(|(id, at)| format!("{id:?} (event {at})")).collect();
+    let patches: Vec<_> = history
+        .events()
+        .iter()
+        .filter_map(|event| patch(event))
+        .map(|(id, at)| format!("{id:?} (event {at})"))
+        .collect();
     let recorded = if patches.is_empty() {
         "This run recorded no patch, so for it ctx.patched(…) is false.".to_owned()
     } else {

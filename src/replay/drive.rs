@@ -60,18 +60,13 @@ pub(super) enum End {
     Blocked { started_event_id: i64, limit: Duration },
 }
 
-/// Replays a history from its first event to its last. `events` are its events, which several replays share.
-pub(super) async fn drive(
-    history: &History,
-    events: &[Arc<HistoryEvent>],
-    setup: &Setup,
-    progress: &Progress,
-) -> Replayed {
+/// Replays a history from its first event to its last.
+pub(super) async fn drive(history: &History, setup: &Setup, progress: &Progress) -> Replayed {
     let mut replay = Replay::new(history, setup, progress);
-    let end = match replay.follow(events).await {
+    let end = match replay.follow(history.events()).await {
         Ok(pending) => End::Followed { pending },
         Err(Stopped::Parted(error)) => {
-            End::Parted { error, unrecorded: replay.machines.unrecorded_commands().cloned().collect() }
+            End::Parted { error, unrecorded: replay.machines.unrecorded_commands().collect() }
         }
         Err(Stopped::TaskFailed(failure)) => {
             End::TaskFailed { started_event_id: replay.started_event_id, failure }
@@ -146,7 +141,7 @@ impl<'a> Replay<'a> {
             self.progress.observe(self.machines.take_observations());
             if runs_local_activity {
                 // Its result is not in history, so this is the end of what was recorded.
-                return Ok(self.machines.unrecorded_commands().cloned().collect());
+                return Ok(self.machines.unrecorded_commands().collect());
             }
             match self.machines.next_step()? {
                 Step::Activate(activation) => {
@@ -156,7 +151,7 @@ impl<'a> Replay<'a> {
                 Step::Complete(completion) => return Ok(completion.commands),
                 // Beyond the end of history only a worker can go on.
                 Step::AwaitLocalActivities { .. } | Step::AnswerQuery(_) | Step::Idle => {
-                    return Ok(self.machines.unrecorded_commands().cloned().collect());
+                    return Ok(self.machines.unrecorded_commands().collect());
                 }
             }
         }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Fields that the server or the worker fills in, whatever the workflow's code does.
-const NOT_THE_CODES: &[&str] = &[
+pub(super) const NOT_THE_CODES: &[&str] = &[
     "acceptedEventId",
     "acceptedRequest",
     "acceptedRequestMessageId",

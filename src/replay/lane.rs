@@ -7,8 +7,9 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{self, RecvTimeoutError, Sender},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
+    thread,
     time::Duration,
 };
 
@@ -64,8 +65,9 @@ impl Lanes {
         let ended = || Stopped::Panicked("the thread of the replay ended without a result".to_owned());
         lane.send(job).map_err(|_| ended())?;
         let (mut last, mut idle) = (progress.steps(), 0);
+        let mut ready = soon(&receiver);
         loop {
-            match receiver.recv_timeout(limit / LOOKS) {
+            match ready.take().map_or_else(|| receiver.recv_timeout(limit / LOOKS), Ok) {
                 Ok(result) => {
                     self.0.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
                     return result;
@@ -97,7 +99,7 @@ fn start() -> Result<Lane, Stopped> {
             .start_paused(true)
             .build()
             .expect("a runtime without I/O asks the system for nothing");
-        for job in jobs {
+        while let Some(job) = soon(&jobs).or_else(|| jobs.recv().ok()) {
             job(&runtime);
         }
     });
@@ -107,11 +109,26 @@ fn start() -> Result<Lane, Stopped> {
     }
 }
 
+/// What comes within the time that it takes to replay a short history. A thread that falls asleep has to be woken up
+/// again, and that takes longer.
+fn soon<T>(receiver: &Receiver<T>) -> Option<T> {
+    (0..YIELDS).find_map(|_| {
+        let received = receiver.try_recv().ok();
+        if received.is_none() {
+            thread::yield_now();
+        }
+        received
+    })
+}
+
 impl fmt::Debug for Lanes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Lanes")
     }
 }
+
+/// How often to let other threads run before falling asleep: some ten microseconds.
+const YIELDS: u32 = 100;
 
 /// How often to look at a piece of work before it has used up its time.
 const LOOKS: u32 = 10;

@@ -1,14 +1,12 @@
 //! Histories of a live cluster.
 
-use std::sync::Arc;
-
 use futures_util::{TryStreamExt as _, stream::TryReadyChunksError};
 use temporalio_client::{
     Client, UntypedWorkflow, WorkflowExecution, WorkflowFetchHistoryOptions, WorkflowListOptions,
     errors::ClientError,
 };
 
-use super::{Replayer, Report, Verdict};
+use super::{Loaded, Replayer, Report, Verdict};
 use crate::history::History;
 
 /// How many histories are fetched at the same time.
@@ -43,10 +41,9 @@ impl Replayer {
         let batch = self.batch(None);
         let mut verdicts = Vec::new();
         while let Some(chunk) = fetched.try_next().await.map_err(|TryReadyChunksError(_, error)| error)? {
-            verdicts.extend(self.judge_all(&batch, chunk.into_iter(), |fetched| match fetched {
-                Ok(history) => self.judge(&Arc::new(history)),
-                Err(verdict) => *verdict,
-            }));
+            verdicts.extend(
+                self.judge_all(&batch, chunk.into_iter(), |history| Loaded { source: None, history }),
+            );
         }
         Ok(Report::new(verdicts))
     }

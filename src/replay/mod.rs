@@ -57,11 +57,17 @@ mod prediction;
 mod progress;
 mod replays;
 mod report;
+mod same;
 mod side_by_side;
 mod stability;
 mod verdict;
 
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use temporalio_common::{WorkflowDefinition, data_converters::DataConverter};
 use temporalio_workflow::{
@@ -77,11 +83,12 @@ pub use stability::Instability;
 pub use verdict::{Production, Verdict};
 
 use self::{
+    batch::Share,
     drive::Setup,
     fields::Reading,
     lane::Lanes,
     observer::{Batch, Observer},
-    replays::{Outcome, Replays},
+    replays::{Outcome, Replays, Task},
 };
 use crate::{
     history::{History, LoadError},
@@ -91,6 +98,9 @@ use crate::{
 
 /// How long the code may hold the thread unless [`Replayer::blocked_after`] says otherwise.
 const BLOCKED_AFTER: Duration = Duration::from_secs(5);
+
+/// What is replayed together: some short histories or one that is not short.
+const TOGETHER: Share = Share { items: 8, weight: 200 };
 
 /// How many agreed commands a verdict repeats before the first difference.
 const LAST_AGREED: usize = 3;
@@ -242,12 +252,12 @@ impl Replayer {
 
     /// Replays one history.
     pub fn replay(&self, history: &History) -> Verdict {
-        self.judge(&Arc::new(history.clone()))
+        self.judge_one(Loaded::from(history.clone()))
     }
 
     /// Replays histories, on all cores, such as those of a simulation
-    /// ([`Simulation::histories`](crate::Simulation::histories)). The report has them in their order. Each is taken from
-    /// the iterator when a core is free for it, so that there may be any number.
+    /// ([`Simulation::histories`](crate::Simulation::histories)). The report has them in their order. They are taken from
+    /// the iterator when a core is free for them, so that there may be any number.
     pub fn replay_histories<I>(&self, histories: I) -> Report
     where
         I: IntoIterator<Item = History>,
@@ -255,22 +265,16 @@ impl Replayer {
     {
         let histories = histories.into_iter();
         let batch = self.batch(histories.size_hint().1);
-        Report::new(self.judge_all(&batch, histories, |history| self.judge(&Arc::new(history))))
+        Report::new(self.judge_all(&batch, histories, Loaded::from))
     }
 
     /// Replays the history in a file: JSON or protobuf, either also with gzip.
     pub fn replay_file(&self, path: impl AsRef<Path>) -> Verdict {
-        let path = path.as_ref();
-        match History::load(path) {
-            Ok(history) => Verdict { source: Some(path.to_owned()), ..self.judge(&Arc::new(history)) },
-            // The verdict names the file itself.
-            Err(LoadError::File { source, .. }) => Verdict::unreadable(path.to_owned(), source.to_string()),
-            Err(error) => Verdict::unreadable(path.to_owned(), error.to_string()),
-        }
+        self.judge_one(Loaded::from_file(path.as_ref()))
     }
 
-    /// Replays the histories in these files, on all cores; no more of them are in memory at a time than there are
-    /// cores.
+    /// Replays the histories in these files, on all cores; no more of them are in memory at a time than a few short
+    /// ones, or a long one, for each core.
     pub fn replay_files<I, P>(&self, paths: I) -> Report
     where
         I: IntoIterator<Item = P>,
@@ -279,7 +283,7 @@ impl Replayer {
     {
         let paths = paths.into_iter();
         let batch = self.batch(paths.size_hint().1);
-        Report::new(self.judge_all(&batch, paths, |path| self.replay_file(path)))
+        Report::new(self.judge_all(&batch, paths, |path| Loaded::from_file(path.as_ref())))
     }
 
     /// Replays all histories in a folder and the folders below it: the files whose names end in `.json`, `.pb`,
@@ -303,41 +307,75 @@ impl Replayer {
         &self,
         batch: &Batch<'_>,
         items: impl Iterator<Item = T> + Send,
-        judge: impl Fn(T) -> Verdict + Sync,
+        load: impl Fn(T) -> Loaded + Sync,
     ) -> Vec<Verdict> {
-        batch::on_all_cores(items, |item| {
-            let verdict = judge(item);
-            batch.tell(&verdict);
-            verdict
+        let prepare = |item| {
+            let loaded = load(item);
+            let events = loaded.history.as_ref().map_or(0, |history| history.events().len());
+            (loaded, events)
+        };
+        batch::on_all_cores(items, TOGETHER, prepare, |loaded| {
+            let verdicts = self.judge(loaded);
+            verdicts.iter().for_each(|verdict| batch.tell(verdict));
+            verdicts
         })
     }
 
-    fn judge(&self, history: &Arc<History>) -> Verdict {
-        let verdict = Verdict::compatible(history);
-        let Ok(factory) = self.workflows.get(history.workflow_type(), history.task_queue()) else {
-            let registered = self.workflows.types().map(str::to_owned).collect();
-            let production = Production::UnregisteredWorkflow { registered };
-            let advice = advice::of(history, &production, &[], None);
-            return Verdict { production, advice, ..verdict };
-        };
+    fn judge_one(&self, loaded: Loaded) -> Verdict {
+        self.judge(vec![loaded]).pop().expect("there is a verdict on each history")
+    }
+
+    /// One verdict for each, in their order.
+    fn judge(&self, loaded: Vec<Loaded>) -> Vec<Verdict> {
+        let mut verdicts = Vec::with_capacity(loaded.len());
+        let mut tasks = Vec::with_capacity(loaded.len());
+        let mut places = Vec::with_capacity(loaded.len());
+        for (place, Loaded { source, history }) in loaded.into_iter().enumerate() {
+            match history.and_then(|history| self.task(history)) {
+                Ok(task) => {
+                    tasks.push(task);
+                    places.push((place, source));
+                }
+                Err(verdict) => verdicts.push((place, Verdict { source, ..*verdict })),
+            }
+        }
         let replays = Replays {
-            lanes: &self.lanes,
-            setup: Setup {
-                factory: factory.clone(),
-                settings: self.settings(history),
-                codec: Codec::new(
-                    self.data_converter.clone().unwrap_or_default(),
-                    self.data_converter.is_some(),
-                ),
-            },
+            lanes: self.lanes.clone(),
             reading: Reading { namespace: self.namespace.clone(), codec: self.data_converter.clone() },
             count: self.replays,
             limit: self.blocked_after,
         };
-        let Outcome { first, production, found, instability } = replays.of(history);
+        let tasks = Arc::new(tasks);
+        let outcomes = replays.of(&tasks);
+        for ((task, (place, source)), outcome) in tasks.iter().zip(places).zip(outcomes) {
+            verdicts.push((place, Verdict { source, ..self.verdict(&task.history, outcome) }));
+        }
+        verdicts.sort_by_key(|(place, _)| *place);
+        verdicts.into_iter().map(|(_, verdict)| verdict).collect()
+    }
+
+    /// What to replay, or the verdict that there is no code for it.
+    fn task(&self, history: History) -> Result<Task, Box<Verdict>> {
+        let Ok(factory) = self.workflows.get(history.workflow_type(), history.task_queue()) else {
+            let registered = self.workflows.types().map(str::to_owned).collect();
+            let production = Production::UnregisteredWorkflow { registered };
+            let advice = advice::of(&history, &production, &[], None);
+            return Err(Box::new(Verdict { production, advice, ..Verdict::compatible(&history) }));
+        };
+        let setup = Setup {
+            factory: factory.clone(),
+            settings: self.settings(&history),
+            codec: Codec::new(self.data_converter.clone().unwrap_or_default(), self.data_converter.is_some()),
+        };
+        Ok(Task { history: Arc::new(history), setup })
+    }
+
+    fn verdict(&self, history: &History, outcome: Outcome) -> Verdict {
+        let Outcome { first, production, found, instability } = outcome;
         let (allowed, differences): (Vec<_>, Vec<_>) =
             found.into_iter().partition(|it| self.allowed.contains(&it.difference));
         let advice = advice::of(history, &production, &differences, instability.as_ref());
+        let verdict = Verdict::compatible(history);
         let mut verdict = Verdict { production, differences, allowed, instability, advice, ..verdict };
         verdict.last_agreed = last_agreed(history, &verdict);
         if !verdict.is_compatible() {
@@ -366,6 +404,30 @@ impl std::fmt::Debug for Replayer {
             .field("workflows", &self.workflows.types().collect::<Vec<_>>())
             .field("allowed", &self.allowed)
             .finish_non_exhaustive()
+    }
+}
+
+/// What there is to judge: a history, or the verdict that there is none.
+struct Loaded {
+    source: Option<PathBuf>,
+    history: Result<History, Box<Verdict>>,
+}
+
+impl Loaded {
+    fn from_file(path: &Path) -> Self {
+        let unreadable = |error: String| Box::new(Verdict::unreadable(path.to_owned(), error));
+        let history = History::load(path).map_err(|error| match error {
+            // The verdict names the file itself.
+            LoadError::File { source, .. } => unreadable(source.to_string()),
+            error => unreadable(error.to_string()),
+        });
+        Self { source: Some(path.to_owned()), history }
+    }
+}
+
+impl From<History> for Loaded {
+    fn from(history: History) -> Self {
+        Self { source: None, history: Ok(history) }
     }
 }
 

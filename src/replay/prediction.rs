@@ -10,11 +10,9 @@ use temporalio_common::protos::temporal::api::{
         Command, ContinueAsNewWorkflowExecutionCommandAttributes, ScheduleActivityTaskCommandAttributes,
         StartChildWorkflowExecutionCommandAttributes, command::Attributes as Issued,
     },
-    common::v1::WorkflowExecution,
+    common::v1::{WorkflowExecution, WorkflowType},
     enums::v1::{EventType, ParentClosePolicy, WorkflowIdReusePolicy},
-    history::v1::{
-        HistoryEvent, WorkflowExecutionStartedEventAttributes, history_event::Attributes as Recorded, *,
-    },
+    history::v1::{HistoryEvent, history_event::Attributes as Recorded, *},
     protocol::v1::Message,
     taskqueue::v1::TaskQueue,
     update::v1::{Acceptance, Response},
@@ -27,19 +25,29 @@ use crate::{
 };
 
 /// What the server knows of a run, and fills in where a command says nothing.
-#[derive(Debug, Default)]
-pub(super) struct RunFacts {
-    started: WorkflowExecutionStartedEventAttributes,
+#[derive(Debug)]
+pub(super) struct RunFacts<'a> {
+    workflow_type: Option<&'a WorkflowType>,
+    task_queue: Option<&'a TaskQueue>,
+    execution_timeout: Option<prost_types::Duration>,
+    run_timeout: Option<prost_types::Duration>,
+    task_timeout: Option<prost_types::Duration>,
 }
 
-impl RunFacts {
+impl<'a> RunFacts<'a> {
     /// What the first event of a history says.
-    pub(super) fn of(history: &History) -> Self {
+    pub(super) fn of(history: &'a History) -> Self {
         let started = match history.events().first().and_then(|event| event.attributes.as_ref()) {
-            Some(Recorded::WorkflowExecutionStartedEventAttributes(started)) => started.clone(),
-            _ => WorkflowExecutionStartedEventAttributes::default(),
+            Some(Recorded::WorkflowExecutionStartedEventAttributes(started)) => Some(started),
+            _ => None,
         };
-        Self { started }
+        Self {
+            workflow_type: started.and_then(|it| it.workflow_type.as_ref()),
+            task_queue: started.and_then(|it| it.task_queue.as_ref()),
+            execution_timeout: started.and_then(|it| it.workflow_execution_timeout),
+            run_timeout: started.and_then(|it| it.workflow_run_timeout),
+            task_timeout: started.and_then(|it| it.workflow_task_timeout),
+        }
     }
 
     /// The event for a command; `message` is what the command of an update refers to. `None` if that is missing,
@@ -178,9 +186,14 @@ impl RunFacts {
         };
         let name = it.activity_type.as_ref().map(|it| it.name.clone()).unwrap_or_default();
         let mut completed = options.clone();
-        let run_timeout = self.started.workflow_run_timeout;
-        if activity_options::normalize(&it.activity_id, &name, &mut completed, run_timeout, names::ID_LENGTH)
-            .is_ok()
+        if activity_options::normalize(
+            &it.activity_id,
+            &name,
+            &mut completed,
+            self.run_timeout,
+            names::ID_LENGTH,
+        )
+        .is_ok()
         {
             options = completed;
         }
@@ -249,14 +262,14 @@ impl RunFacts {
             let given = clock::duration(given.as_ref());
             if given.is_zero() { clock::duration(own.as_ref()) } else { given }
         };
-        let execution_timeout = clock::duration(self.started.workflow_execution_timeout.as_ref());
-        let run_timeout = or(it.workflow_run_timeout, self.started.workflow_run_timeout);
+        let execution_timeout = clock::duration(self.execution_timeout.as_ref());
+        let run_timeout = or(it.workflow_run_timeout, self.run_timeout);
         let run_timeout = workflow_timeouts::run_timeout(run_timeout, execution_timeout);
-        let task_timeout = or(it.workflow_task_timeout, self.started.workflow_task_timeout);
+        let task_timeout = or(it.workflow_task_timeout, self.task_timeout);
         let task_timeout = workflow_timeouts::task_timeout(task_timeout, run_timeout);
         let named = it.workflow_type.filter(|workflow_type| !workflow_type.name.is_empty());
         WorkflowExecutionContinuedAsNewEventAttributes {
-            workflow_type: named.or_else(|| self.started.workflow_type.clone()),
+            workflow_type: named.or_else(|| self.workflow_type.cloned()),
             task_queue: self.task_queue(it.task_queue),
             input: it.input,
             workflow_run_timeout: Some(clock::to_proto(run_timeout)),
@@ -272,7 +285,7 @@ impl RunFacts {
     }
 
     fn task_queue(&self, given: Option<TaskQueue>) -> Option<TaskQueue> {
-        given.filter(|queue| !queue.name.is_empty()).or_else(|| self.started.task_queue.clone())
+        given.filter(|queue| !queue.name.is_empty()).or_else(|| self.task_queue.cloned())
     }
 }
 

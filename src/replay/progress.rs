@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::drive::Replayed;
 use crate::worker::machines::Observation;
 
-/// How far the replays of a history have come, readable while the code holds its thread.
+/// How far the replays of a history have come, and of those after it, readable while the code holds its thread.
 #[derive(Debug, Default)]
 pub(super) struct Progress(Mutex<State>);
 
@@ -65,7 +65,13 @@ impl Progress {
         state.compares = true;
     }
 
-    /// Which part of the work it has come to.
+    /// There is an outcome, and another history may be next.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        *state = State { steps: state.steps + 1, ..State::default() };
+    }
+
+    /// Which part of the work on a history it has come to.
     pub(super) fn stage(&self) -> Stage {
         let mut state = self.lock();
         match (state.first.take(), state.compares) {

@@ -1,6 +1,9 @@
-//! The replays of one history, and what they come to.
+//! The replays of histories, and what they come to.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use super::{
     Divergence, Instability, Production,
@@ -13,6 +16,12 @@ use super::{
 };
 use crate::history::History;
 
+/// A history, and the code that it is replayed with.
+pub(super) struct Task {
+    pub(super) history: Arc<History>,
+    pub(super) setup: Setup,
+}
+
 /// What the replays of a history come to.
 pub(super) struct Outcome {
     /// The first of them.
@@ -23,9 +32,9 @@ pub(super) struct Outcome {
 }
 
 /// How to replay.
-pub(super) struct Replays<'a> {
-    pub(super) lanes: &'a Lanes,
-    pub(super) setup: Setup,
+#[derive(Clone)]
+pub(super) struct Replays {
+    pub(super) lanes: Lanes,
     pub(super) reading: Reading,
     /// How often.
     pub(super) count: usize,
@@ -33,44 +42,65 @@ pub(super) struct Replays<'a> {
     pub(super) limit: Duration,
 }
 
-impl Replays<'_> {
-    /// Replays a history and compares it with what the code did. All of it is one piece of work for a thread, unless the code
-    /// does not come back: then the comparison is another one's.
-    pub(super) fn of(self, history: &Arc<History>) -> Outcome {
-        let progress = Arc::new(Progress::default());
-        let (count, setup, reading, shared) =
-            (self.count, self.setup.clone(), self.reading.clone(), history.clone());
-        let ended = self.lanes.watch(self.limit, &progress, move |progress| async move {
-            let events: Vec<_> = shared.events().iter().cloned().map(Arc::new).collect();
-            let first = Arc::new(drive::drive(&shared, &events, &setup, &progress).await);
-            progress.end_first(&first);
-            let mut instability = None;
-            for _ in 1..count {
-                let other = drive::drive(&shared, &events, &setup, &progress).await;
-                instability = stability::compare(&shared, &first, &other);
-                if instability.is_some() {
-                    break;
+impl Replays {
+    /// Replays histories and compares each with what the code did; one outcome for each. All of it is one piece of work for a
+    /// thread, unless code does not come back: then the rest is another one's.
+    pub(super) fn of(&self, tasks: &Arc<Vec<Task>>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(tasks.len());
+        while outcomes.len() < tasks.len() {
+            let (progress, ended) = (Arc::new(Progress::default()), Arc::new(Mutex::new(Vec::new())));
+            let watched = self.lanes.watch(self.limit, &progress, {
+                let (replays, tasks, begin, ended) =
+                    (self.clone(), tasks.clone(), outcomes.len(), ended.clone());
+                move |progress| async move {
+                    for task in tasks.iter().skip(begin) {
+                        let outcome = replays.replay(task, &progress).await;
+                        ended.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+                        progress.end();
+                    }
                 }
+            });
+            outcomes.append(&mut ended.lock().unwrap_or_else(PoisonError::into_inner));
+            if let (Err(stopped), Some(given_up)) = (watched, tasks.get(outcomes.len())) {
+                outcomes.push(self.given_up(given_up, &stopped, &progress));
             }
-            progress.begin_comparison();
-            let found = findings::divergences(&shared, &first, &reading, &progress).await;
-            (first, instability, found)
-        });
-        let (first, instability, found) = match ended {
-            Ok((first, instability, found)) => (first, instability, Ok(found)),
-            Err(stopped) => match progress.stage() {
-                Stage::First => {
-                    let first = Arc::new(self.stopped(&stopped, &progress));
-                    let found = self.compare(history, &first);
-                    (first, None, found)
-                }
-                Stage::Another(first) => {
-                    let instability = stability::compare(history, &first, &self.stopped(&stopped, &progress));
-                    let found = self.compare(history, &first);
-                    (first, instability, found)
-                }
-                Stage::Comparison(first) => (first, None, Err(stopped)),
-            },
+        }
+        outcomes
+    }
+
+    async fn replay(&self, task: &Task, progress: &Progress) -> Outcome {
+        let Task { history, setup } = task;
+        let first = Arc::new(drive::drive(history, setup, progress).await);
+        progress.end_first(&first);
+        let mut instability = None;
+        for _ in 1..self.count {
+            let other = drive::drive(history, setup, progress).await;
+            instability = stability::compare(history, &first, &other);
+            if instability.is_some() {
+                break;
+            }
+        }
+        progress.begin_comparison();
+        let found = findings::divergences(history, &first, &self.reading, progress).await;
+        Outcome { production: findings::production(history, &first), first, found, instability }
+    }
+
+    /// What comes of a history whose replay was given up. What could not be compared any more is compared by another thread,
+    /// because a codec is code of the user too.
+    fn given_up(&self, task: &Task, stopped: &Stopped, progress: &Progress) -> Outcome {
+        let Task { history, .. } = task;
+        let (first, instability, found) = match progress.stage() {
+            Stage::First => {
+                let first = Arc::new(self.stopped(stopped, progress));
+                let found = self.compare(history, &first);
+                (first, None, found)
+            }
+            Stage::Another(first) => {
+                let instability = stability::compare(history, &first, &self.stopped(stopped, progress));
+                let found = self.compare(history, &first);
+                (first, instability, found)
+            }
+            Stage::Comparison(first) => (first, None, Err(stopped.clone())),
         };
         let (production, found) = match found {
             Ok(found) => (findings::production(history, &first), found),
@@ -94,7 +124,6 @@ impl Replays<'_> {
         Replayed { observations: progress.take_observations(), end, woken_from_outside: false }
     }
 
-    /// On a thread of its own too, because a codec is code of the user.
     fn compare(&self, history: &Arc<History>, replayed: &Arc<Replayed>) -> Result<Vec<Divergence>, Stopped> {
         let (history, replayed, reading) = (history.clone(), replayed.clone(), self.reading.clone());
         self.lanes.watch(self.limit, &Arc::default(), |progress| async move {

@@ -36,7 +36,7 @@ pub struct Builder {
     pub(super) namespace: String,
     pub(super) search_attributes: BTreeMap<String, IndexedValueType>,
     pub(super) limits: Limits,
-    pub(super) workers: Vec<Worker>,
+    pub(super) workers: Vec<Arc<Worker>>,
     pub(super) budget: u64,
     pub(super) tolerate_workflow_task_failures: bool,
     pub(super) watchdog: Duration,
@@ -145,7 +145,7 @@ impl Builder {
     /// Adds a worker. It runs as long as the simulation does.
     #[must_use]
     pub fn worker(mut self, worker: Worker) -> Self {
-        self.workers.push(worker);
+        self.workers.push(Arc::new(worker));
         self
     }
 

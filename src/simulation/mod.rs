@@ -59,7 +59,7 @@ struct Inner {
     service: Service,
     connection: Connection,
     client: Client,
-    workers: Vec<Worker>,
+    workers: Vec<Arc<Worker>>,
     /// How each of the workers is asked to shut down.
     shutdowns: Vec<Shutdown>,
     overrides: Overrides,

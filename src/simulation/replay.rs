@@ -40,7 +40,7 @@ fn replay(builder: &Builder, execution: &Execution) -> Option<Verdict> {
 
 /// The workers of the run's task queue that have its workflow. If there is none, no code can have run.
 fn workers_of<'a>(builder: &'a Builder, execution: &'a Execution) -> impl Iterator<Item = &'a Worker> {
-    builder.workers.iter().filter(|worker| {
+    builder.workers.iter().map(AsRef::as_ref).filter(|worker| {
         let registered = worker.runs(execution.history.workflow_type());
         registered.is_some_and(|(task_queue, _)| task_queue == execution.run.task_queue)
     })

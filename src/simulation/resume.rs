@@ -1,6 +1,6 @@
 //! Going on with a run that another cluster has recorded.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{
     enums::v1::{EventType, WorkflowExecutionStatus},
@@ -64,7 +64,7 @@ fn ended(status: &WorkflowExecutionStatus) -> String {
 /// The beginning of a run that the simulation takes over.
 #[derive(Debug, Clone)]
 pub(super) struct Resumed {
-    events: Vec<HistoryEvent>,
+    events: Vec<Arc<HistoryEvent>>,
 }
 
 impl Resumed {
@@ -110,7 +110,7 @@ impl Resumed {
 
 /// After how many events a run may have been as they tell. The events of commands are written with the completion of their
 /// workflow task; the start of an activity, which is written when it closes, need not stand right before its end.
-fn ends_of_transactions(events: &[HistoryEvent]) -> BTreeSet<usize> {
+fn ends_of_transactions(events: &[Arc<HistoryEvent>]) -> BTreeSet<usize> {
     let mut ends = BTreeSet::new();
     let mut started = BTreeSet::new();
     for (index, event) in events.iter().enumerate() {
@@ -124,7 +124,7 @@ fn ends_of_transactions(events: &[HistoryEvent]) -> BTreeSet<usize> {
             _ => {}
         }
         let issues_more = event.is_command_event() || event.event_type() == EventType::WorkflowTaskCompleted;
-        let next_is_command = events.get(index + 1).is_some_and(HistoryEvent::is_command_event);
+        let next_is_command = events.get(index + 1).is_some_and(|next| next.is_command_event());
         if started.is_empty() && !(issues_more && next_is_command) {
             ends.insert(index + 1);
         }

@@ -26,7 +26,7 @@ use crate::{
     panics,
     schedule::Deviations,
     service::{Concurrent, Service, in_memory},
-    worker::{Environment, Event, Events, Ledger, Progress, Runner, Shutdown, Worker},
+    worker::{Environment, Event, Events, Ledger, Progress, Runner, Shutdown},
 };
 
 /// Runs the body in the simulation that the builder describes.
@@ -157,7 +157,7 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
 }
 
 async fn set_up(builder: &Builder, service: &Service, fatal: &Arc<Fatal>) -> anyhow::Result<Simulation> {
-    builder.workers.iter().try_for_each(Worker::check_versioning)?;
+    builder.workers.iter().try_for_each(|worker| worker.check_versioning())?;
     let target = url::Url::parse("http://temporal-sim")?;
     let options = ConnectionOptions::new(target)
         .identity("temporal-sim")

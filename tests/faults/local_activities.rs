@@ -28,15 +28,12 @@ fn checkout(fault: Fault, times: u64) -> Seen {
         let succeeded = sim.execute(QuickCheckout::run, 100).await.is_ok();
         assert_eq!(sim.faults_fired(), [times]);
         let history = sim.history("QuickCheckout-1")?;
-        let timed_out = |event: &&_| event_type(event) == EventType::WorkflowTaskTimedOut;
-        let timed_out_workflow_tasks = history.events().iter().filter(timed_out).count();
+        let event_types = history.events().iter().map(|event| event.event_type());
+        let timed_out_workflow_tasks =
+            event_types.filter(|it| *it == EventType::WorkflowTaskTimedOut).count();
         let (charges, elapsed) = (charged.charges(), sim.elapsed());
         Ok(Seen { charges, elapsed, timed_out_workflow_tasks, succeeded })
     })
-}
-
-fn event_type(event: &temporalio_common::protos::temporal::api::history::v1::HistoryEvent) -> EventType {
-    event.event_type()
 }
 
 fn charge(when: When, effect: LocalActivityEffect) -> Fault {

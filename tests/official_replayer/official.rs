@@ -58,7 +58,7 @@ fn judge_batch(histories: &[History]) -> Vec<Official> {
 }
 
 fn attempt(histories: &[History], budget: Duration) -> Result<Vec<Official>, Official> {
-    let histories: Vec<_> = histories.iter().map(|it| Events { events: it.events().to_vec() }).collect();
+    let histories: Vec<_> = histories.iter().map(|it| Events { events: it.clone().into_events() }).collect();
     let (sender, receiver) = mpsc::channel();
     let replay = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

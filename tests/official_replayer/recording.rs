@@ -82,7 +82,7 @@ pub(crate) fn record(seed: u64, program: Program, stimuli: Vec<(Duration, Stimul
 
 /// The history as if the program had been the input of the run.
 pub(crate) fn with_program(history: &History, program: &Program) -> History {
-    let mut events = history.events().to_vec();
+    let mut events = history.clone().into_events();
     if let Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) = &mut events[0].attributes {
         for payload in started.input.iter_mut().flat_map(|input| &mut input.payloads) {
             payload.data = serde_json::to_vec(program).expect("programs have a JSON form");

@@ -46,7 +46,8 @@ fn the_report_has_the_order_of_the_histories() {
     assert!(matches!(alone[2].production, Production::UnregisteredWorkflow { .. }));
 }
 
-/// A history is taken when a core is free for it, and is gone when it has its verdict.
+/// Histories are taken when a core is free for them, a few short ones at a time, and are gone when they have their
+/// verdicts.
 #[test]
 fn histories_are_streamed() {
     let replayer = Replayer::new().workflow::<transfer::v1::MoneyTransfer>().replays(1);
@@ -66,7 +67,7 @@ fn histories_are_streamed() {
     });
     replayer.replay_histories(histories).assert_compatible();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    assert!(ahead.load(Ordering::SeqCst) <= cores, "{ahead:?} histories for {cores} cores");
+    assert!(ahead.load(Ordering::SeqCst) <= 8 * cores, "{ahead:?} histories for {cores} cores");
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn apply(damage: &Damage, events: &mut Vec<HistoryEvent>) {
                 *event = flipped;
             }
         }
-        Damage::Append(history) => events.extend(history.get(&HISTORIES).events().iter().cloned()),
+        Damage::Append(history) => events.extend(history.get(&HISTORIES).clone().into_events()),
     }
 }
 
@@ -127,7 +127,7 @@ proptest! {
         // Otherwise most of them would be turned away at the door.
         renumbers in prop::bool::weighted(0.9),
     ) {
-        let mut events = history.get(&HISTORIES).events().to_vec();
+        let mut events = history.get(&HISTORIES).clone().into_events();
         for damage in &damages {
             apply(damage, &mut events);
         }

@@ -60,7 +60,8 @@ impl Cluster {
     }
 
     /// The executions that match the query of an operation, in the order of a list.
-    fn executions_of_batch(&self, key: BatchKey) -> Result<Vec<WorkflowExecution>, Error> {
+    fn executions_of_batch(&mut self, key: BatchKey) -> Result<Vec<WorkflowExecution>, Error> {
+        self.settle_visibility();
         let Some(batch) = self.batches.get(key) else { return Ok(Vec::new()) };
         let query = if operation::is_for_open_executions(&batch.operation) {
             format!("({}) AND (ExecutionStatus='Running' OR ExecutionStatus='Paused')", batch.query)

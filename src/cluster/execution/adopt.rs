@@ -5,6 +5,8 @@
 //! far it had come: attempts of activities, children whose runs are not here, signals and requests to others. A workflow
 //! task that a worker of the other cluster had times out, as if that worker were gone.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::history::v1::{HistoryEvent, history_event::Attributes};
 
 use super::{FollowUp, History, Run, RunSpec, Transaction, begin::run_without_events, rebuild::apply_events};
@@ -21,7 +23,7 @@ impl Cluster {
     ///
     /// NOT_FOUND if there is no such namespace, INVALID_ARGUMENT if the workflow id is in use, or if the events do not begin as
     /// they must.
-    pub(crate) fn adopt(&mut self, namespace: &str, events: &[HistoryEvent]) -> Result<(), Error> {
+    pub(crate) fn adopt(&mut self, namespace: &str, events: &[Arc<HistoryEvent>]) -> Result<(), Error> {
         let namespace = self.shared.namespaces.find(namespace)?;
         let Some((first, Attributes::WorkflowExecutionStartedEventAttributes(started))) =
             events.first().and_then(|first| Some((first, first.attributes.as_ref()?)))
@@ -45,7 +47,7 @@ impl Cluster {
         let started_at = first.event_time.as_ref().map(Time::from_proto).unwrap_or_default();
         let mut run = run_without_events(started_at, &mut self.shared, &spec);
         run.history = History::of_recorded(events);
-        apply_events(started_at, &mut self.shared, &mut run, events.iter());
+        apply_events(started_at, &mut self.shared, &mut run, events.iter().map(AsRef::as_ref));
         self.add_run(run);
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! All runs, and how they are found.
 
-use indexmap::IndexMap;
-
 use super::{Run, RunKey};
-use crate::cluster::{error::Error, namespaces::NamespaceKey};
+use crate::{
+    cluster::{error::Error, namespaces::NamespaceKey},
+    index_map::IndexMap,
+};
 
 /// All runs of a cluster, by key, by run id, and the current run of each workflow id.
 #[derive(Debug, Default)]

@@ -105,19 +105,20 @@ impl Event {
     /// An event at the time of the transaction.
     pub(crate) fn new(attributes: Attributes) -> Self {
         let event_type = attributes.event_type();
-        Self(Arc::new(HistoryEvent {
-            event_id: BUFFERED_EVENT_ID,
-            event_type: event_type as i32,
-            // Workers written before there was such an event have nothing to do with it.
-            worker_may_ignore: matches!(
-                event_type,
-                EventType::WorkflowExecutionOptionsUpdated
-                    | EventType::WorkflowExecutionPaused
-                    | EventType::WorkflowExecutionUnpaused
-            ),
-            attributes: Some(attributes),
-            ..Default::default()
-        }))
+        // Filled in where it stays: an event that is made elsewhere would be copied to get there.
+        let mut event = Self(Arc::default());
+        let fields = event.fields();
+        fields.event_id = BUFFERED_EVENT_ID;
+        fields.event_type = event_type as i32;
+        // Workers written before there was such an event have nothing to do with it.
+        fields.worker_may_ignore = matches!(
+            event_type,
+            EventType::WorkflowExecutionOptionsUpdated
+                | EventType::WorkflowExecutionPaused
+                | EventType::WorkflowExecutionUnpaused
+        );
+        fields.attributes = Some(attributes);
+        event
     }
 
     /// Its type.
@@ -256,12 +257,12 @@ impl<'a> Transaction<'a> {
         if self.run.state.buffered.is_empty() {
             return;
         }
-        let (ends, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.run.state.buffered).into_iter().partition(|event| ends_something(event));
+        let mut events = std::mem::take(&mut self.run.state.buffered);
+        events.sort_by_key(|event| ends_something(event));
         // The started events among them get their ids here, and the events that end what they started
         // refer to them.
         let mut started = BTreeMap::new();
-        for mut event in others.into_iter().chain(ends) {
+        for mut event in events {
             let event_id = self.run.history.next_event_id();
             let fields = Arc::make_mut(&mut event);
             fields.event_id = event_id;

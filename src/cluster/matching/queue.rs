@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use indexmap::IndexMap;
 use temporalio_common::protos::temporal::api::{
     common::v1::WorkerVersionStamp, deployment::v1::WorkerDeploymentVersion,
 };
@@ -11,6 +10,7 @@ use super::{WorkerVersion, rate_limit::RateLimit};
 use crate::{
     clock::Time,
     cluster::{CallId, execution::RunKey, limits, namespaces::NamespaceKey, timers::Timer},
+    index_map::IndexMap,
 };
 
 /// Tasks of different kinds do not meet, even if their queues have the same name.

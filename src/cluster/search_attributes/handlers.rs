@@ -78,6 +78,7 @@ impl Cluster {
     }
 
     fn registry_mut(&mut self, namespace: Option<NamespaceKey>) -> Result<&mut Registry, Error> {
+        self.settle_visibility();
         let namespace =
             namespace.and_then(|key| self.shared.namespaces.get_mut(key)).ok_or_else(no_namespace)?;
         Ok(&mut namespace.search_attributes)

@@ -1,6 +1,11 @@
 //! The records of a namespace, in the order in which they are listed.
 
-use std::{cmp::Reverse, collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +24,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Visibility {
     by_namespace: BTreeMap<NamespaceKey, Index>,
+    /// Open runs to which something has happened since their records were brought up to date.
+    changed: BTreeSet<RunKey>,
 }
 
 impl Visibility {
@@ -69,8 +76,26 @@ impl From<Position> for (i64, i64, String) {
 }
 
 impl Cluster {
-    /// Has visibility know of whatever has happened to a run.
+    /// Something has happened to a run. The record of an open one is left alone until somebody wants to read it, because
+    /// much more will happen to it.
     pub(in crate::cluster) fn update_visibility(&mut self, run: RunKey) {
+        if self.runs.get(run).is_some_and(Run::is_running) {
+            self.visibility.changed.insert(run);
+        } else {
+            self.visibility.changed.remove(&run);
+            self.update_record(run);
+        }
+    }
+
+    /// Has visibility know of whatever has happened: before somebody reads it, and before the types of search attributes
+    /// change, because records keep the types that there were.
+    pub(in crate::cluster) fn settle_visibility(&mut self) {
+        for run in std::mem::take(&mut self.visibility.changed) {
+            self.update_record(run);
+        }
+    }
+
+    fn update_record(&mut self, run: RunKey) {
         if let Some(run) = self.runs.get(run)
             && let Some(namespace) = self.shared.namespaces.get(run.namespace)
         {

@@ -32,9 +32,10 @@ use crate::{
 impl Cluster {
     /// Lists runs, a page at a time.
     pub(crate) fn list_workflow_executions(
-        &self,
+        &mut self,
         request: &ListWorkflowExecutionsRequest,
     ) -> Result<ListWorkflowExecutionsResponse, Error> {
+        self.settle_visibility();
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         let registry = self.registry(namespace)?;
         let query =
@@ -60,7 +61,7 @@ impl Cluster {
 
     /// The same as a list.
     pub(crate) fn scan_workflow_executions(
-        &self,
+        &mut self,
         request: ScanWorkflowExecutionsRequest,
     ) -> Result<ScanWorkflowExecutionsResponse, Error> {
         let listed = self.list_workflow_executions(&ListWorkflowExecutionsRequest {
@@ -77,9 +78,10 @@ impl Cluster {
 
     /// Counts runs, all together or by status.
     pub(crate) fn count_workflow_executions(
-        &self,
+        &mut self,
         request: &CountWorkflowExecutionsRequest,
     ) -> Result<CountWorkflowExecutionsResponse, Error> {
+        self.settle_visibility();
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         let query = Query::parse(&request.query, self.registry(namespace)?)
             .map_err(|error| error.answer("CountWorkflowExecutions"))?;
@@ -120,7 +122,7 @@ impl Cluster {
 
     /// Lists open runs, by the time at which they started, and by workflow id or type.
     pub(crate) fn list_open_workflow_executions(
-        &self,
+        &mut self,
         request: ListOpenWorkflowExecutionsRequest,
     ) -> Result<ListOpenWorkflowExecutionsResponse, Error> {
         self.shared.namespaces.find(&request.namespace)?;
@@ -145,7 +147,7 @@ impl Cluster {
 
     /// Lists closed runs, by the time at which they closed, and by workflow id, type or status.
     pub(crate) fn list_closed_workflow_executions(
-        &self,
+        &mut self,
         request: ListClosedWorkflowExecutionsRequest,
     ) -> Result<ListClosedWorkflowExecutionsResponse, Error> {
         self.shared.namespaces.find(&request.namespace)?;

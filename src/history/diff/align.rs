@@ -84,7 +84,7 @@ struct Begins {
 impl Side {
     fn of(history: &History, comparison: &Comparison) -> Self {
         let events = history.events();
-        let roles: Vec<_> = events.iter().map(role).collect();
+        let roles: Vec<_> = events.iter().map(|event| role(event)).collect();
         let begins = roles.iter().zip(events).enumerate().filter_map(|(index, (role, event))| match role {
             Role::Begins(subject) => {
                 Some(Begins { index, subject: subject.clone(), content: comparison.content(event) })

@@ -107,7 +107,7 @@ fn a_history_is_the_same_as_itself() {
 fn one_event_less_is_one_event_less() {
     let history = load("transfer_ok");
     for (index, removed) in history.events().iter().enumerate().skip(1) {
-        let mut events = history.events().to_vec();
+        let mut events = history.clone().into_events();
         events.remove(index);
         // The numbers of events, and what refers to them, change with each event that is taken out.
         let shortened = renumbered(events, removed.event_id);
@@ -146,7 +146,7 @@ fn renumbered(events: Vec<super::super::HistoryEvent>, gone: i64) -> History {
 #[test]
 fn volatile_fields_are_compared_on_request() {
     let history = load("approval_open");
-    let mut events = history.events().to_vec();
+    let mut events = history.clone().into_events();
     for event in &mut events {
         event.task_id += 1_000;
         event.event_time.as_mut().unwrap().seconds += 60;
@@ -196,7 +196,7 @@ fn any_two_histories_can_be_compared() {
 #[test]
 fn what_comes_in_another_order_has_moved() {
     let history = load("transfer_ok");
-    let mut events = history.events().to_vec();
+    let mut events = history.clone().into_events();
     for (one, other) in [(11, 17), (12, 18), (13, 19)] {
         let (one_id, other_id) = (events[one - 1].event_id, events[other - 1].event_id);
         events.swap(one - 1, other - 1);

@@ -8,7 +8,7 @@ mod json;
 mod pseudonym;
 mod walk;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{failure::v1::Failure, history::v1::HistoryEvent};
 
@@ -161,6 +161,7 @@ impl Redaction {
         for pass in [Pass::Data, Pass::Ids] {
             for history in &mut *histories {
                 for event in &mut history.events {
+                    let event = Arc::make_mut(event);
                     if walk.walk(event, pass).is_err() {
                         // It cannot be written to a file either. What nobody has looked at must not be kept.
                         *event = emptied(event);

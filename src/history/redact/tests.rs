@@ -52,7 +52,7 @@ fn started(
 }
 
 fn argument(history: &History) -> Payload {
-    started(&mut history.events()[0].clone()).input.take().unwrap().payloads.remove(0)
+    started(&mut HistoryEvent::clone(&history.events()[0])).input.take().unwrap().payloads.remove(0)
 }
 
 fn argument_json(history: &History) -> Value {
@@ -256,7 +256,7 @@ fn nothing_confidential_is_left_of_production_histories() {
         );
         assert_eq!(redaction().redact(&redaction().redact(&history)), redaction().redact(&history), "{name}");
         let types =
-            |history: &History| history.events().iter().map(HistoryEvent::event_type).collect::<Vec<_>>();
+            |history: &History| history.events().iter().map(|event| event.event_type()).collect::<Vec<_>>();
         assert_eq!(types(&redacted), types(&history));
     }
 }

@@ -111,7 +111,7 @@ impl<'a> Timeline<'a> {
     }
 
     fn rows(&self) -> Vec<Row> {
-        let start = self.history.events.first().and_then(time);
+        let start = self.history.events.first().and_then(|event| time(event));
         let mut ids = RandomIds::default();
         let mut retried = self.history.retried_attempts();
         let mut rows = Vec::new();

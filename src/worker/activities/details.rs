@@ -7,6 +7,7 @@
 use std::{
     any::{Any, TypeId},
     collections::BTreeMap,
+    sync::LazyLock,
 };
 
 use temporalio_common::{
@@ -19,11 +20,17 @@ use temporalio_common::{
 
 type Serialise = fn(&dyn Any, &PayloadConverter) -> Option<Result<Vec<Payload>, PayloadConversionError>>;
 
+/// By type. Only ever looked up: the order of type ids differs from build to build.
+type Serialisers = BTreeMap<TypeId, Serialise>;
+
+/// What every worker knows: several hundred types, which are collected once for all workers.
+static COMMON: LazyLock<Serialisers> = LazyLock::new(common);
+
 /// The types of heartbeat details that can be turned into payloads.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct HeartbeatDetails {
-    // Only ever looked up: the order of type ids differs from build to build.
-    serialisers: BTreeMap<TypeId, Serialise>,
+    /// Those that one worker knows beside the common ones.
+    registered: Serialisers,
 }
 
 /// Why heartbeat details could not be turned into payloads.
@@ -44,7 +51,7 @@ pub(crate) enum DetailsError {
 impl HeartbeatDetails {
     /// Makes a type known.
     pub(crate) fn register<T: TemporalSerializable + 'static>(&mut self) {
-        self.serialisers.insert(TypeId::of::<T>(), serialise::<T>);
+        register::<T>(&mut self.registered);
     }
 
     /// Turns details into payloads as a worker does.
@@ -53,8 +60,10 @@ impl HeartbeatDetails {
         details: &dyn Any,
         converter: &PayloadConverter,
     ) -> Result<Vec<Payload>, DetailsError> {
-        self.serialisers
-            .get(&details.type_id())
+        let type_id = details.type_id();
+        self.registered
+            .get(&type_id)
+            .or_else(|| COMMON.get(&type_id))
             .and_then(|serialise| serialise(details, converter))
             .ok_or(DetailsError::UnknownType)?
             .map_err(DetailsError::Conversion)
@@ -63,8 +72,12 @@ impl HeartbeatDetails {
 
 impl std::fmt::Debug for HeartbeatDetails {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("HeartbeatDetails").field("types", &self.serialisers.len()).finish()
+        formatter.debug_struct("HeartbeatDetails").field("types", &self.registered.len()).finish()
     }
+}
+
+fn register<T: TemporalSerializable + 'static>(known: &mut Serialisers) {
+    known.insert(TypeId::of::<T>(), serialise::<T>);
 }
 
 fn serialise<T: TemporalSerializable + 'static>(
@@ -79,17 +92,17 @@ fn serialise<T: TemporalSerializable + 'static>(
 /// Registers each type, alone and in `Option`, `Vec` and pairs with the types that name or count things.
 macro_rules! register_common {
     ($known:ident: $($common:ty),* $(,)?) => { $(
-        $known.register::<$common>();
-        $known.register::<Option<$common>>();
-        $known.register::<Vec<$common>>();
-        $known.register::<Option<Vec<$common>>>();
+        register::<$common>(&mut $known);
+        register::<Option<$common>>(&mut $known);
+        register::<Vec<$common>>(&mut $known);
+        register::<Option<Vec<$common>>>(&mut $known);
         register_pairs!($known: $common, (i32, i64, u32, u64, usize, f64, bool, String, &'static str));
     )* };
 }
 
 macro_rules! register_pairs {
     ($known:ident: $first:ty, ($($second:ty),*)) => { $(
-        $known.register::<($first, $second)>();
+        register::<($first, $second)>(&mut $known);
     )* };
 }
 
@@ -99,33 +112,31 @@ macro_rules! register_triples {
         register_triples!(@second $known: $first, (i32, i64, u32, u64, usize, String));
     )* };
     (@second $known:ident: $first:ty, ($($second:ty),*)) => { $(
-        $known.register::<($first, $second, i32)>();
-        $known.register::<($first, $second, i64)>();
-        $known.register::<($first, $second, u32)>();
-        $known.register::<($first, $second, u64)>();
-        $known.register::<($first, $second, usize)>();
-        $known.register::<($first, $second, bool)>();
-        $known.register::<($first, $second, String)>();
+        register::<($first, $second, i32)>(&mut $known);
+        register::<($first, $second, i64)>(&mut $known);
+        register::<($first, $second, u32)>(&mut $known);
+        register::<($first, $second, u64)>(&mut $known);
+        register::<($first, $second, usize)>(&mut $known);
+        register::<($first, $second, bool)>(&mut $known);
+        register::<($first, $second, String)>(&mut $known);
     )* };
 }
 
-impl Default for HeartbeatDetails {
-    fn default() -> Self {
-        let mut known = Self { serialisers: BTreeMap::new() };
-        known.register::<()>();
-        known.register::<RawValue>();
-        register_common!(known:
-            bool, char, String, &'static str,
-            i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, f32, f64,
-            serde_json::Value,
-        );
-        register_triples!(known: i32, i64, u32, u64, usize, String);
-        known.register::<Vec<Vec<u8>>>();
-        known.register::<serde_json::Map<String, serde_json::Value>>();
-        known.register::<BTreeMap<String, String>>();
-        known.register::<std::time::Duration>();
-        known
-    }
+fn common() -> Serialisers {
+    let mut known = Serialisers::new();
+    register::<()>(&mut known);
+    register::<RawValue>(&mut known);
+    register_common!(known:
+        bool, char, String, &'static str,
+        i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, f32, f64,
+        serde_json::Value,
+    );
+    register_triples!(known: i32, i64, u32, u64, usize, String);
+    register::<Vec<Vec<u8>>>(&mut known);
+    register::<serde_json::Map<String, serde_json::Value>>(&mut known);
+    register::<BTreeMap<String, String>>(&mut known);
+    register::<std::time::Duration>(&mut known);
+    known
 }
 
 #[cfg(test)]

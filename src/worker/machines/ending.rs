@@ -43,8 +43,11 @@ pub(super) fn ends_workflow(command: &WorkflowCommand) -> bool {
 /// Histories from before this rule were recorded with everything behind the first such command cut off; so
 /// they are replayed with `cut_off`.
 pub(super) fn order_commands(commands: Vec<WorkflowCommand>, cut_off: bool) -> Vec<WorkflowCommand> {
+    let end = commands.iter().position(ends_workflow).map_or(commands.len(), |first| first + 1);
+    if end == commands.len() {
+        return commands;
+    }
     if cut_off {
-        let end = commands.iter().position(ends_workflow).map_or(commands.len(), |first| first + 1);
         return commands.into_iter().take(end).collect();
     }
     let (ending, mut others): (Vec<_>, Vec<_>) = commands.into_iter().partition(ends_workflow);

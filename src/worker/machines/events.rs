@@ -1,6 +1,6 @@
 //! Applying recorded events.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use temporalio_common::protos::{
     coresdk::{
@@ -118,7 +118,7 @@ impl Machines {
     /// Applies one event. Returns whether the next one is to be skipped.
     fn apply_event(
         &mut self,
-        event: &HistoryEvent,
+        event: &Arc<HistoryEvent>,
         skip: bool,
         in_last_step: bool,
         more: bool,
@@ -179,7 +179,12 @@ impl Machines {
         Ok(())
     }
 
-    fn handle_event(&mut self, event: &HistoryEvent, in_last_step: bool, more: bool) -> Result<bool, Error> {
+    fn handle_event(
+        &mut self,
+        event: &Arc<HistoryEvent>,
+        in_last_step: bool,
+        more: bool,
+    ) -> Result<bool, Error> {
         let at = EventRef::of(event);
         if event.is_final_wf_execution_event() {
             self.closed = true;

@@ -1,8 +1,10 @@
 //! The workflow's commands: queued to be sent, or to be matched with the events that recorded them.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     command::v1::{Command, command::Attributes},
-    enums::v1::EventType,
+    enums::v1::{CommandType, EventType},
     history::v1::HistoryEvent,
     protocol::v1::Message,
 };
@@ -15,10 +17,33 @@ use super::{
 };
 
 /// A command and the machine it belongs to.
+///
+/// A command is a kilobyte, and a run that is in the cache keeps its queues, so the command is not in there itself.
 #[derive(Debug)]
 pub(super) struct Queued {
-    pub(super) command: Command,
+    command_type: CommandType,
+    /// `None` once it was sent, unless what happens to it is observed: to match its event with it takes no more than its
+    /// type.
+    command: Option<Box<Command>>,
     pub(super) machine: MachineId,
+}
+
+impl Queued {
+    fn new(command: Command, machine: MachineId) -> Self {
+        Self { command_type: command.command_type(), command: Some(Box::new(command)), machine }
+    }
+
+    /// The command, or as much as is left of it.
+    fn into_command(self) -> Command {
+        let sent = || Command { command_type: self.command_type.into(), ..Default::default() };
+        self.command.map_or_else(sent, |command| *command)
+    }
+
+    /// What [`Self::into_command`] would give.
+    pub(super) fn to_command(&self) -> Command {
+        let sent = || Command { command_type: self.command_type.into(), ..Default::default() };
+        self.command.as_deref().map_or_else(sent, Clone::clone)
+    }
 }
 
 impl Machines {
@@ -31,7 +56,7 @@ impl Machines {
     /// Adds a machine and the command that it begins with.
     pub(super) fn issue(&mut self, machine: Machine, command: Command) -> MachineId {
         let machine = self.add(machine);
-        self.issued.push(Queued { command, machine });
+        self.issued.push(Queued::new(command, machine));
         machine
     }
 
@@ -62,7 +87,7 @@ impl Machines {
     /// Takes over what a machine left in the outbox. While history is followed its messages are known to the
     /// server.
     pub(super) fn collect(&mut self, machine: MachineId) {
-        self.issued.extend(self.out.commands.drain(..).map(|command| Queued { command, machine }));
+        self.issued.extend(self.out.commands.drain(..).map(|command| Queued::new(command, machine)));
         if self.replaying {
             if self.options.observe {
                 let messages = self.out.messages.drain(..).map(|message| (message.id.clone(), message));
@@ -84,28 +109,25 @@ impl Machines {
         for queued in self.issued.drain(..) {
             if !cancelled(machines, &queued) {
                 if let Some(machine) = machines.get_mut(queued.machine.0) {
-                    machine.handle_queued(queued.command.command_type());
+                    machine.handle_queued(queued.command_type);
                 }
                 self.queue.push_back(queued);
             }
         }
     }
 
-    /// The queued commands, to be sent. To match their events with them it takes no more than their types, so the queue
-    /// keeps nothing else of them, unless what happens to them is observed.
+    /// The queued commands, to be sent.
     pub(super) fn commands_to_send(&mut self) -> Vec<Command> {
         if self.options.observe {
-            return self.queue.iter().map(|queued| queued.command.clone()).collect();
+            return self.queue.iter().map(Queued::to_command).collect();
         }
-        let stub = |command: &Command| Command { command_type: command.command_type, ..Default::default() };
-        let queued = self.queue.iter_mut().map(|queued| &mut queued.command);
-        queued.map(|command| std::mem::replace(command, stub(command))).collect()
+        self.queue.iter_mut().filter_map(|queued| Some(*queued.command.take()?)).collect()
     }
 
     /// Matches an event with the workflow's next command. Returns whether the next event is to be skipped.
     pub(super) fn match_command(
         &mut self,
-        event: &HistoryEvent,
+        event: &Arc<HistoryEvent>,
         in_last_step: bool,
         more: bool,
     ) -> Result<bool, Error> {
@@ -122,7 +144,7 @@ impl Machines {
                 PatchRule::Match => {}
                 PatchRule::DropCommand => {
                     if let Some(dropped) = self.queue.pop_front() {
-                        self.note_dropped(dropped.command);
+                        self.note_dropped(dropped.into_command());
                     }
                     continue;
                 }
@@ -131,17 +153,18 @@ impl Machines {
                     return Ok(and_the_next);
                 }
             }
-            let Some(Queued { command, machine }) = self.queue.pop_front() else {
+            let Some(queued) = self.queue.pop_front() else {
                 return Err(Nondeterminism { event: Some(at), kind: Mismatch::NoCommand }.into());
             };
+            let machine = queued.machine;
             if self.machines.get(machine.0).is_some_and(Machine::is_cancelled_before_sent) {
                 continue;
             }
-            if !records(at.event_type, command.command_type()) {
-                let kind = Mismatch::OtherCommand { command: Box::new(command) };
+            if !records(at.event_type, queued.command_type) {
+                let kind = Mismatch::OtherCommand { command: Box::new(queued.into_command()) };
                 return Err(Nondeterminism { event: Some(at), kind }.into());
             }
-            self.note_matched(event, Some(command));
+            self.note_matched(event, Some(queued));
             self.feed(machine, event, in_last_step)?;
             if starts_something(at.event_type) {
                 self.by_event.insert(at.id, machine);
@@ -167,8 +190,9 @@ impl Machines {
         }
     }
 
-    fn note_matched(&mut self, event: &HistoryEvent, command: Option<Command>) {
+    fn note_matched(&mut self, event: &Arc<HistoryEvent>, queued: Option<Queued>) {
         if self.options.observe {
+            let command = queued.map(Queued::into_command);
             let completed_event_id = self.commands_of.unwrap_or_default();
             let event = event.clone();
             let message = command.as_ref().and_then(|command| self.message_of(command)).map(Box::new);
@@ -186,7 +210,7 @@ impl Machines {
         }
     }
 
-    pub(super) fn note_skipped(&mut self, event: &HistoryEvent) {
+    pub(super) fn note_skipped(&mut self, event: &Arc<HistoryEvent>) {
         if self.options.observe {
             let (completed_event_id, event) = (self.commands_of.unwrap_or_default(), event.clone());
             self.observations.push(Observation::SkippedEvent { completed_event_id, event });
@@ -204,7 +228,7 @@ impl Machines {
     pub(super) fn note_unrecorded(&mut self) {
         let Some(completed_event_id) = self.commands_of.take() else { return };
         if self.options.observe && !self.queue.is_empty() {
-            let commands = self.queue.iter().map(|queued| queued.command.clone()).collect();
+            let commands = self.queue.iter().map(Queued::to_command).collect();
             self.observations.push(Observation::Unrecorded { completed_event_id, commands });
         }
     }

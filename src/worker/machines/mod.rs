@@ -221,8 +221,8 @@ impl Machines {
     }
 
     /// The commands of the code that no event has recorded yet, in order.
-    pub(crate) fn unrecorded_commands(&self) -> impl Iterator<Item = &Command> {
-        self.queue.iter().map(|queued| &queued.command)
+    pub(crate) fn unrecorded_commands(&self) -> impl Iterator<Item = Command> {
+        self.queue.iter().map(Queued::to_command)
     }
 
     /// What happened at each event since the last call, if [`Options::observe`] is set.

@@ -1,6 +1,8 @@
 //! What happened at each recorded event while a workflow was replayed: the raw material of a comparison that
 //! is stricter than the machines' own.
 
+use std::sync::Arc;
+
 use temporalio_common::protos::temporal::api::{
     command::v1::Command, history::v1::HistoryEvent, protocol::v1::Message,
 };
@@ -14,7 +16,7 @@ pub(crate) enum Observation {
         /// The WorkflowTaskCompleted event that the event belongs to.
         completed_event_id: i64,
         /// What was recorded.
-        event: HistoryEvent,
+        event: Arc<HistoryEvent>,
         /// What the code did. `None` for the marker of a local activity, for which no command is built
         /// during replay.
         command: Option<Command>,
@@ -27,7 +29,7 @@ pub(crate) enum Observation {
         /// The WorkflowTaskCompleted event that the event belongs to.
         completed_event_id: i64,
         /// What was recorded.
-        event: HistoryEvent,
+        event: Arc<HistoryEvent>,
     },
     /// A command that no event may follow: the marker of a patch that history did not record, so that the
     /// code took its old path.

@@ -168,7 +168,10 @@ impl Machines {
             return Err(Error::InvalidCommand("commands came without an activation".to_owned()));
         }
         let versioning_behavior = result.versioning_behavior();
-        let (answers, commands): (Vec<_>, Vec<_>) = result.commands.into_iter().partition(is_query_answer);
+        let (answers, commands): (Vec<_>, Vec<_>) = match result.commands.iter().any(is_query_answer) {
+            true => result.commands.into_iter().partition(is_query_answer),
+            false => (Vec::new(), result.commands),
+        };
         let mut query_results: Vec<QueryResult> = answers.into_iter().filter_map(query_answer).collect();
         if commands.is_empty()
             && let [result] = query_results.as_mut_slice()

@@ -19,7 +19,6 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
-use indexmap::IndexMap;
 use temporalio_client::{Client, ClientOptions, Connection};
 use temporalio_common::protos::temporal::api::{
     enums::v1::{TaskQueueType, WorkflowTaskFailedCause},
@@ -37,6 +36,7 @@ use super::{
 };
 use crate::{
     faults::{Injector, WorkflowTaskEffect},
+    index_map::IndexMap,
     overrides::Overrides,
     rng::{Seed, Stream},
     sdk::WorkflowSettings,
@@ -187,7 +187,7 @@ impl Runner {
         Self {
             shared: Rc::new(shared),
             context: Rc::new(context),
-            runs: IndexMap::new(),
+            runs: IndexMap::default(),
             serving: FuturesUnordered::new(),
             attempts,
             dispatched: 0,

@@ -79,7 +79,8 @@ pub(super) async fn serve(
             Mail::Task(Delivery { task, events, slot }) => {
                 let run = run
                     .get_or_insert_with(|| Run::new(shared.clone(), context.clone(), run_id.clone(), &task));
-                if let Next::Leave = run.handle_delivery(task, events).await {
+                // In a box, so that a run which waits for its next task, as most in the cache do, has no room for it.
+                if let Next::Leave = Box::pin(run.handle_delivery(task, events)).await {
                     return;
                 }
                 drop(slot);
