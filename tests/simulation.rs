@@ -11,6 +11,10 @@ use temporal_sim_fixtures::{
 use temporalio_client::{
     UntypedWorkflow, WorkflowGetResultOptions, WorkflowSignalOptions, WorkflowStartOptions,
 };
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    PauseWorkflowExecutionRequest, UnpauseWorkflowExecutionRequest,
+};
+use tonic::IntoRequest as _;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -46,6 +50,33 @@ fn a_simulation_starts_when_it_is_told_to() {
         assert_eq!(sim.now(), start + DAY);
         sim.advance_to(start).await;
         assert_eq!(sim.elapsed(), DAY);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_paused_workflow_does_nothing_until_it_goes_on() {
+    let mailer = Mailer::default();
+    let builder = Simulation::builder().worker(office(mailer.clone()));
+    builder.limits(|limits| limits.workflow_pause = true).run(async move |sim| {
+        let options = WorkflowStartOptions::new("office", "claim-1").build();
+        let handle = sim.client().start_workflow(Approval::run, claim(), options).await?;
+        sim.sleep(DAY).await;
+        let mut service = sim.connection().workflow_service();
+        let (namespace, workflow_id) = ("default".to_owned(), "claim-1".to_owned());
+        let pause = PauseWorkflowExecutionRequest {
+            namespace: namespace.clone(),
+            workflow_id: workflow_id.clone(),
+            ..Default::default()
+        };
+        service.pause_workflow_execution(pause.into_request()).await?;
+        sim.sleep(40 * DAY).await;
+        assert_eq!(mailer.sent().len(), 1, "Grace has had her time, but nobody has asked Edsger");
+
+        let unpause = UnpauseWorkflowExecutionRequest { namespace, workflow_id, ..Default::default() };
+        service.unpause_workflow_execution(unpause.into_request()).await?;
+        assert_eq!(handle.get_result(WorkflowGetResultOptions::default()).await?, Approved::Expired);
+        assert_eq!(sim.elapsed(), 71 * DAY);
         Ok(())
     });
 }

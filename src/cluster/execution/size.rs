@@ -1,4 +1,4 @@
-//! How large the mutable state of a run is.
+//! How large the mutable state of a run is, and what is left of it when it was too large.
 
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::common::v1::Payload;
@@ -15,6 +15,19 @@ const CHILD: usize = 250;
 const UPDATE: usize = 100;
 
 impl Run {
+    /// Forgets what is pending of which the history does not know, because it was taken back.
+    pub(super) fn forget_what_has_no_event(&mut self) {
+        let next_event_id = self.history.next_event_id();
+        let activities: Vec<_> = self.activities.iter().map(|activity| activity.scheduled_event_id).collect();
+        let children: Vec<_> = self.children.iter().map(|(&id, _)| id).collect();
+        for scheduled_event_id in activities.into_iter().filter(|&id| id >= next_event_id) {
+            self.activities.remove(scheduled_event_id);
+        }
+        for initiated_event_id in children.into_iter().filter(|&id| id >= next_event_id) {
+            self.children.remove(&initiated_event_id);
+        }
+    }
+
     /// How much of a server's memory the run takes, in bytes. A server counts the fields of its own records; this is what
     /// they come to, near enough, and exactly for what a workflow or its activities can make large.
     pub(super) fn size(&self) -> usize {

@@ -331,6 +331,7 @@ impl<'a> Transaction<'a> {
             return None;
         }
         self.run.history.roll_back(self.before.history);
+        self.run.forget_what_has_no_event();
         match self.before.state.take() {
             Some(state) => self.run.state = *state,
             None => self.run.state.buffered.truncate(self.before.buffered),

@@ -134,7 +134,7 @@ impl MutableState {
         let is_known = *is_known || self.options.has_versioning();
         is_known.then(|| WorkflowExecutionVersioningInfo {
             behavior: *behavior as i32,
-            version: version.as_ref().map(|it| old_notation(it)).unwrap_or_default(),
+            version: version.as_ref().map(old_notation).unwrap_or_default(),
             deployment_version: version.clone(),
             versioning_override: self.options.versioning_override.clone().map(for_old_clients),
             version_transition: transition.as_ref().map(|target| DeploymentVersionTransition {

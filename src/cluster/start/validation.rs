@@ -192,17 +192,20 @@ fn missing_in_link(link: &Link) -> Option<&'static str> {
         fields.iter().find(|(field, _)| field.is_empty()).map(|&(_, text)| text)
     };
     match &link.variant {
-        Some(Variant::WorkflowEvent(event)) => first_empty(&[
-            (&event.namespace, "workflow event link must not have an empty namespace field"),
-            (&event.workflow_id, "workflow event link must not have an empty workflow ID field"),
-            (&event.run_id, "workflow event link must not have an empty run ID field"),
-        ])
-        .or_else(|| match &event.reference {
-            Some(EventRef(event)) if event.event_type == 0 && event.event_id != 0 => {
-                Some("workflow event link ref cannot have an unspecified event type and a non-zero event ID")
-            }
-            _ => None,
-        }),
+        Some(Variant::WorkflowEvent(event)) => {
+            let has_no_type = matches!(
+                &event.reference,
+                Some(EventRef(event)) if event.event_type == 0 && event.event_id != 0
+            );
+            first_empty(&[
+                (&event.namespace, "workflow event link must not have an empty namespace field"),
+                (&event.workflow_id, "workflow event link must not have an empty workflow ID field"),
+                (&event.run_id, "workflow event link must not have an empty run ID field"),
+            ])
+            .or(has_no_type.then_some(
+                "workflow event link ref cannot have an unspecified event type and a non-zero event ID",
+            ))
+        }
         Some(Variant::BatchJob(job)) => {
             first_empty(&[(&job.job_id, "batch job link must not have an empty job ID")])
         }

@@ -119,6 +119,11 @@ fn what_is_too_much_leaves_nothing_behind() {
         execution: Some(execution("child")),
     };
     assert!(server.call(describe).is_err(), "the child has not started");
+    let describe = DescribeWorkflowExecutionRequest {
+        namespace: "default".to_owned(),
+        execution: Some(execution("wf")),
+    };
+    assert_eq!(server.call(describe).unwrap().pending_children, []);
 }
 
 #[test]

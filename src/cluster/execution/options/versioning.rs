@@ -1,7 +1,7 @@
 //! Which versioning overrides are taken.
 //!
-//! There are no worker deployments here, so there is no version that a run could be pinned to: such an override is refused
-//! in the words that the server has for a version which no worker of the task queue has.
+//! An override that names a version is refused in the words that the server has for a version which no worker of the task
+//! queue has.
 
 use temporalio_common::protos::temporal::api::{
     deployment::v1::WorkerDeploymentVersion,
