@@ -62,6 +62,7 @@ pub(crate) use coverage::Observer;
 use crate::{
     faults::Plan,
     panics,
+    schedule::{ChoiceLog, Deviations},
     simulation::{Builder, Failure, seed_of_environment},
 };
 use progress::Progress;
@@ -267,7 +268,13 @@ where
             // Another failure is one of its own, if there may be several.
             (!self.sweep.keeps_going || is_alike(&failed, &found)).then_some(failed)
         };
-        let smallest = shrink::smallest(self.tree(seed), message, self.sweep.shrink_runs, fails);
+        let pin = |plan: &Plan, input: &I| {
+            let log = ChoiceLog::default();
+            let builder = Builder::observed(seed, plan.clone(), Observer::default());
+            let _ = run_quietly(&self.simulation, builder.log_choices(log.clone()), input.clone());
+            Deviations::of(&log.take()).schedule()
+        };
+        let smallest = shrink::smallest(self.tree(seed), message, self.sweep.shrink_runs, fails, pin);
         let shrink::Smallest { plan, input, message, runs } = smallest;
         let json = serde_json::to_value(&input);
         let json =
@@ -325,7 +332,15 @@ fn observe<I: Clone>(
     observer: &Observer,
 ) -> Result<(), String> {
     let builder = Builder::observed(case.seed, case.plan.clone(), observer.clone());
-    let input = case.input.clone();
+    run_quietly(simulation, builder, case.input.clone())
+}
+
+/// Runs a simulation; the error is its report. Panics are in there, and are not shown.
+fn run_quietly<I>(
+    simulation: &impl Fn(Builder, I) -> Result<(), Failure>,
+    builder: Builder,
+    input: I,
+) -> Result<(), String> {
     let _quiet = panics::quiet();
     match panic::catch_unwind(AssertUnwindSafe(|| simulation(builder, input))) {
         Ok(Ok(())) => Ok(()),

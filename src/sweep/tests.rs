@@ -51,6 +51,7 @@ fn the_smallest_plan_has_what_it_takes_and_nothing_else() {
         workers: 2,
         horizon: Duration::from_secs(3600),
         near: Vec::new(),
+        schedules: false,
         most: 8,
     };
     let cases = (crate::strategies::fault_plans(&scope), 0..1000_u32).boxed();
@@ -69,7 +70,7 @@ fn the_smallest_plan_has_what_it_takes_and_nothing_else() {
             continue;
         }
         found += 1;
-        let smallest = shrink::smallest(tree, String::new(), 500, fails);
+        let smallest = shrink::smallest(tree, String::new(), 500, fails, |_, _| Schedule::Fifo);
         assert!(smallest.runs <= 500);
         assert_eq!((smallest.plan.faults.len(), smallest.input), (2, 3), "{}", smallest.plan);
         assert!(fails(&smallest.plan, &smallest.input).is_some());
@@ -100,6 +101,21 @@ fn a_list_of_inputs_is_written_one_a_line() {
     }
     "#);
     assert_eq!(Regression::from_json(&regression.to_json()).expect("what was written"), regression);
+}
+
+#[test]
+fn a_schedule_shrinks_to_the_choices_that_it_takes() {
+    let cases = Just((Plan::default().scheduled(Schedule::Random), ())).boxed();
+    // Of a thousand choices, the seventh has to go otherwise.
+    let fails = |plan: &Plan, (): &()| match &plan.schedule {
+        Some(Schedule::Choices(choices)) => (choices.get(&7) == Some(&1)).then(|| "the seventh".to_owned()),
+        Some(Schedule::Random) => Some("at random".to_owned()),
+        _ => None,
+    };
+    let pin = |_: &Plan, (): &()| Schedule::choices((0..100).map(|number| (number, 1)));
+    let smallest = shrink::smallest(tree(&cases, 1), String::new(), 500, fails, pin);
+    assert_eq!(smallest.plan.schedule, Some(Schedule::choices([(7, 1)])));
+    assert_eq!(smallest.message, "the seventh");
 }
 
 #[test]
