@@ -8,9 +8,11 @@ use super::instants;
 use crate::{
     Worker,
     faults::{
-        ActivityEffect, CallEffect, CallError, Fault, Outage, Plan, Recovery, When, WorkflowTaskEffect,
+        ActivityEffect, CallEffect, CallError, Fault, Outage, Plan, Recovery, StalledQueue, When,
+        WorkflowTaskEffect,
     },
     policy::AttemptFailure,
+    schedule::Schedule,
 };
 
 /// What faults may be about.
@@ -29,6 +31,9 @@ pub struct Scope {
     /// Points in time and lengths of time near which something changes: timeouts, deadlines. Faults come, last and delay
     /// until just then, just before and just after.
     pub near: Vec<Duration>,
+    /// Whether half of the plans have a [schedule](crate::schedule::Schedule) too, so that what happens at the same instant
+    /// does not always happen first in, first out. Default `false`.
+    pub schedules: bool,
 }
 
 impl Scope {
@@ -54,6 +59,13 @@ impl Scope {
     #[must_use]
     pub fn near(mut self, times: impl IntoIterator<Item = Duration>) -> Self {
         self.near.extend(times);
+        self
+    }
+
+    /// The same with schedules: half of the plans have one, drawn from the seed.
+    #[must_use]
+    pub fn scheduled(mut self) -> Self {
+        self.schedules = true;
         self
     }
 
@@ -108,6 +120,13 @@ pub fn fault_plans(scope: &Scope) -> impl Strategy<Value = Plan> + Clone + use<>
         ));
     }
     if scope.workers > 0 {
+        let queue = select(vec![StalledQueue::Sticky, StalledQueue::Workflow, StalledQueue::Activity]);
+        kinds.push((
+            1,
+            (0..scope.workers, queue, time.clone(), lasts.clone())
+                .prop_map(|(worker, queue, at, lasts)| Fault::stall(worker, queue, at, lasts))
+                .boxed(),
+        ));
         kinds.push((
             2,
             (0..scope.workers, time.clone(), lasts)
@@ -123,7 +142,18 @@ pub fn fault_plans(scope: &Scope) -> impl Strategy<Value = Plan> + Clone + use<>
             .prop_map(|(rpc, when, effect)| Fault::call(rpc, when, effect))
             .boxed(),
     ));
-    collection::vec(Union::new_weighted(kinds), 0..=scope.most).prop_map(Plan::new)
+    let schedules = if scope.schedules { schedules().boxed() } else { Just(None).boxed() };
+    (collection::vec(Union::new_weighted(kinds), 0..=scope.most), schedules)
+        .prop_map(|(faults, schedule)| Plan { schedule, ..Plan::new(faults) })
+}
+
+/// Mostly first in, first out.
+fn schedules() -> impl Strategy<Value = Option<Schedule>> + Clone {
+    prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(Schedule::Random)),
+        1 => (1..=4_u32).prop_map(|depth| Some(Schedule::pct(depth))),
+    ]
 }
 
 /// The calls that most workflows need.

@@ -110,6 +110,7 @@ fn plans_shrink_to_no_faults_and_faults_to_whole_seconds() {
         horizon: seconds(600),
         most: 4,
         near: vec![seconds(10)],
+        schedules: false,
     };
     assert_eq!(smallest(fault_plans(&scope), |_| true), Plan::default());
     let is_late = |fault: &Fault| {

@@ -345,6 +345,7 @@ fn observe<I: Clone>(
     run_quietly(simulation, builder, &case.input)
 }
 
+/// Runs a simulation; the error is its report. Panics are in there, and are not shown.
 fn run_quietly<I: Clone>(
     simulation: &impl Fn(Builder, I) -> Result<(), Failure>,
     builder: Builder,

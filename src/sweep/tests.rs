@@ -51,6 +51,7 @@ fn the_smallest_plan_has_what_it_takes_and_nothing_else() {
         workers: 2,
         horizon: Duration::from_secs(3600),
         near: Vec::new(),
+        schedules: false,
         most: 8,
     };
     let cases = (crate::strategies::fault_plans(&scope), 0..1000_u32).boxed();

@@ -8,6 +8,7 @@ use temporal_sim::{
     Builder, Failure, Simulation, Worker,
     faults::{ActivityEffect, CallEffect, Fault, Plan, When},
     policy::ActivityOptions,
+    schedule::Schedule,
     strategies::{Scope, fault_plans},
     sweep::{Regression, Sweep},
 };
@@ -16,7 +17,9 @@ use temporal_sim_fixtures::{
     money_transfer::{Bank, MoneyTransfer, Transfer},
 };
 
-use crate::shop::{Checkout, Provider, worker};
+use temporalio_client::{WorkflowSignalOptions, WorkflowStartOptions};
+
+use crate::shop::{Checkout, Counter, Provider, worker};
 
 /// The provider takes money each time that it is asked: an attempt that is repeated must never have worked.
 fn charged_once(simulation: Builder) -> Result<(), Failure> {
@@ -297,4 +300,28 @@ fn a_committed_regression_is_run_first() {
     assert!(failure.message().contains("money is conserved"), "{failure}");
     assert_eq!(failure.file(), Some(&folder.join("a-deposit-whose-answers-are-lost.json")));
     Sweep::new([]).regressions(&folder).run(money_is_conserved_with_patience).assert_passed();
+}
+
+/// Two signals at the same instant. Whoever thinks that they arrive in the order in which they were sent is wrong.
+fn signals_in_order(simulation: Builder) -> Result<(), Failure> {
+    simulation.worker(worker(&Provider::default())).try_run(async |sim| {
+        let options = WorkflowStartOptions::new("shop", "counter").build();
+        let handle = sim.client().start_workflow(Counter::run, (), options).await?;
+        let signal = |number| handle.signal(Counter::add, number, WorkflowSignalOptions::default());
+        let (one, two) = futures::join!(signal(1), signal(2));
+        one.and(two)?;
+        assert_eq!(handle.get_result(Default::default()).await?, [1, 2], "in the order of the sender");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_schedule_is_drawn_and_shrinks_to_the_choice_that_it_takes() {
+    let scope = Scope { most: 0, ..Scope::default() };
+    let first_in_first_out = Sweep::new(0..50).faults(fault_plans(&scope)).run(signals_in_order);
+    first_in_first_out.assert_passed();
+    let report = Sweep::new(0..50).faults(fault_plans(&scope.scheduled())).run(signals_in_order);
+    let failure = report.failure().expect("some schedule lets the second signal overtake the first");
+    let Some(Schedule::Choices(choices)) = &failure.plan().schedule else { panic!("{failure}") };
+    assert_eq!(choices.len(), 1, "{failure}");
 }
