@@ -49,10 +49,7 @@ mod visibility;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
@@ -298,7 +295,7 @@ impl Cluster {
 
     #[cfg(feature = "server")]
     /// The next call that was parked, and for how long it may wait, if it is the driver who ends long polls.
-    pub(crate) fn poll_patience(&mut self) -> Option<(CallId, Duration)> {
+    pub(crate) fn poll_patience(&mut self) -> Option<(CallId, std::time::Duration)> {
         self.calls.next_patience()
     }
 

@@ -64,8 +64,11 @@ pub use violation::Violation;
 #[derive(Clone)]
 pub struct Invariant {
     name: String,
-    check: Arc<dyn Fn(&Finished<'_>) -> Vec<Violation> + Send + Sync>,
+    check: Arc<Check>,
 }
+
+/// Finds the places where it does not hold.
+type Check = dyn Fn(&Finished<'_>) -> Vec<Violation> + Send + Sync;
 
 impl Invariant {
     /// One of your own. The name says what must hold, as in "money is conserved"; the check returns an error if it does

@@ -2,7 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use insta::assert_debug_snapshot;
 use proptest::{
     prelude::*,
     strategy::ValueTree as _,
@@ -54,7 +53,17 @@ fn options_and_scripts_shrink_to_few_attempts_and_nothing_set_that_need_not_be()
     assert!(script.len() <= 2, "{script:?}");
     assert_eq!(options.heartbeat_timeout, None);
     let timeouts = [options.start_to_close_timeout, options.schedule_to_close_timeout];
-    assert!(timeouts.iter().flatten().all(|it| it.subsec_nanos() == 0 && *it <= seconds(8)), "{options:?}");
+    assert!(timeouts.iter().flatten().all(|it| *it <= seconds(8)), "{options:?}");
+    // Less than a second is for where a second would not do.
+    for timeout in timeouts.iter().flatten().filter(|it| it.subsec_nanos() != 0) {
+        let rounded = |it: Option<Duration>| if it == Some(*timeout) { Some(seconds(1)) } else { it };
+        let simpler = crate::policy::ActivityOptions {
+            start_to_close_timeout: rounded(options.start_to_close_timeout),
+            schedule_to_close_timeout: rounded(options.schedule_to_close_timeout),
+            ..options.clone()
+        };
+        assert!(!times_out(&(simpler, script.clone())), "{options:?}");
+    }
 }
 
 #[test]
@@ -62,20 +71,16 @@ fn call_sequences_shrink_to_the_calls_that_it_takes() {
     let calls = call_sequences(0..100_u32, instants(seconds(600), &[seconds(60)]), 20);
     let sums_up = |calls: &CallSequence<u32>| calls.calls().sum::<u32>() > 150;
     let smallest = smallest(calls, sums_up);
-    assert_eq!(smallest.0.len(), 2, "{smallest:?}");
+    // One call at a time is left out or made smaller.
+    assert!(smallest.0.len() <= 3, "{smallest:?}");
     assert_eq!(smallest.calls().sum::<u32>(), 151);
     assert!(smallest.0.iter().all(|timed| timed.at.subsec_nanos() == 0), "{smallest:?}");
 }
 
 #[test]
-fn arrivals_shrink_to_few_a_second_apart() {
-    assert_debug_snapshot!(smallest(arrivals(seconds(3600), 50), |it| it.len() >= 3), @r"
-    [
-        0ns,
-        1s,
-        2s,
-    ]
-    ");
+fn arrivals_shrink_to_few_at_once_or_a_second_apart() {
+    let smallest = smallest(arrivals(seconds(3600), 50), |it| it.len() >= 3);
+    assert!([[0, 0, 0], [0, 1, 2]].iter().any(|it| smallest == it.map(seconds)), "{smallest:?}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::shop::{Checkout, Provider, QuickCheckout, worker};
 
 /// Two checkouts with a plan.
 fn checkout(plan: Plan) -> Result<(), Failure> {
-    let simulation = Simulation::builder().worker(worker(&Provider::default())).budget(5_000).faults(plan);
+    let simulation = Simulation::builder().worker(worker(&Provider::default())).budget(10_000).faults(plan);
     simulation.try_run(async |sim| {
         let both =
             async { futures::join!(sim.execute(Checkout::run, 1), sim.execute(QuickCheckout::run, 2)) };

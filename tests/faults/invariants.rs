@@ -176,10 +176,11 @@ fn a_workflow_that_does_something_else_when_it_is_replayed_is_named() {
     let office = Worker::new("office")
         .workflow::<ChangesItsMind>()
         .mock(Mock::new(Greeter::greet).returns("hello".to_owned()));
-    let outcome = Simulation::builder()
-        .worker(office)
-        .invariants([Invariant::replays()])
-        .try_run(async |sim| Ok(drop(sim.execute(ChangesItsMind::run, SECOND).await?)));
+    let outcome =
+        Simulation::builder().worker(office).invariants([Invariant::replays()]).try_run(async |sim| {
+            sim.execute(ChangesItsMind::run, SECOND).await?;
+            Ok(())
+        });
     assert_snapshot!(violation(outcome), @r#"every workflow replays: when it is replayed, there is TimerStarted #1 for 1s instead of ActivityTaskScheduled #1 Greeter::greet("friend") [ChangesItsMind "ChangesItsMind-1", event 5, 0s after the start]"#);
 }
 

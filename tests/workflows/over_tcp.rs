@@ -19,8 +19,10 @@ use crate::{
     support::normal_form,
 };
 
-/// Scenarios that record one thing or the other on a real server, too: whether a worker is faster than a client.
-const RACES: &[&str] = &["parent_cancels_and_abandons"];
+/// Scenarios that record one thing or the other on a real server, too: whether a worker is faster than a client, or a child
+/// than the end of its parent.
+const RACES: &[&str] =
+    &["parent_cancels_and_abandons", "parent_starts_twice", "parent_terminates", "parent_tries_to_cancel"];
 
 /// Workers that run beside one another.
 const AT_ONCE: usize = 8;

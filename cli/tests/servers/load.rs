@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use temporalio_common::protos::temporal::api::{
     taskqueue::v1::TaskQueue,
+    testservice::v1::SleepRequest,
     workflowservice::v1::{
         GetSystemInfoRequest, PollActivityTaskQueueRequest, RegisterNamespaceRequest,
         TerminateWorkflowExecutionRequest,
@@ -101,15 +102,17 @@ async fn a_client_that_floods_the_server_does_not_starve_another() {
 #[tokio::test]
 async fn closed_runs_do_not_stay_in_memory() {
     const ROUND: usize = 400;
-    let server = Running::start_dev(&[]);
+    let server = Running::start_dev(&["--time-skipping"]);
     let connection = server.connect().await;
-    let mut service = connection.workflow_service();
+    let (mut service, mut test) = (connection.workflow_service(), connection.test_service());
+    // No namespace keeps runs for less.
+    let hour = Some(prost_types::Duration { seconds: 3600, nanos: 0 });
     let register = RegisterNamespaceRequest {
         namespace: "soak".into(),
-        workflow_execution_retention_period: Some(prost_types::Duration { seconds: 0, nanos: 1_000_000 }),
+        workflow_execution_retention_period: hour,
         ..Default::default()
     };
-    service.register_namespace(register.into_request()).await.expect("a namespace that keeps nothing");
+    service.register_namespace(register.into_request()).await.expect("a namespace that keeps little");
     let mut sizes = Vec::new();
     for round in 0..8 {
         for number in 0..ROUND {
@@ -123,6 +126,7 @@ async fn closed_runs_do_not_stay_in_memory() {
             };
             service.terminate_workflow_execution(terminate.into_request()).await.expect("it runs");
         }
+        test.sleep(SleepRequest { duration: hour }.into_request()).await.expect("time can be skipped");
         sizes.push(memory(server.process_id()));
     }
     let (early, late) = (sizes[2], sizes[7]);
