@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Figures, ManyActivities, OneActivity, measured, recorded};
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
 use temporal_sim::{history::History, replay::Replayer};
-use temporalio_common::protos::temporal::api::history::v1::History as Events;
+use temporalio_common::protos::temporal::api::history::v1::{History as Events, HistoryEvent};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
 static SHORT: Figures = Figures::new();
@@ -54,15 +54,17 @@ fn official(histories: &[History]) -> Duration {
 /// One workflow with one activity: eleven events.
 fn short(criterion: &mut Criterion) {
     const OFFICIAL_ALONE: &str = "official, a worker for each";
-    const OFFICIAL: &str = "official, a worker for a hundred";
+    const OFFICIAL: &str = "official, a worker for a thousand";
     const OURS_ALONE: &str = "ours, one by one";
     const OURS_TWICE: &str = "ours, one by one, each replayed twice";
-    const OURS: &str = "ours, a hundred at once";
+    const OURS: &str = "ours, a thousand at once";
     let history = recorded(async |sim| {
         sim.execute(OneActivity::run, "x".to_owned()).await?;
         Ok(())
     });
-    let hundred = vec![history.clone(); 100];
+    // Each with events of its own, as if they had been read from files.
+    let copy = || History::new(history.events().iter().map(|event| HistoryEvent::clone(event)).collect());
+    let thousand: Vec<_> = (0..1000).map(|_| copy().expect("it was one already")).collect();
     let mut group = criterion.benchmark_group("short histories");
     group.sample_size(10).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(2));
     let mut bench = |name: &str, histories: u64, run: &dyn Fn() -> Duration| {
@@ -77,10 +79,10 @@ fn short(criterion: &mut Criterion) {
     };
     let (once, twice) = (ours_once(), ours());
     bench(OFFICIAL_ALONE, 1, &|| official(std::slice::from_ref(&history)));
-    bench(OFFICIAL, 100, &|| official(&hundred));
+    bench(OFFICIAL, 1000, &|| official(&thousand));
     bench(OURS_ALONE, 1, &|| measured(|| assert!(once.replay(&history).is_compatible())));
     bench(OURS_TWICE, 1, &|| measured(|| assert!(twice.replay(&history).is_compatible())));
-    bench(OURS, 100, &|| measured(|| assert!(once.replay_histories(hundred.clone()).is_compatible())));
+    bench(OURS, 1000, &|| measured(|| assert!(once.replay_histories(thousand.clone()).is_compatible())));
     group.finish();
 }
 

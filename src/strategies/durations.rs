@@ -21,7 +21,13 @@ pub fn durations() -> impl Strategy<Value = Duration> + Clone {
     Union::new_weighted(vec![
         (12, (1..=8_u64).prop_map(Duration::from_secs).boxed()),
         (3, (1..=120_u64).prop_map(Duration::from_secs).boxed()),
-        (2, (1..=4_000_u64).prop_map(Duration::from_millis).boxed()),
+        (
+            2,
+            // Less than so many seconds by some milliseconds, so that it shrinks to whole seconds.
+            (1..=4_u64, 0..1_000_u64)
+                .prop_map(|(seconds, less)| Duration::from_millis(seconds * 1_000 - less))
+                .boxed(),
+        ),
         (
             2,
             (1..=8_u64, -1..=1_i64)
