@@ -317,7 +317,7 @@ impl Cluster {
         body: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let found = self.runs.get_mut(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
-        let was_running = found.is_running();
+        let (was_running, had_workflow_task) = (found.is_running(), found.state.workflow_task.is_some());
         let mut transaction = Transaction::begin(now, found, &mut self.shared);
         let mut outcome = body(&mut transaction);
         if let Some(reason) = transaction.enforce_size_limits() {
@@ -327,6 +327,9 @@ impl Cluster {
             transaction.keep_in_memory();
         }
         let has_closed = was_running && !transaction.run.is_running();
+        if had_workflow_task && transaction.run.waits() {
+            transaction.run.history.pack_all_but_first();
+        }
         let effects = transaction.commit();
         self.apply(effects);
         self.update_visibility(run);

@@ -136,23 +136,17 @@ impl Cluster {
         let task = run.state.workflow_task.as_ref()?;
         let previous_started_event_id = run.state.last_completed_started_event_id;
         let first = if partial { previous_started_event_id + 1 } else { 1 };
-        let mut events = run.history.since(first);
         let mut next_page_token = Vec::new();
-        let mut history = Vec::new();
-        let (page, full) = run.history.page(first, i64::MAX, limits::HISTORY_PAGE);
-        if full && page.len() < events.len() {
-            events = page;
-            next_page_token = HistoryToken {
-                run_id: run.run_id.clone(),
-                first_event_id: first + page.len() as i64,
-                end_event_id: run.history.next_event_id(),
-                was_running: true,
-            }
-            .encode();
-        }
-        history.reserve(events.len() + 2);
-        history.extend_from_slice(events);
-        if next_page_token.is_empty() {
+        let (page, _) = run.history.page(first, i64::MAX, limits::HISTORY_PAGE);
+        let mut history = Vec::with_capacity(page.len() + 2);
+        history.extend(page.cloned());
+        let first_event_id = first + history.len() as i64;
+        let end_event_id = run.history.next_event_id();
+        if first_event_id < end_event_id {
+            let run_id = run.run_id.clone();
+            next_page_token =
+                HistoryToken { run_id, first_event_id, end_event_id, was_running: true }.encode();
+        } else {
             history.extend(run.virtual_events(true).into_iter().map(Arc::new));
         }
         let token = WorkflowTaskToken {
@@ -167,9 +161,7 @@ impl Cluster {
         let response = PollWorkflowTaskQueueResponse {
             task_token: token.encode(),
             workflow_execution: Some(run.execution()),
-            workflow_type: Some(WorkflowType {
-                name: run.started().workflow_type.as_ref().map(|t| t.name.clone()).unwrap_or_default(),
-            }),
+            workflow_type: Some(WorkflowType { name: run.info.workflow_type.clone() }),
             previous_started_event_id,
             started_event_id: task.started_event_id,
             attempt: task.attempt,
