@@ -141,6 +141,10 @@ pub(crate) const CHILDREN_CLOSED_AT_ONCE: usize = 10;
 pub(crate) const WORKFLOW_TASK_ATTEMPTS_WITHOUT_BACKOFF: i32 = 3;
 /// A sticky queue that nobody polled for this long is passed over.
 pub(crate) const STICKY_POLLER_ALIVE: Duration = Duration::from_secs(10);
+/// A worker that has not polled a task queue for this long is none of its pollers.
+pub(crate) const POLLER_HISTORY: Duration = Duration::from_secs(5 * 60);
+/// A task queue that nobody polled for this long, and that has no tasks, is forgotten.
+pub(crate) const IDLE_TASK_QUEUE: Duration = Duration::from_secs(5 * 60);
 /// How long a poll for tasks waits on a server whose long polls expire.
 pub(crate) const TASK_LONG_POLL: Duration = Duration::from_secs(60);
 /// How long a read of a history waits on a server whose long polls expire.

@@ -61,31 +61,24 @@ struct BufferedQuery {
 /// The queries of all runs that are handed to workers by themselves.
 #[derive(Debug, Default)]
 pub(crate) struct DirectQueries {
-    by_key: BTreeMap<u64, DirectQuery>,
+    pub(in crate::cluster) by_key: BTreeMap<u64, DirectQuery>,
 }
 
 #[derive(Debug)]
-struct DirectQuery {
+pub(in crate::cluster) struct DirectQuery {
     run: RunKey,
     call: CallId,
     query: WorkflowQuery,
     /// Whether the worker that has the run in its cache is asked.
     sticky: bool,
     /// Whether a worker has it.
-    is_started: bool,
+    pub(in crate::cluster) is_started: bool,
 }
 
 impl DirectQueries {
-    #[cfg(feature = "server")]
     /// Whether the query still waits for its answer.
     pub(crate) fn contains(&self, query: u64) -> bool {
         self.by_key.contains_key(&query)
-    }
-
-    #[cfg(feature = "server")]
-    /// Whether a worker has one of them.
-    pub(crate) fn any_is_started(&self) -> bool {
-        self.by_key.values().any(|query| query.is_started)
     }
 
     /// Whether the query still waits for the worker that has the run in its cache.

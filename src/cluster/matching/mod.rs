@@ -38,17 +38,51 @@ impl Cluster {
             }
             waiting => {
                 let priority = self.priority(&task);
-                self.matching.push(queue.clone(), priority, task);
-                if waiting.is_some() {
+                let waiting = waiting.is_some();
+                self.keep_task(now, &queue, priority, task);
+                if waiting {
                     self.await_rate_limit(now, &queue);
                 }
             }
         }
     }
 
+    /// Keeps a task for the next poller. Every now and then, drops those of the queue that are over.
+    fn keep_task(&mut self, now: Time, queue: &QueueName, priority: i32, task: Task) {
+        if self.matching.push(queue.clone(), priority, task) {
+            let mut matching = std::mem::take(&mut self.matching);
+            matching.sweep(queue, |task| self.is_current(task));
+            self.matching = matching;
+        }
+        self.unload_idle_queues(now);
+    }
+
+    /// Every now and then, forgets the task queues that nobody uses any more.
+    fn unload_idle_queues(&mut self, now: Time) {
+        if self.matching.is_crowded() {
+            let mut matching = std::mem::take(&mut self.matching);
+            matching.unload_idle(now, |task| self.is_current(task));
+            self.matching = matching;
+        }
+    }
+
+    /// Whether a task that waits still means something. One for which this is `false` will never mean anything again.
+    pub(super) fn is_current(&self, task: &Task) -> bool {
+        let open = |run| self.runs.get(run).filter(|run| run.is_running());
+        match *task {
+            Task::Workflow { run, stamp } => open(run)
+                .and_then(|run| run.state.workflow_task.as_ref())
+                .is_some_and(|task| task.stamp == stamp && !task.is_started()),
+            Task::Activity { run, scheduled_event_id, attempt, stamp } => {
+                open(run).is_some_and(|run| run.is_activity_task_current(scheduled_event_id, attempt, stamp))
+            }
+            Task::Query { query, .. } => self.direct_queries.contains(query),
+        }
+    }
+
     /// The rate limit of a queue may let tasks go again.
-    pub(super) fn rate_limit_passed(&mut self, now: Time, queue: usize) {
-        let Some(queue) = self.matching.fired(queue) else { return };
+    pub(super) fn rate_limit_passed(&mut self, now: Time, generation: u64) {
+        let Some(queue) = self.matching.fired(generation) else { return };
         while self.matching.lets_go(&queue, now)
             && let Some(poller) = self.next_poller(&queue)
             && let Some(task) = self.next_task(&queue)
@@ -86,6 +120,7 @@ impl Cluster {
             }
         }
         self.matching.park(queue.clone(), poller);
+        self.unload_idle_queues(now);
         self.await_rate_limit(now, &queue);
         self.park(now, context, limits::TASK_LONG_POLL, Parked::Poll(queue));
         Ok(None)
