@@ -89,7 +89,7 @@ fn run(case: Value, script: impl FnOnce() -> Script) -> (Vec<(String, Value)>, O
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let script = script();
-        let outcome = run::run(&case, script.clone()).await;
+        let outcome = run::run(&case, script.clone(), run::NONCE).await;
         (script.asked(), outcome)
     })
 }

@@ -72,3 +72,19 @@ fn programs_of_the_go_sdk() {
         .expect("it has just been run");
     check(&output);
 }
+
+#[test]
+fn both_environments_of_the_typescript_sdk() {
+    let folder = Path::new(INTEROP).join("typescript");
+    let find_sdk = "require.resolve('@temporalio/testing'); require.resolve('@temporalio/worker')";
+    if !succeeds(Command::new("node").args(["-e", find_sdk]).current_dir(&folder)) {
+        return skip("no Node.js, or no SDK: `npm install` in cli/tests/interop/typescript brings it");
+    }
+    let output = Command::new("node")
+        .args(["--test", "--test-concurrency=1"])
+        .current_dir(&folder)
+        .env("TEMPORAL_SIM", env!("CARGO_BIN_EXE_temporal-sim"))
+        .output()
+        .expect("it has just been run");
+    check(&output);
+}
