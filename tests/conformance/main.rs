@@ -85,12 +85,14 @@ fn run_all(cases: &[CaseFile], exceptions: &Exceptions, options: &Options) -> Ex
         return tally.conclude();
     }
     for name in exceptions.stale(cases.iter().map(|case| case.name.as_str())) {
-        tally.fail(&format!("{name} is listed in exceptions.txt, but there is no such case: remove the line"));
+        tally
+            .fail(&format!("{name} is listed in exceptions.txt, but there is no such case: remove the line"));
     }
     for case in chosen {
         match (check(case), exceptions.reason(&case.name)) {
             (Verdict::Passed, Some(_)) => {
-                tally.fail(&format!("{} passes although exceptions.txt lists it: remove the line", case.name));
+                tally
+                    .fail(&format!("{} passes although exceptions.txt lists it: remove the line", case.name));
             }
             (verdict, reason) => tally.add(&case.name, verdict, reason),
         }

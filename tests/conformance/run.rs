@@ -53,8 +53,14 @@ pub(crate) struct Outcome {
 /// Runs a case; `nonce` is what `~` stands for. Must be called within a `LocalSet`.
 pub(crate) async fn run(case: &Case, server: impl Server, nonce: &str) -> Outcome {
     let started = server.now();
-    let mut run =
-        Run { server, nonce, saved: Saved::new(), begun: BTreeMap::new(), transcript: Vec::new(), request_ids: 0 };
+    let mut run = Run {
+        server,
+        nonce,
+        saved: Saved::new(),
+        begun: BTreeMap::new(),
+        transcript: Vec::new(),
+        request_ids: 0,
+    };
     let broken = run.whole(case).await.err();
     Outcome { transcript: normalise(&Value::Array(run.transcript), &case.ignore, nonce, started), broken }
 }
