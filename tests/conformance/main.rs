@@ -50,7 +50,7 @@ const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/histories/conformance/
 const EXCEPTIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/histories/conformance/exceptions.txt");
 
 /// How many cases run at a time against a server on a port; more of them delay each other, which shows in recorded times.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 8;
 
 fn main() -> ExitCode {
     let options = Options::parse(std::env::args().skip(1));

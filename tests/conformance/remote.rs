@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 use prost::bytes::{Buf as _, BufMut as _, Bytes};
 use serde_json::Value;
 use temporal_sim::conformance::{self, Status};
+use tokio::time::Instant;
 use tonic::{
-    Request,
+    Code, Request,
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     codegen::http::uri::PathAndQuery,
@@ -37,7 +38,8 @@ impl Remote {
     /// A suffix for ids that no other run of a case has: `number` tells those of one process apart.
     pub(crate) fn nonce(&self, number: usize) -> String {
         let micros = (self.now() * 1e6) as u64;
-        format!("-{micros:x}.{number}")
+        // As long as the suffix of the cases in memory: some have ids of a certain length.
+        format!("-{:08x}", micros.wrapping_add(number as u64) & 0xffff_ffff)
     }
 }
 
@@ -55,8 +57,13 @@ impl Server for Remote {
             .map_err(|error| format!("{rpc} is no name of an RPC: {error}"))?;
         let mut client = Grpc::new(self.0.clone()).max_decoding_message_size(LARGEST_ANSWER);
         client.ready().await.map_err(|error| format!("the server is gone: {error}"))?;
+        let begun = Instant::now();
         match client.unary(request, path, Raw).await {
             Ok(response) => conformance::decode_response(service, rpc, response.get_ref()).map(Ok),
+            // The connection gives up a little before the server does, and has a code of its own for that.
+            Err(status) if status.code() == Code::Cancelled && begun.elapsed() >= deadline => {
+                Status::of(&tonic::Status::deadline_exceeded("")).map(Err)
+            }
             Err(status) => Status::of(&status).map(Err),
         }
     }
