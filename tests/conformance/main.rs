@@ -179,7 +179,7 @@ fn check(file: &CaseFile) -> Verdict {
         }));
         ran.unwrap_or_else(|_| Err("the cluster panicked; its message is above".to_owned()))
     };
-    let compared = file.case().and_then(|case| compared(file, &case, &in_memory(&case)?));
+    let compared = file.case().and_then(|case| compared(file, &case, &in_memory(&case)?, compare::TOLERANCE));
     compared.into()
 }
 
@@ -219,12 +219,12 @@ async fn check_on(server: &Remote, number: usize, file: &CaseFile) -> Result<Ver
         return Ok(Verdict::Skipped(format!("needs a server with another {}", names.join(", "))));
     }
     let outcome = run::run(&case, server.clone(), &server.nonce(number)).await;
-    Ok(compared(file, &case, &outcome).into())
+    Ok(compared(file, &case, &outcome, remote::TOLERANCE).into())
 }
 
 /// The error is what differs from the recorded answers.
-fn compared(file: &CaseFile, case: &Case, outcome: &Outcome) -> Result<(), String> {
-    match compare::difference(&file.expected()?, outcome) {
+fn compared(file: &CaseFile, case: &Case, outcome: &Outcome, tolerance: f64) -> Result<(), String> {
+    match compare::difference(&file.expected()?, outcome, tolerance) {
         None => Ok(()),
         Some(difference) => Err(format!("{}\n{difference}", case.doc)),
     }

@@ -16,6 +16,8 @@ use tonic::{
 
 use crate::run::Server;
 
+/// How far apart times may be, in seconds. The cases share a server, and it a machine, with others.
+pub(crate) const TOLERANCE: f64 = 3.0;
 /// What an answer may have; histories of some cases are long.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 
