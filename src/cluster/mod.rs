@@ -45,6 +45,7 @@ mod time_zone;
 mod timers;
 mod token;
 mod visibility;
+mod workers;
 
 #[cfg(test)]
 mod tests;
@@ -69,6 +70,7 @@ use self::{
     schedules::Schedules,
     timers::{Timer, Timers},
     visibility::Visibility,
+    workers::Workers,
 };
 use crate::{
     clock::Time,
@@ -144,6 +146,7 @@ pub(crate) struct Cluster {
     schedules: Schedules,
     batches: Batches,
     calls: Calls,
+    workers: Workers,
     direct_queries: DirectQueries,
     /// The runs that closed last, the latest one last.
     closed: VecDeque<RunKey>,
@@ -232,6 +235,7 @@ impl Cluster {
             schedules: Schedules::default(),
             batches: Batches::default(),
             calls: Calls::default(),
+            workers: Workers::default(),
             direct_queries: DirectQueries::default(),
             closed: VecDeque::new(),
             follow_ups: VecDeque::new(),

@@ -40,6 +40,7 @@ impl Cluster {
             request.identity,
             TaskKind::Workflow,
         )?;
+        let poller = Poller { worker: request.worker_instance_key, ..poller };
         let (queue, poller) = self.of_version(
             queue,
             poller,
@@ -67,7 +68,10 @@ impl Cluster {
         let workers = WorkerVersion::None;
         let queue = QueueName { namespace, kind, name: task_queue.name.clone(), workers };
         let sticky = task_queue.kind() == TaskQueueKind::Sticky;
-        Ok((queue, Poller { call: context.id, identity, sticky, version: None, stamp: None }))
+        Ok((
+            queue,
+            Poller { call: context.id, identity, sticky, version: None, stamp: None, worker: String::new() },
+        ))
     }
 
     /// The same poll by a worker that says of which version it is.
