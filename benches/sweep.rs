@@ -62,52 +62,48 @@ fn simulations(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Two attempts fail, one hangs until it times out, the last succeeds.
+/// Two attempts fail, one hangs until it times out, the last succeeds: so says the model, from the options to the table of
+/// attempts, and so does the simulation, from the builder to the result.
 fn model(criterion: &mut Criterion) {
-    const SIMULATION: &str = "the simulation";
     const PREDICTION: &str = "the model";
+    const SIMULATION: &str = "the simulation";
     let mut group = criterion.benchmark_group("an activity of four attempts");
-    group.bench_function(SIMULATION, |bencher| {
-        bencher.iter_custom(|iterations| {
-            let elapsed = measured(|| (0..iterations).for_each(|_| four_attempts()));
-            MODEL.note(SIMULATION, elapsed, iterations);
-            elapsed
-        });
-    });
-    let options =
-        ActivityOptions { start_to_close_timeout: Some(Duration::from_secs(10)), ..Default::default() };
-    let model = Model::new(options);
-    let script = [
-        AttemptOutcome::fail("Unavailable"),
-        AttemptOutcome::fail("Unavailable"),
-        AttemptOutcome::hang(),
-        AttemptOutcome::succeed(),
-    ];
-    group.bench_function(PREDICTION, |bencher| {
-        bencher.iter_custom(|iterations| {
-            let elapsed = measured(|| {
-                for _ in 0..iterations {
-                    let prediction = black_box(&model).predict(black_box(&script));
-                    assert!(prediction.is_ok_and(|prediction| prediction.attempts.len() == 4));
-                }
+    let mut bench = |name: &'static str, run: &dyn Fn() -> (usize, Duration)| {
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|iterations| {
+                let elapsed = measured(|| {
+                    for _ in 0..iterations {
+                        assert_eq!(run(), (4, Duration::from_secs(17)), "attempts, and when it completes");
+                    }
+                });
+                MODEL.note(name, elapsed, iterations);
+                elapsed
             });
-            MODEL.note(PREDICTION, elapsed, iterations);
-            elapsed
         });
+    };
+    let start_to_close_timeout = Some(Duration::from_secs(10));
+    let options = ActivityOptions { start_to_close_timeout, ..Default::default() };
+    let busy = || AttemptOutcome::fail("busy");
+    let script = [busy(), busy(), AttemptOutcome::hang(), AttemptOutcome::succeed()];
+    bench(PREDICTION, &|| {
+        let prediction = Model::new(black_box(&options).clone()).predict(black_box(&script));
+        let prediction = prediction.expect("options that the server accepts");
+        (prediction.attempts.len(), prediction.closed_after.unwrap_or_default())
     });
+    bench(SIMULATION, &four_attempts);
     group.finish();
 }
 
-fn four_attempts() {
+fn four_attempts() -> (usize, Duration) {
     let greet = Mock::new(Greeter::greet)
         .script([Outcome::fail("busy"), Outcome::fail("busy"), Outcome::never()])
         .returns("Hello".to_owned());
     let worker = Worker::new("bench").workflow::<OneActivity>().mock(greet.clone());
-    Simulation::builder().worker(worker).run(async |sim| {
+    let elapsed = Simulation::builder().worker(worker).run(async |sim| {
         sim.execute(OneActivity::run, "x".to_owned()).await?;
-        Ok(())
+        Ok(sim.elapsed())
     });
-    assert_eq!(greet.calls(), 4);
+    (greet.calls(), elapsed)
 }
 
 criterion_group!(benches, simulations, model);

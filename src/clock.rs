@@ -19,6 +19,11 @@ impl Time {
         self.0
     }
 
+    /// Milliseconds since the Unix epoch; zero before it.
+    pub(crate) fn as_millis(self) -> u64 {
+        u64::try_from(self.0 / 1_000_000).unwrap_or_default()
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         nanos_to_duration(self.0.saturating_sub(earlier.0))
@@ -57,6 +62,10 @@ impl std::ops::Add<Duration> for Time {
 }
 
 fn nanos_to_duration(nanos: i128) -> Duration {
+    // All but the longest fit into 64 bits, which are divided many times as fast.
+    if let Ok(nanos) = u64::try_from(nanos) {
+        return Duration::from_nanos(nanos);
+    }
     if nanos <= 0 {
         return Duration::ZERO;
     }
@@ -66,8 +75,9 @@ fn nanos_to_duration(nanos: i128) -> Duration {
 
 /// A protobuf duration as the standard library's; negative ones and absent ones are zero.
 pub(crate) fn duration(proto: Option<&prost_types::Duration>) -> Duration {
-    proto.map_or(Duration::ZERO, |proto| {
-        nanos_to_duration(i128::from(proto.seconds) * NANOS_PER_SECOND + i128::from(proto.nanos))
+    proto.map_or(Duration::ZERO, |proto| match (u64::try_from(proto.seconds), u32::try_from(proto.nanos)) {
+        (Ok(seconds), Ok(nanos @ 0..1_000_000_000)) => Duration::new(seconds, nanos),
+        _ => nanos_to_duration(i128::from(proto.seconds) * NANOS_PER_SECOND + i128::from(proto.nanos)),
     })
 }
 

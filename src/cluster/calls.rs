@@ -9,13 +9,10 @@ use super::{
     CallId, Cluster, Error, LongPolls,
     execution::RunKey,
     limits,
-    matching::{QueueName, TaskKind},
+    matching::{QueueName, empty_poll},
     timers::Timer,
 };
 use crate::{clock::Time, rpc::Response};
-use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    PollActivityTaskQueueResponse, PollNexusTaskQueueResponse, PollWorkflowTaskQueueResponse,
-};
 
 /// What is known about a call besides what it asks.
 #[derive(Debug, Clone, Copy)]
@@ -123,12 +120,7 @@ impl Cluster {
         match self.calls.get(call).cloned() {
             Some(Parked::Poll(queue)) => {
                 self.matching.remove_poller(&queue, call, now);
-                let empty: Response = match queue.kind {
-                    TaskKind::Workflow => PollWorkflowTaskQueueResponse::default().into(),
-                    TaskKind::Activity => PollActivityTaskQueueResponse::default().into(),
-                    TaskKind::Nexus => PollNexusTaskQueueResponse::default().into(),
-                };
-                self.answer_parked(call, Ok(empty));
+                self.answer_parked(call, Ok(empty_poll(queue.kind)));
             }
             Some(Parked::History(wait)) => {
                 self.stop_waiting(wait.run, call);

@@ -123,7 +123,11 @@ impl Cluster {
                 reply(self.respond_workflow_task_failed(now, *request)?)
             }
             Request::ResetStickyTaskQueue(request) => reply(self.reset_sticky_task_queue(now, *request)?),
-            Request::ShutdownWorker(request) => reply(self.shutdown_worker(*request)?),
+            Request::ShutdownWorker(request) => reply(self.shutdown_worker(now, *request)?),
+            Request::RecordWorkerHeartbeat(request) => reply(self.record_worker_heartbeat(now, *request)?),
+            Request::DescribeWorker(request) => reply(self.describe_worker(now, &request)?),
+            Request::ListWorkers(request) => reply(self.list_workers(now, &request)?),
+            Request::CountWorkers(request) => reply(self.count_workers(now, &request)?),
 
             Request::UpdateWorkflowExecution(request) => {
                 self.update_workflow_execution(now, context, *request)

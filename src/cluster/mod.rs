@@ -45,6 +45,7 @@ mod time_zone;
 mod timers;
 mod token;
 mod visibility;
+mod workers;
 
 #[cfg(test)]
 mod tests;
@@ -69,6 +70,7 @@ use self::{
     schedules::Schedules,
     timers::{Timer, Timers},
     visibility::Visibility,
+    workers::Workers,
 };
 use crate::{
     clock::Time,
@@ -144,6 +146,7 @@ pub(crate) struct Cluster {
     schedules: Schedules,
     batches: Batches,
     calls: Calls,
+    workers: Workers,
     direct_queries: DirectQueries,
     /// The runs that closed last, the latest one last.
     closed: VecDeque<RunKey>,
@@ -232,6 +235,7 @@ impl Cluster {
             schedules: Schedules::default(),
             batches: Batches::default(),
             calls: Calls::default(),
+            workers: Workers::default(),
             direct_queries: DirectQueries::default(),
             closed: VecDeque::new(),
             follow_ups: VecDeque::new(),
@@ -302,7 +306,7 @@ impl Cluster {
         body: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let found = self.runs.get_mut(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
-        let was_running = found.is_running();
+        let (was_running, had_workflow_task) = (found.is_running(), found.state.workflow_task.is_some());
         let mut transaction = Transaction::begin(now, found, &mut self.shared);
         let mut outcome = body(&mut transaction);
         if let Some(reason) = transaction.enforce_size_limits() {
@@ -312,6 +316,9 @@ impl Cluster {
             transaction.keep_in_memory();
         }
         let has_closed = was_running && !transaction.run.is_running();
+        if had_workflow_task && transaction.run.waits() {
+            transaction.run.history.pack_all_but_first();
+        }
         let effects = transaction.commit();
         self.apply(effects);
         self.note_change(run);

@@ -260,6 +260,57 @@ impl Fault {
             Self::ClockStep(_) => "clock_step",
         }
     }
+
+    /// Its kind and what it does, as JSON spells them: `activity lose_answer`. There is no more to say of most kinds than
+    /// that: `eviction`.
+    pub fn name(&self) -> String {
+        match self.effect() {
+            Some(effect) => format!("{} {effect}", self.kind()),
+            None => self.kind().to_owned(),
+        }
+    }
+
+    /// What it does, for kinds of which it can do several things.
+    fn effect(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Activity(fault) => match fault.effect {
+                ActivityEffect::Fail(_) => "fail",
+                ActivityEffect::FailAfterwards(_) => "fail_afterwards",
+                ActivityEffect::Slow { .. } => "slow",
+                ActivityEffect::Hang => "hang",
+                ActivityEffect::LoseHeartbeats => "lose_heartbeats",
+                ActivityEffect::LoseAnswer => "lose_answer",
+                ActivityEffect::AnswerLate { .. } => "answer_late",
+                ActivityEffect::AnswerTwice => "answer_twice",
+            },
+            Self::LocalActivity(fault) => match fault.effect {
+                LocalActivityEffect::Fail(_) => "fail",
+                LocalActivityEffect::FailAfterwards(_) => "fail_afterwards",
+                LocalActivityEffect::Slow { .. } => "slow",
+                LocalActivityEffect::Hang => "hang",
+                LocalActivityEffect::LoseWorker => "lose_worker",
+            },
+            Self::WorkflowTask(fault) => match fault.effect {
+                WorkflowTaskEffect::Lose => "lose",
+                WorkflowTaskEffect::Fail => "fail",
+            },
+            Self::Call(fault) => match fault.effect {
+                CallEffect::Refuse(_) => "refuse",
+                CallEffect::LoseAnswer(_) => "lose_answer",
+                CallEffect::Delay { .. } => "delay",
+                CallEffect::Twice => "twice",
+                CallEffect::Repeat { .. } => "repeat",
+                CallEffect::Overtaken { .. } => "overtaken",
+            },
+            Self::Outage(_)
+            | Self::WorkerDown(_)
+            | Self::Eviction(_)
+            | Self::Stall(_)
+            | Self::ClockStep(_) => {
+                return None;
+            }
+        })
+    }
 }
 
 impl From<Outage> for Fault {

@@ -1,19 +1,21 @@
 //! The model itself: options and a script in, a prediction out.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Borrow, time::Duration};
 
 use temporalio_common::protos::temporal::api::{
-    activity::v1::ActivityOptions as ProtoActivityOptions, enums::v1::TimeoutType, failure::v1::Failure,
+    common::v1::RetryPolicy as ProtoRetryPolicy, enums::v1::TimeoutType, failure::v1::Failure,
 };
 
 use super::{
-    ActivityOptions, Attempt, AttemptEnd, AttemptOutcome, Ending, FinalOutcome, InvalidOptions, Prediction,
-    WorkflowTimeouts,
+    ActivityOptions, Attempt, AttemptEnd, AttemptFailure, AttemptOutcome, Ending, FinalOutcome, Heartbeats,
+    InvalidOptions, Prediction, WorkflowTimeouts,
 };
 use crate::{
-    clock::{self, Time},
+    clock::Time,
     rules::{
-        activity_attempts::{AttemptTimes, EndedAttempt, NextStep},
+        activity_attempts::{
+            AttemptTimes, EndedAttempt, NextStep, Timeouts, closing_timeout_failure, timeout_failure,
+        },
         failure,
     },
 };
@@ -74,7 +76,7 @@ impl Model {
         let at_once = AttemptOutcome::succeed();
         self.follow(|number, _| {
             let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
-            Cow::Borrowed(script.get(index).or(script.last()).unwrap_or(&at_once))
+            script.get(index).or(script.last()).unwrap_or(&at_once)
         })
     }
 
@@ -86,14 +88,14 @@ impl Model {
     /// If the server would refuse the options; the words are the server's.
     pub fn predict_with(
         &self,
-        mut outcome: impl FnMut(u32, Duration) -> AttemptOutcome,
+        outcome: impl FnMut(u32, Duration) -> AttemptOutcome,
     ) -> Result<Prediction, InvalidOptions> {
-        self.follow(|number, scheduled| Cow::Owned(outcome(number, scheduled)))
+        self.follow(outcome)
     }
 
-    fn follow<'a>(
+    fn follow<O: Borrow<AttemptOutcome>>(
         &self,
-        outcome: impl FnMut(u32, Duration) -> Cow<'a, AttemptOutcome>,
+        outcome: impl FnMut(u32, Duration) -> O,
     ) -> Result<Prediction, InvalidOptions> {
         let options = self.options.normalized(self.workflow)?;
         let run_expiration = self.workflow.effective_run_timeout().map(|timeout| {
@@ -101,9 +103,13 @@ impl Model {
             let since = timeout.as_nanos() as i128 - self.scheduled_after.as_nanos() as i128;
             Time::from_nanos(since.max(0))
         });
-        let schedule_to_close = clock::duration(options.schedule_to_close_timeout.as_ref());
-        let expiration = (!schedule_to_close.is_zero()).then(|| START + schedule_to_close);
-        let course = Course { options: &options, run_expiration, expiration };
+        let timeouts = Timeouts::of(&options);
+        let course = Course {
+            policy: options.retry_policy.as_ref(),
+            timeouts,
+            run_expiration,
+            expiration: timeouts.schedule_to_close.map(|timeout| START + timeout),
+        };
         Ok(course.follow(outcome, self.most_attempts))
     }
 }
@@ -113,68 +119,32 @@ const START: Time = Time::from_nanos(0);
 
 /// What does not change from attempt to attempt.
 struct Course<'a> {
-    options: &'a ProtoActivityOptions,
+    policy: Option<&'a ProtoRetryPolicy>,
+    timeouts: Timeouts,
     run_expiration: Option<Time>,
     /// The instant after which no attempt may begin.
     expiration: Option<Time>,
 }
 
-/// What ends an attempt, or its wait for a worker.
-enum Cut {
-    Timeout(TimeoutType),
-    WorkflowTimeout,
-}
-
 impl Course<'_> {
-    fn follow<'a>(
+    fn follow<O: Borrow<AttemptOutcome>>(
         &self,
-        mut outcome: impl FnMut(u32, Duration) -> Cow<'a, AttemptOutcome>,
+        mut outcome: impl FnMut(u32, Duration) -> O,
         most_attempts: u32,
     ) -> Prediction {
         let mut attempts = Vec::new();
         let mut scheduled = START;
-        let mut last_failure: Option<Failure> = None;
+        let mut last_failure: Option<LastFailure<O>> = None;
         for number in 1..=most_attempts {
             if let Some(closed) = self.run_expiration.filter(|&closed| closed < scheduled && number > 1) {
                 let (outcome, closed_after) = (FinalOutcome::WorkflowTimedOut, Some(closed.since(START)));
                 return Prediction { attempts, outcome, closed_after };
             }
-            let run = self.run(scheduled, &outcome(number, scheduled.since(START)));
-            let ended_attempt = |at| EndedAttempt {
-                policy: self.options.retry_policy.as_ref(),
-                number: i32::try_from(number).unwrap_or(i32::MAX),
-                at,
-                expiration: self.expiration,
-                is_cancel_requested: false,
-                is_paused: false,
-            };
-            let (outcome, next) = match (run.ended, &run.end) {
-                (Some(at), AttemptEnd::Failed { .. }) => {
-                    let failure = run.failure.unwrap_or_default();
-                    match ended_attempt(at).after_failure(Some(&failure)) {
-                        NextStep::Close(retry_state) => {
-                            let failure = Box::new(failure);
-                            (Some(FinalOutcome::Failed { failure, retry_state }), None)
-                        }
-                        next => (None, Some((next, failure))),
-                    }
-                }
-                (Some(at), AttemptEnd::TimedOut(timeout_type)) => {
-                    match ended_attempt(at).after_timeout(*timeout_type, last_failure.as_ref(), None) {
-                        Ok(next) => (None, Some(next)),
-                        Err(closing) => {
-                            let failure = Box::new(closing.failure);
-                            let retry_state = closing.retry_state;
-                            (Some(FinalOutcome::TimedOut { failure, retry_state }), None)
-                        }
-                    }
-                }
-                (Some(_), AttemptEnd::Succeeded) => (Some(FinalOutcome::Completed), None),
-                (Some(_), AttemptEnd::WorkflowTimedOut) => (Some(FinalOutcome::WorkflowTimedOut), None),
-                (_, AttemptEnd::Open) | (None, _) => (Some(FinalOutcome::Open), None),
-            };
-            let retried_at = match &next {
-                Some((NextStep::Retry(at), _)) => Some(*at),
+            let outcome = outcome(number, scheduled.since(START));
+            let run = self.run(scheduled, outcome.borrow());
+            let next = self.next_step(number, &run);
+            let retried_at = match next {
+                Some(NextStep::Retry(at)) => Some(at),
                 _ => None,
             };
             attempts.push(Attempt {
@@ -182,60 +152,76 @@ impl Course<'_> {
                 scheduled: scheduled.since(START),
                 started: run.started.map(|at| at.since(START)),
                 ended: run.ended.map(|at| at.since(START)),
-                end: run.end,
+                end: run.end.as_attempt_end(),
                 backoff: run.ended.zip(retried_at).map(|(ended, retried)| retried.since(ended)),
             });
-            match (outcome, next, retried_at) {
-                (None, Some((_, failure)), Some(at)) => {
-                    last_failure = Some(failure::kept(failure));
-                    scheduled = at;
-                }
-                (outcome, ..) => {
-                    let outcome = outcome.unwrap_or(FinalOutcome::Open);
-                    let closed = run.ended.filter(|_| outcome != FinalOutcome::Open);
-                    return Prediction { attempts, outcome, closed_after: closed.map(|at| at.since(START)) };
-                }
-            }
+            let Some(at) = retried_at else {
+                let closed = run.ended.map(|at| at.since(START));
+                let outcome = run.end.as_final_outcome(next, last_failure);
+                let closed_after = closed.filter(|_| outcome != FinalOutcome::Open);
+                return Prediction { attempts, outcome, closed_after };
+            };
+            scheduled = at;
+            last_failure = Some(match run.end {
+                End::TimedOut(timeout_type) => LastFailure::Timeout(timeout_type),
+                _ => LastFailure::Of(outcome),
+            });
         }
         Prediction { attempts, outcome: FinalOutcome::Open, closed_after: None }
     }
 
+    /// What follows an attempt that did not succeed; `None` if it did, or is not over.
+    fn next_step(&self, number: u32, run: &Run<'_>) -> Option<NextStep> {
+        let ended = EndedAttempt {
+            policy: self.policy,
+            number: i32::try_from(number).unwrap_or(i32::MAX),
+            at: run.ended?,
+            expiration: self.expiration,
+            is_cancel_requested: false,
+            is_paused: false,
+        };
+        match run.end {
+            End::Failed(failure) => Some(ended.after_failure(failure.kind())),
+            End::TimedOut(timeout_type) => Some(ended.after_timeout(timeout_type)),
+            End::Succeeded | End::WorkflowTimedOut | End::Open => None,
+        }
+    }
+
     /// One attempt, from its scheduled time to its end.
-    fn run(&self, scheduled: Time, outcome: &AttemptOutcome) -> Run {
-        let waiting = self.times(scheduled, None, None);
-        let cut = self.first_cut(&waiting);
+    fn run<'a>(&self, scheduled: Time, outcome: &'a AttemptOutcome) -> Run<'a> {
+        let cut = self.first_cut(self.times(scheduled, None, None));
         let starts = outcome.starts_after.map(|delay| scheduled + delay);
         let started = match (starts, cut) {
             (Some(starts), Some((at, _))) if starts < at => starts,
             (Some(starts), None) => starts,
-            (_, Some((at, cut))) => return Run::cut(None, at, &cut),
-            (None, None) => return Run::open(None),
+            (_, Some((at, cut))) => return Run { started: None, ended: Some(at), end: cut },
+            (None, None) => return Run { started: None, ended: None, end: End::Open },
         };
         let answers = outcome.ending.answers_after().map(|after| started + after);
-        let last_heartbeat = self.last_heartbeat(scheduled, started, outcome, answers);
-        let cut = self.first_cut(&self.times(scheduled, Some(started), last_heartbeat));
-        match (answers, cut) {
-            (Some(answers), Some((at, _))) if answers <= at => {
-                Run::answered(started, answers, &outcome.ending)
-            }
-            (Some(answers), None) => Run::answered(started, answers, &outcome.ending),
-            (_, Some((at, cut))) => Run::cut(Some(started), at, &cut),
-            (None, None) => Run::open(Some(started)),
-        }
+        let last_heartbeat = outcome
+            .heartbeats
+            .and_then(|heartbeats| self.last_heartbeat(heartbeats, scheduled, started, outcome, answers));
+        let cut = self.first_cut(self.times(scheduled, Some(started), last_heartbeat));
+        let (ended, end) = match (answers, cut) {
+            (Some(answers), Some((at, _))) if answers <= at => (Some(answers), End::answered(outcome)),
+            (Some(answers), None) => (Some(answers), End::answered(outcome)),
+            (_, Some((at, cut))) => (Some(at), cut),
+            (None, None) => (None, End::Open),
+        };
+        Run { started: Some(started), ended, end }
     }
 
     /// The last heartbeat before the attempt is over or nobody waits for it any more.
     fn last_heartbeat(
         &self,
+        heartbeats: Heartbeats,
         scheduled: Time,
         started: Time,
         outcome: &AttemptOutcome,
         answers: Option<Time>,
     ) -> Option<Time> {
-        let heartbeats = outcome.heartbeats?;
-        let timeout = clock::duration(self.options.heartbeat_timeout.as_ref());
         let every = heartbeats.every.max(Duration::from_nanos(1));
-        if timeout.is_zero() || every > timeout {
+        if every > self.timeouts.heartbeat? {
             return None;
         }
         let lost = match outcome.ending {
@@ -245,7 +231,7 @@ impl Course<'_> {
         let stops = heartbeats.stop_after.map(|after| started + after);
         // As if heartbeats went on for ever: what else ends the attempt?
         let far_future = Time::from_nanos(i128::MAX / 2);
-        let other = self.first_cut(&self.times(scheduled, Some(started), Some(far_future)));
+        let other = self.first_cut(self.times(scheduled, Some(started), Some(far_future)));
         let until = [answers, lost, stops, other.map(|(at, _)| at)].into_iter().flatten().min()?;
         let lasts = until.since(started).as_nanos();
         let whole = lasts - lasts % every.as_nanos();
@@ -257,48 +243,90 @@ impl Course<'_> {
     }
 
     /// Which timeout is the first to expire, of the attempt, the activity and the workflow, and when.
-    fn first_cut(&self, times: &AttemptTimes) -> Option<(Time, Cut)> {
-        let first = times
-            .timeouts(self.options)
-            .min_by_key(|&(timeout_type, at)| (at, timeout_type))
-            .map(|(timeout_type, at)| (at, Cut::Timeout(timeout_type)));
+    #[inline]
+    fn first_cut(&self, times: AttemptTimes) -> Option<(Time, End<'static>)> {
+        let first = times.expirations(&self.timeouts).into_iter().flatten().min();
+        let first = first.map(|(at, timeout_type)| (at, End::TimedOut(timeout_type)));
         match (first, self.run_expiration) {
-            (Some((at, _)), Some(run)) if run < at => Some((run, Cut::WorkflowTimeout)),
-            (None, Some(run)) => Some((run, Cut::WorkflowTimeout)),
+            (Some((at, _)), Some(run)) if run < at => Some((run, End::WorkflowTimedOut)),
+            (None, Some(run)) => Some((run, End::WorkflowTimedOut)),
             (first, _) => first,
         }
     }
 }
 
 /// What became of one attempt.
-struct Run {
+struct Run<'a> {
     started: Option<Time>,
     ended: Option<Time>,
-    end: AttemptEnd,
-    /// What it failed with.
-    failure: Option<Failure>,
+    end: End<'a>,
 }
 
-impl Run {
-    fn answered(started: Time, at: Time, ending: &Ending) -> Self {
-        let (end, failure) = match ending {
-            Ending::Fail { failure, .. } => {
-                (AttemptEnd::Failed { error_type: failure.error_type.clone() }, Some(failure.to_proto()))
+/// How an attempt ended, or its wait for a worker: [`AttemptEnd`] without copies.
+#[derive(Clone, Copy)]
+enum End<'a> {
+    Succeeded,
+    Failed(&'a AttemptFailure),
+    TimedOut(TimeoutType),
+    WorkflowTimedOut,
+    Open,
+}
+
+impl<'a> End<'a> {
+    fn answered(outcome: &'a AttemptOutcome) -> Self {
+        match &outcome.ending {
+            Ending::Fail { failure, .. } => Self::Failed(failure),
+            _ => Self::Succeeded,
+        }
+    }
+
+    fn as_attempt_end(self) -> AttemptEnd {
+        match self {
+            Self::Succeeded => AttemptEnd::Succeeded,
+            Self::Failed(failure) => AttemptEnd::Failed { error_type: failure.error_type.clone() },
+            Self::TimedOut(timeout_type) => AttemptEnd::TimedOut(timeout_type),
+            Self::WorkflowTimedOut => AttemptEnd::WorkflowTimedOut,
+            Self::Open => AttemptEnd::Open,
+        }
+    }
+
+    /// How the activity closes with the attempt, if it does.
+    fn as_final_outcome<O: Borrow<AttemptOutcome>>(
+        self,
+        next: Option<NextStep>,
+        last_failure: Option<LastFailure<O>>,
+    ) -> FinalOutcome {
+        match (self, next) {
+            (Self::Succeeded, _) => FinalOutcome::Completed,
+            (Self::WorkflowTimedOut, _) => FinalOutcome::WorkflowTimedOut,
+            (Self::Failed(failure), Some(NextStep::Close(retry_state))) => {
+                FinalOutcome::Failed { failure: Box::new(failure.to_proto()), retry_state }
             }
-            _ => (AttemptEnd::Succeeded, None),
-        };
-        Self { started: Some(started), ended: Some(at), end, failure }
+            (Self::TimedOut(timeout_type), Some(NextStep::Close(retry_state))) => {
+                let cause = last_failure.map(|it| failure::kept(it.to_proto()));
+                let failure = closing_timeout_failure(timeout_type, retry_state, cause, None);
+                FinalOutcome::TimedOut { failure: Box::new(failure), retry_state }
+            }
+            _ => FinalOutcome::Open,
+        }
     }
+}
 
-    fn cut(started: Option<Time>, at: Time, cut: &Cut) -> Self {
-        let end = match cut {
-            Cut::Timeout(timeout_type) => AttemptEnd::TimedOut(*timeout_type),
-            Cut::WorkflowTimeout => AttemptEnd::WorkflowTimedOut,
-        };
-        Self { started, ended: Some(at), end, failure: None }
-    }
+/// What the attempt before failed with. Most of them never matter, so that it becomes a [`Failure`] only at the end.
+enum LastFailure<O> {
+    /// The failure that the outcome ends with.
+    Of(O),
+    Timeout(TimeoutType),
+}
 
-    fn open(started: Option<Time>) -> Self {
-        Self { started, ended: None, end: AttemptEnd::Open, failure: None }
+impl<O: Borrow<AttemptOutcome>> LastFailure<O> {
+    fn to_proto(&self) -> Failure {
+        match self {
+            Self::Of(outcome) => match &outcome.borrow().ending {
+                Ending::Fail { failure, .. } => failure.to_proto(),
+                _ => Failure::default(),
+            },
+            Self::Timeout(timeout_type) => timeout_failure(*timeout_type),
+        }
     }
 }

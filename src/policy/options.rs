@@ -7,13 +7,15 @@ use temporalio_common::protos::temporal::api::{
     activity::v1::ActivityOptions as ProtoActivityOptions,
     common::v1::RetryPolicy as ProtoRetryPolicy,
     history::v1::{ActivityTaskScheduledEventAttributes, WorkflowExecutionStartedEventAttributes},
-    taskqueue::v1::TaskQueue,
 };
 
 use super::duration::serde_text;
 use crate::{
     clock,
-    rules::{activity_options, durations, names, workflow_timeouts},
+    rules::{
+        activity_options::{self, InvalidActivity},
+        durations, workflow_timeouts,
+    },
 };
 
 /// The four timeouts of an activity and its retry policy. One of start-to-close and schedule-to-close has to be set.
@@ -185,9 +187,12 @@ impl ActivityOptions {
         workflow: WorkflowTimeouts,
     ) -> Result<ProtoActivityOptions, InvalidOptions> {
         let mut options = self.to_proto();
-        options.task_queue = Some(TaskQueue { name: "queue".to_owned(), ..Default::default() });
-        let run_timeout = workflow.effective_run_timeout().map(clock::to_proto);
-        activity_options::normalize(ACTIVITY_ID, ACTIVITY_TYPE, &mut options, run_timeout, names::ID_LENGTH)
+        let run_timeout = workflow.effective_run_timeout().map(clock::to_proto).unwrap_or_default();
+        activity_options::normalize_retry_policy(&mut options)
+            .map_err(InvalidActivity::from)
+            .and_then(|()| {
+                activity_options::normalize_timeouts(ACTIVITY_ID, ACTIVITY_TYPE, &mut options, run_timeout)
+            })
             .map_err(|invalid| InvalidOptions(invalid.to_string()))?;
         Ok(options)
     }

@@ -8,7 +8,7 @@ use temporalio_common::protos::temporal::api::failure::v1::{
 };
 
 use super::duration::serde_text;
-use crate::clock;
+use crate::{clock, rules::failure_kind::FailureKind};
 
 /// What becomes of one attempt, unless a timeout ends it before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,6 +175,17 @@ impl Ending {
 }
 
 impl AttemptFailure {
+    /// What decides whether and when the attempt is followed by another one.
+    pub(super) fn kind(&self) -> FailureKind<'_> {
+        FailureKind::Application {
+            error_type: &self.error_type,
+            non_retryable: self.non_retryable,
+            next_retry_delay: self
+                .next_retry_delay
+                .map(|delay| i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX)),
+        }
+    }
+
     /// What the worker reports.
     pub(crate) fn to_proto(&self) -> Failure {
         Failure {

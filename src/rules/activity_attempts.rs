@@ -1,5 +1,7 @@
 //! The attempts of an activity: until when one may last, and what follows one that did not succeed.
 
+use std::time::Duration;
+
 use temporalio_common::protos::temporal::api::{
     activity::v1::ActivityOptions,
     common::v1::{Payloads, RetryPolicy},
@@ -9,6 +11,7 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{
     failure,
+    failure_kind::FailureKind,
     retry::{self, FailedAttempt},
 };
 use crate::clock::{self, Time};
@@ -26,8 +29,30 @@ pub(crate) struct AttemptTimes {
     pub(crate) last_heartbeat: Option<Time>,
 }
 
+/// The four timeouts of an activity, as its options have them once they are filled in. One of zero is none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    pub(crate) schedule_to_start: Option<Duration>,
+    pub(crate) schedule_to_close: Option<Duration>,
+    pub(crate) start_to_close: Option<Duration>,
+    pub(crate) heartbeat: Option<Duration>,
+}
+
+impl Timeouts {
+    /// Those of these options.
+    pub(crate) fn of(options: &ActivityOptions) -> Self {
+        let set = |timeout: &Option<_>| Some(clock::duration(timeout.as_ref())).filter(|it| !it.is_zero());
+        Self {
+            schedule_to_start: set(&options.schedule_to_start_timeout),
+            schedule_to_close: set(&options.schedule_to_close_timeout),
+            start_to_close: set(&options.start_to_close_timeout),
+            heartbeat: set(&options.heartbeat_timeout),
+        }
+    }
+}
+
 impl AttemptTimes {
-    /// The timeouts that are armed, and when they expire, in no particular order.
+    /// When the timeouts expire that are armed, in no particular order.
     ///
     /// | timeout | counts from | while |
     /// |---|---|---|
@@ -35,26 +60,19 @@ impl AttemptTimes {
     /// | schedule-to-close | the first scheduled time | the activity is pending |
     /// | start-to-close | the start of the attempt | the attempt is started |
     /// | heartbeat | the start of the attempt or the latest heartbeat, whichever is later | the attempt is started |
-    ///
-    /// A timeout of zero is never armed.
-    pub(crate) fn timeouts(
-        self,
-        options: &ActivityOptions,
-    ) -> impl Iterator<Item = (TimeoutType, Time)> + use<> {
+    pub(crate) fn expirations(self, timeouts: &Timeouts) -> [Option<(Time, TimeoutType)>; 4] {
         let Self { first_scheduled, scheduled, started, last_heartbeat } = self;
         let waiting = if started.is_none() { Some(scheduled) } else { None };
         let alive = started.map(|started| last_heartbeat.map_or(started, |beat| beat.max(started)));
-        let timeouts = [
-            (TimeoutType::ScheduleToStart, waiting, options.schedule_to_start_timeout),
-            (TimeoutType::ScheduleToClose, Some(first_scheduled), options.schedule_to_close_timeout),
-            (TimeoutType::StartToClose, started, options.start_to_close_timeout),
-            (TimeoutType::Heartbeat, alive, options.heartbeat_timeout),
-        ];
-        timeouts.into_iter().filter_map(|(timeout_type, from, timeout)| {
-            let timeout = clock::duration(timeout.as_ref());
-            let from = from.filter(|_| !timeout.is_zero())?;
-            Some((timeout_type, from + timeout))
-        })
+        let expires = |from: Option<Time>, timeout: Option<Duration>, timeout_type| {
+            Some((from? + timeout?, timeout_type))
+        };
+        [
+            expires(waiting, timeouts.schedule_to_start, TimeoutType::ScheduleToStart),
+            expires(Some(first_scheduled), timeouts.schedule_to_close, TimeoutType::ScheduleToClose),
+            expires(started, timeouts.start_to_close, TimeoutType::StartToClose),
+            expires(alive, timeouts.heartbeat, TimeoutType::Heartbeat),
+        ]
     }
 }
 
@@ -86,15 +104,6 @@ pub(crate) enum NextStep {
     Close(RetryState),
 }
 
-/// What ends an activity whose attempt timed out.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TimedOut {
-    /// The failure of the ActivityTaskTimedOut event.
-    pub(crate) failure: Failure,
-    /// Its retry state.
-    pub(crate) retry_state: RetryState,
-}
-
 impl EndedAttempt<'_> {
     /// What follows if it failed. The first that applies:
     ///
@@ -104,7 +113,7 @@ impl EndedAttempt<'_> {
     /// 4. the activity is paused: it waits, whatever the maximum number of attempts;
     /// 5. that number is reached, or the next attempt would begin after the schedule-to-close timeout: it closes;
     /// 6. it is retried after the policy's interval.
-    pub(crate) fn after_failure(self, failure: Option<&Failure>) -> NextStep {
+    pub(crate) fn after_failure(self, failure: FailureKind<'_>) -> NextStep {
         let Some(policy) = self.policy else {
             return NextStep::Close(RetryState::RetryPolicyNotSet);
         };
@@ -127,44 +136,45 @@ impl EndedAttempt<'_> {
         }
     }
 
-    /// What follows if it timed out, or the whole activity did: `Ok` with the failure that the next attempt will
-    /// find, or `Err` with how the activity closes. `last_failure` is what the attempt before this one failed with,
-    /// `heartbeat_details` what the latest heartbeat said.
-    ///
-    /// A closing start-to-close or heartbeat timeout that would have been retried had there been time turns into a
-    /// schedule-to-close timeout. The cause is the failure of the attempt *before* the one that timed out.
-    pub(crate) fn after_timeout(
-        self,
-        timeout_type: TimeoutType,
-        last_failure: Option<&Failure>,
-        heartbeat_details: Option<&Payloads>,
-    ) -> Result<(NextStep, Failure), Box<TimedOut>> {
-        let name = retry::timeout_name(timeout_type);
-        let mut failure = failure::timeout(format!("activity {name} timeout"), timeout_type);
-        let retry_state = match self.after_failure(Some(&failure)) {
-            NextStep::Close(retry_state) => retry_state,
-            next => return Ok((next, failure)),
-        };
-        if retry_state == RetryState::Timeout && timeout_type != TimeoutType::ScheduleToStart {
-            failure = failure::timeout(
-                "Not enough time to schedule next retry before activity ScheduleToClose timeout, \
-                 giving up retrying",
-                TimeoutType::ScheduleToClose,
-            );
-        }
-        if let Some(FailureInfo::TimeoutFailureInfo(info)) = &mut failure.failure_info {
-            info.last_heartbeat_details = heartbeat_details.cloned();
-        }
-        failure.cause = last_failure.cloned().map(Box::new);
-        Err(Box::new(TimedOut { failure, retry_state }))
+    /// What follows if it timed out, or the whole activity did: the same as after a failure of that kind.
+    pub(crate) fn after_timeout(self, timeout_type: TimeoutType) -> NextStep {
+        self.after_failure(FailureKind::Timeout(timeout_type))
     }
 }
 
-fn is_timeout_of_the_whole_activity(failure: Option<&Failure>) -> bool {
-    match failure.and_then(|failure| failure.failure_info.as_ref()) {
-        Some(FailureInfo::TimeoutFailureInfo(info)) => {
-            matches!(info.timeout_type(), TimeoutType::ScheduleToStart | TimeoutType::ScheduleToClose)
-        }
-        _ => false,
+/// The failure that an attempt finds if the one before it timed out.
+pub(crate) fn timeout_failure(timeout_type: TimeoutType) -> Failure {
+    failure::timeout(format!("activity {} timeout", retry::timeout_name(timeout_type)), timeout_type)
+}
+
+/// The failure of an activity that a timeout closes with this retry state. `last_failure` is what the attempt before the
+/// one that timed out failed with; it becomes the cause. `heartbeat_details` is what the latest heartbeat said.
+///
+/// A start-to-close or heartbeat timeout that would have been retried had there been time turns into a schedule-to-close
+/// timeout.
+pub(crate) fn closing_timeout_failure(
+    timeout_type: TimeoutType,
+    retry_state: RetryState,
+    last_failure: Option<Failure>,
+    heartbeat_details: Option<Payloads>,
+) -> Failure {
+    let mut failure = if retry_state == RetryState::Timeout && timeout_type != TimeoutType::ScheduleToStart {
+        failure::timeout(
+            "Not enough time to schedule next retry before activity ScheduleToClose timeout, \
+             giving up retrying",
+            TimeoutType::ScheduleToClose,
+        )
+    } else {
+        timeout_failure(timeout_type)
+    };
+    if let Some(FailureInfo::TimeoutFailureInfo(info)) = &mut failure.failure_info {
+        info.last_heartbeat_details = heartbeat_details;
     }
+    failure.cause = last_failure.map(Box::new);
+    failure
+}
+
+/// Whether a failure is a timeout that no further attempt follows.
+fn is_timeout_of_the_whole_activity(failure: FailureKind<'_>) -> bool {
+    matches!(failure, FailureKind::Timeout(TimeoutType::ScheduleToStart | TimeoutType::ScheduleToClose))
 }

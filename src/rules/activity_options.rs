@@ -87,9 +87,7 @@ pub(crate) fn normalize(
     if activity_type.is_empty() {
         return Err(InvalidActivity::NoActivityType);
     }
-    let policy = options.retry_policy.get_or_insert_default();
-    retry::fill_defaults(policy);
-    retry::validate(policy)?;
+    normalize_retry_policy(options)?;
     for (field, value) in [("activityId", activity_id), ("activityType", activity_type)] {
         if value.len() > id_length {
             return Err(InvalidActivity::TooLong { field, length: value.len(), limit: id_length });
@@ -97,6 +95,13 @@ pub(crate) fn normalize(
     }
     validate_priority(options.priority.as_ref()).map_err(InvalidActivity::Priority)?;
     normalize_timeouts(activity_id, activity_type, options, run_timeout.unwrap_or_default())
+}
+
+/// Checks the retry policy and fills in its defaults; an absent one is one that sets nothing.
+pub(crate) fn normalize_retry_policy(options: &mut ActivityOptions) -> Result<(), InvalidRetryPolicy> {
+    let policy = options.retry_policy.get_or_insert_default();
+    retry::fill_defaults(policy);
+    retry::validate(policy)
 }
 
 /// The options with which an activity was scheduled.
@@ -138,7 +143,8 @@ pub(crate) fn validate_priority(priority: Option<&Priority>) -> Result<(), &'sta
     Ok(())
 }
 
-fn normalize_timeouts(
+/// Checks the timeouts and fills in those that are not set, as [`normalize`] says.
+pub(crate) fn normalize_timeouts(
     activity_id: &str,
     activity_type: &str,
     options: &mut ActivityOptions,

@@ -22,8 +22,13 @@ pub(crate) enum Invalid {
 /// Nanoseconds, saturated at the ends of `i64` (292 years); an absent duration is zero.
 pub(crate) fn nanos(duration: Option<&Duration>) -> i64 {
     duration.map_or(0, |duration| {
-        let exact = i128::from(duration.seconds) * i128::from(NANOS_PER_SECOND) + i128::from(duration.nanos);
-        exact.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+        let nanos = i64::from(duration.nanos);
+        let sum = duration.seconds.checked_mul(NANOS_PER_SECOND).and_then(|whole| whole.checked_add(nanos));
+        // The two may have different signs, so that neither product nor sum can be saturated by itself.
+        sum.unwrap_or_else(|| {
+            let exact = i128::from(duration.seconds) * i128::from(NANOS_PER_SECOND) + i128::from(nanos);
+            exact.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+        })
     })
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod activity_attempts;
 pub(crate) mod activity_options;
 pub(crate) mod durations;
 pub(crate) mod failure;
+pub(crate) mod failure_kind;
 pub(crate) mod names;
 pub(crate) mod retry;
 pub(crate) mod workflow_timeouts;

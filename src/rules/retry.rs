@@ -10,10 +10,9 @@ use std::time::Duration;
 use temporalio_common::protos::temporal::api::{
     common::v1::RetryPolicy,
     enums::v1::{RetryState, TimeoutType},
-    failure::v1::{Failure, failure::FailureInfo},
 };
 
-use super::durations;
+use super::{durations, failure_kind::FailureKind};
 use crate::clock::Time;
 
 /// The initial interval of a policy that sets none.
@@ -108,19 +107,18 @@ pub(crate) fn validate(policy: &mut RetryPolicy) -> Result<(), InvalidRetryPolic
 /// * server failures: unless marked non-retryable;
 /// * application failures: unless marked non-retryable or the list has their type, spelt exactly so. Causes
 ///   are not looked at.
-pub(crate) fn is_retryable(failure: Option<&Failure>, non_retryable_error_types: &[String]) -> bool {
-    let listed = |name: &str| non_retryable_error_types.iter().any(|listed| listed == name);
-    match failure.and_then(|failure| failure.failure_info.as_ref()) {
-        Some(FailureInfo::TerminatedFailureInfo(_) | FailureInfo::CanceledFailureInfo(_)) => false,
-        Some(FailureInfo::TimeoutFailureInfo(info)) => match info.timeout_type() {
-            retryable @ (TimeoutType::StartToClose | TimeoutType::Heartbeat) => {
-                !listed(&format!("{TIMEOUT_PREFIX}{}", timeout_name(retryable)))
-            }
-            _ => false,
-        },
-        Some(FailureInfo::ServerFailureInfo(info)) => !info.non_retryable,
-        Some(FailureInfo::ApplicationFailureInfo(info)) => !info.non_retryable && !listed(&info.r#type),
-        _ => true,
+pub(crate) fn is_retryable(failure: FailureKind<'_>, non_retryable_error_types: &[String]) -> bool {
+    let mut listed = non_retryable_error_types.iter();
+    match failure {
+        FailureKind::Application { error_type, non_retryable, .. } => {
+            !non_retryable && listed.all(|listed| listed != error_type)
+        }
+        FailureKind::Timeout(retryable @ (TimeoutType::StartToClose | TimeoutType::Heartbeat)) => {
+            listed.all(|listed| listed.strip_prefix(TIMEOUT_PREFIX) != Some(timeout_name(retryable)))
+        }
+        FailureKind::Server { non_retryable } => !non_retryable,
+        FailureKind::Timeout(_) | FailureKind::Stopped => false,
+        FailureKind::Other => true,
     }
 }
 
@@ -130,7 +128,7 @@ pub(crate) struct FailedAttempt<'a> {
     /// Which attempt it was, from 1.
     pub(crate) number: i32,
     /// What it failed with.
-    pub(crate) failure: Option<&'a Failure>,
+    pub(crate) failure: FailureKind<'a>,
     /// When.
     pub(crate) at: Time,
     /// The instant after which no further attempt may begin; `None` if there is none.
@@ -224,11 +222,9 @@ fn power(base: f64, mut exponent: u32) -> f64 {
     result
 }
 
-fn next_retry_delay(failure: Option<&Failure>) -> Option<i64> {
-    match failure?.failure_info.as_ref()? {
-        FailureInfo::ApplicationFailureInfo(info) => {
-            info.next_retry_delay.as_ref().map(|delay| durations::nanos(Some(delay)))
-        }
+fn next_retry_delay(failure: FailureKind<'_>) -> Option<i64> {
+    match failure {
+        FailureKind::Application { next_retry_delay, .. } => next_retry_delay,
         _ => None,
     }
 }

@@ -29,11 +29,7 @@
 mod pct;
 mod scheduler;
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -120,22 +116,6 @@ impl Deviations {
     /// The schedule that chooses the same again.
     pub fn schedule(&self) -> Schedule {
         Schedule::choices(self.choices.iter().map(|(number, choice)| (*number, choice.chosen)))
-    }
-}
-
-/// Keeps what a simulation has chosen.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ChoiceLog(Arc<Mutex<Vec<Choice>>>);
-
-impl ChoiceLog {
-    /// A simulation has ended.
-    pub(crate) fn record(&self, choices: &[Choice]) {
-        choices.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    /// What the last simulation has chosen that ended.
-    pub(crate) fn take(&self) -> Vec<Choice> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

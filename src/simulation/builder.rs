@@ -15,17 +15,8 @@ use temporalio_common::{
 
 use super::{Failure, ResumeError, Simulation, reproduce, resume::Resumed, run, watchdog};
 use crate::{
-    clock::Time,
-    cluster::Limits,
-    determinism::Recorder,
-    faults::Plan,
-    history::History,
-    invariants::Invariant,
-    panics,
-    rng::Seed,
-    schedule::{ChoiceLog, Schedule},
-    sweep::Observer,
-    worker::Worker,
+    clock::Time, cluster::Limits, determinism::Recorder, faults::Plan, history::History,
+    invariants::Invariant, panics, rng::Seed, schedule::Schedule, sweep::Observer, worker::Worker,
 };
 
 /// Describes a simulation. Get one from [`Simulation::builder`].
@@ -42,7 +33,6 @@ pub struct Builder {
     pub(super) watchdog: Duration,
     pub(super) faults: Plan,
     pub(super) schedule: Schedule,
-    pub(super) choice_log: Option<ChoiceLog>,
     pub(super) replays_itself: bool,
     pub(super) resumed: Vec<Resumed>,
     pub(super) recorder: Option<Recorder>,
@@ -71,7 +61,6 @@ impl Default for Builder {
             watchdog: Duration::from_secs(10),
             faults: Plan::default(),
             schedule: Schedule::default(),
-            choice_log: None,
             replays_itself: false,
             resumed: Vec::new(),
             recorder: None,
@@ -93,14 +82,9 @@ impl Builder {
         Self { seed: Seed(seed), faults: plan, ..Self::default() }
     }
 
-    /// A simulation of a sweep.
+    /// A simulation of a search, which tells the observer what it came to and leaves it to say so.
     pub(crate) fn observed(seed: u64, plan: Plan, observer: Observer) -> Self {
         Self { observer: Some(observer), ..Self::planned(seed, plan) }
-    }
-
-    /// Tells what it has chosen.
-    pub(crate) fn log_choices(self, log: ChoiceLog) -> Self {
-        Self { choice_log: Some(log), ..self }
     }
 
     /// The number that everything random comes from: run ids, random values of workflows, jitter. Default

@@ -26,6 +26,7 @@ use crate::{
     panics,
     schedule::Deviations,
     service::{Concurrent, Service, in_memory},
+    sweep::EndedRun,
     worker::{Environment, Event, Events, Ledger, Progress, Runner, Shutdown},
 };
 
@@ -108,16 +109,19 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
     };
 
     let choices = service.with_cluster(|cluster| cluster.choices().to_vec());
-    if let Some(log) = &builder.choice_log {
-        log.record(&choices);
-    }
     // Copies of every history: made for those who ask for them, and once.
     let executions = OnceCell::new();
     let all = || executions.get_or_init(|| report::executions(&service));
     if let Some((observer, simulation)) = builder.observer.as_ref().zip(told.as_ref()) {
         let elapsed = service.last_event().since(builder.start);
         let reached = simulation.0.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        observer.record(elapsed, all(), (&builder.faults, &simulation.0.faults.fired()), &reached);
+        observer.record(EndedRun {
+            elapsed,
+            executions: all(),
+            faults: (&builder.faults, &simulation.0.faults.fired()),
+            reached: &reached,
+            choices: &choices,
+        });
     }
     let result = match result {
         Ok(value) if builder.replays_itself => match replay::divergent(&builder, all()) {

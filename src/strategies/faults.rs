@@ -1,6 +1,6 @@
 //! Plans of faults.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use proptest::{collection, prelude::*, sample::select, strategy::Union};
 
@@ -8,8 +8,8 @@ use super::instants;
 use crate::{
     Worker,
     faults::{
-        ActivityEffect, CallEffect, CallError, Fault, Outage, Plan, Recovery, StalledQueue, When,
-        WorkflowTaskEffect,
+        ActivityEffect, ActivityFault, CallEffect, CallError, Fault, LocalActivityEffect, LocalActivityFault,
+        Outage, Plan, Recovery, StalledQueue, When, WorkflowTaskEffect, WorkflowTaskFault,
     },
     policy::AttemptFailure,
     schedule::Schedule,
@@ -18,13 +18,13 @@ use crate::{
 /// What faults may be about.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
-    /// The activity types whose attempts may go wrong.
+    /// The activity types whose attempts may go wrong, whether workflows have them run as activities or as local ones.
     pub activity_types: Vec<String>,
     /// The workflow types whose workflow tasks may go wrong.
     pub workflow_types: Vec<String>,
     /// How many workers there are that may crash.
     pub workers: usize,
-    /// Within which time, from the start, something may go wrong. Default: nothing does that needs a time.
+    /// Within which time, from the start, something may go wrong. Default: only at the very start.
     pub horizon: Duration,
     /// How many faults there are at most.
     pub most: usize,
@@ -34,6 +34,8 @@ pub struct Scope {
     /// Whether half of the plans have a [schedule](crate::schedule::Schedule) too, so that what happens at the same instant
     /// does not always happen first in, first out. Default `false`.
     pub schedules: bool,
+    /// What is not drawn: kinds of faults like `clock_step` and `call`, or what they do, like `call repeat`.
+    pub left_out: BTreeSet<String>,
 }
 
 impl Scope {
@@ -69,6 +71,14 @@ impl Scope {
         self
     }
 
+    /// The same without some faults, for a test that cannot take them: kinds of faults like `clock_step` and `call`, or what
+    /// they do, like `call repeat`. The names are those of [`Coverage`](crate::sweep::Coverage).
+    #[must_use]
+    pub fn without<'a>(mut self, faults: impl IntoIterator<Item = &'a str>) -> Self {
+        self.left_out.extend(faults.into_iter().map(str::to_owned));
+        self
+    }
+
     /// The same with so many faults at most.
     #[must_use]
     pub fn at_most(mut self, faults: usize) -> Self {
@@ -77,74 +87,184 @@ impl Scope {
     }
 }
 
-/// Plans of faults. They shrink to fewer faults, and these to ones that happen once and last whole seconds.
+/// Plans of faults of every kind that there is. They shrink to fewer faults, and these to ones that happen once and last
+/// whole seconds.
+///
+/// # Panics
+///
+/// If the scope [leaves out](Scope::without) something that is no fault.
 pub fn fault_plans(scope: &Scope) -> impl Strategy<Value = Plan> + Clone + use<> {
-    let time = instants(scope.horizon, &scope.near).boxed();
-    let lasts = lengths(60, 3600, &scope.near);
-    let mut kinds: Vec<(u32, BoxedStrategy<Fault>)> = Vec::new();
-    if !scope.activity_types.is_empty() {
-        let types = select(scope.activity_types.clone());
-        kinds.push((
-            6,
-            (types.clone(), moments(), activity_effects(lengths(120, 120, &scope.near)))
-                .prop_map(|(activity_type, when, effect)| Fault::activity(activity_type, when, effect))
-                .boxed(),
-        ));
-        let recovery = (0..=3600_u64, 0..=100_u8);
-        let outage = (types, time.clone(), lasts.clone(), proptest::option::weighted(0.3, recovery));
-        kinds.push((
-            1,
-            outage
-                .prop_map(|(activity_type, from, lasts, recovery)| {
-                    let until = from + lasts;
-                    let outage = Outage::new(activity_type, from, until);
-                    Fault::from(match recovery {
-                        None => outage,
-                        Some((seconds, error_percent)) => outage.recovering(Recovery {
-                            until: until + Duration::from_secs(seconds),
-                            error_percent,
-                            per_second: None,
-                        }),
-                    })
-                })
-                .boxed(),
-        ));
-    }
-    if !scope.workflow_types.is_empty() {
-        let effect = prop_oneof![Just(WorkflowTaskEffect::Lose), Just(WorkflowTaskEffect::Fail)];
-        kinds.push((
-            2,
-            (select(scope.workflow_types.clone()), moments(), effect)
-                .prop_map(|(workflow_type, when, effect)| Fault::workflow_task(workflow_type, when, effect))
-                .boxed(),
-        ));
-    }
-    if scope.workers > 0 {
-        let queue = select(vec![StalledQueue::Sticky, StalledQueue::Workflow, StalledQueue::Activity]);
-        kinds.push((
-            1,
-            (0..scope.workers, queue, time.clone(), lasts.clone())
-                .prop_map(|(worker, queue, at, lasts)| Fault::stall(worker, queue, at, lasts))
-                .boxed(),
-        ));
-        kinds.push((
-            2,
-            (0..scope.workers, time.clone(), lasts)
-                .prop_map(|(worker, at, lasts)| Fault::worker_down(worker, at, lasts))
-                .boxed(),
-        ));
-        kinds
-            .push((1, (0..scope.workers, time).prop_map(|(worker, at)| Fault::eviction(worker, at)).boxed()));
-    }
-    kinds.push((
-        2,
-        (select(CALLS.to_vec()), moments(), call_effects())
-            .prop_map(|(rpc, when, effect)| Fault::call(rpc, when, effect))
-            .boxed(),
-    ));
+    let mut kinds = Kinds { left_out: &scope.left_out, known: BTreeSet::new(), kinds: Vec::new() };
+    kinds.of_activities(scope);
+    kinds.of_workflow_tasks(scope);
+    kinds.of_workers(scope);
+    kinds.of_calls();
+    kinds.of_time(scope);
+    let faults = match kinds.union() {
+        Some(fault) => collection::vec(fault, 0..=scope.most).boxed(),
+        None => Just(Vec::new()).boxed(),
+    };
     let schedules = if scope.schedules { schedules().boxed() } else { Just(None).boxed() };
-    (collection::vec(Union::new_weighted(kinds), 0..=scope.most), schedules)
-        .prop_map(|(faults, schedule)| Plan { schedule, ..Plan::new(faults) })
+    (faults, schedules).prop_map(|(faults, schedule)| Plan { schedule, ..Plan::new(faults) })
+}
+
+/// The faults that a plan may have. What comes first is what others shrink to.
+struct Kinds<'a> {
+    left_out: &'a BTreeSet<String>,
+    /// The names of all, also of those that are left out.
+    known: BTreeSet<&'static str>,
+    /// With how often they are drawn.
+    kinds: Vec<(u32, BoxedStrategy<Fault>)>,
+}
+
+impl Kinds<'_> {
+    fn of_activities(&mut self, scope: &Scope) {
+        let (types, by) = (one_of(&scope.activity_types), lengths(120, 120, &scope.near));
+        let attempts = |effect: BoxedStrategy<ActivityEffect>| {
+            (types.clone(), moments(), effect).prop_map(|(activity_type, when, effect)| {
+                Fault::Activity(ActivityFault { activity_type, when, effect })
+            })
+        };
+        let always = |effect| attempts(Just(effect).boxed());
+        let slow = by.clone().prop_map(|by| ActivityEffect::Slow { by }).boxed();
+        let late = by.clone().prop_map(|by| ActivityEffect::AnswerLate { by }).boxed();
+        let is_there = !scope.activity_types.is_empty();
+        self.add(is_there, 3, "activity lose_answer", always(ActivityEffect::LoseAnswer));
+        self.add(is_there, 3, "activity fail", always(ActivityEffect::Fail(unavailable())));
+        let fail_afterwards = ActivityEffect::FailAfterwards(unavailable());
+        self.add(is_there, 3, "activity fail_afterwards", always(fail_afterwards));
+        self.add(is_there, 3, "activity slow", attempts(slow));
+        self.add(is_there, 3, "activity hang", always(ActivityEffect::Hang));
+        self.add(is_there, 3, "activity lose_heartbeats", always(ActivityEffect::LoseHeartbeats));
+        self.add(is_there, 3, "activity answer_late", attempts(late));
+        self.add(is_there, 3, "activity answer_twice", always(ActivityEffect::AnswerTwice));
+
+        let attempts = |effect: BoxedStrategy<LocalActivityEffect>| {
+            (types.clone(), moments(), effect).prop_map(|(activity_type, when, effect)| {
+                Fault::LocalActivity(LocalActivityFault { activity_type, when, effect })
+            })
+        };
+        let always = |effect| attempts(Just(effect).boxed());
+        let slow = by.prop_map(|by| LocalActivityEffect::Slow { by }).boxed();
+        self.add(is_there, 1, "local_activity lose_worker", always(LocalActivityEffect::LoseWorker));
+        self.add(is_there, 1, "local_activity fail", always(LocalActivityEffect::Fail(unavailable())));
+        let fail_afterwards = LocalActivityEffect::FailAfterwards(unavailable());
+        self.add(is_there, 1, "local_activity fail_afterwards", always(fail_afterwards));
+        self.add(is_there, 1, "local_activity slow", attempts(slow));
+        self.add(is_there, 1, "local_activity hang", always(LocalActivityEffect::Hang));
+
+        let recovery = proptest::option::weighted(0.3, (0..=3600_u64, 0..=100_u8));
+        let outage = (types, times(scope), lengths(60, 3600, &scope.near), recovery);
+        let outage = outage.prop_map(|(activity_type, from, lasts, recovery)| {
+            let until = from + lasts;
+            let outage = Outage::new(activity_type.unwrap_or_default(), from, until);
+            Fault::from(match recovery {
+                None => outage,
+                Some((seconds, error_percent)) => outage.recovering(Recovery {
+                    until: until + Duration::from_secs(seconds),
+                    error_percent,
+                    per_second: None,
+                }),
+            })
+        });
+        self.add(is_there, 4, "outage", outage);
+    }
+
+    fn of_workflow_tasks(&mut self, scope: &Scope) {
+        let types = one_of(&scope.workflow_types);
+        let tasks = |effect| {
+            (types.clone(), moments()).prop_map(move |(workflow_type, when)| {
+                Fault::WorkflowTask(WorkflowTaskFault { workflow_type, when, effect })
+            })
+        };
+        let is_there = !scope.workflow_types.is_empty();
+        self.add(is_there, 4, "workflow_task lose", tasks(WorkflowTaskEffect::Lose));
+        self.add(is_there, 4, "workflow_task fail", tasks(WorkflowTaskEffect::Fail));
+    }
+
+    fn of_workers(&mut self, scope: &Scope) {
+        let is_there = scope.workers > 0;
+        let (worker, at) = (0..scope.workers.max(1), times(scope));
+        let lasts = lengths(60, 3600, &scope.near);
+        let queue = select(vec![StalledQueue::Sticky, StalledQueue::Workflow, StalledQueue::Activity]);
+        let stall = (worker.clone(), queue, at.clone(), lasts.clone());
+        let stall = stall.prop_map(|(worker, queue, at, lasts)| Fault::stall(worker, queue, at, lasts));
+        let down = (worker.clone(), at.clone(), lasts);
+        let down = down.prop_map(|(worker, at, lasts)| Fault::worker_down(worker, at, lasts));
+        let eviction = (worker, at).prop_map(|(worker, at)| Fault::eviction(worker, at));
+        self.add(is_there, 4, "stall", stall);
+        self.add(is_there, 8, "worker_down", down);
+        self.add(is_there, 4, "eviction", eviction);
+    }
+
+    fn of_calls(&mut self) {
+        let error = prop_oneof![
+            Just(CallError::Unavailable),
+            Just(CallError::ResourceExhausted),
+            Just(CallError::DeadlineExceeded),
+        ];
+        let calls = |rpcs: &[&'static str], effect: BoxedStrategy<CallEffect>| {
+            (select(rpcs.to_vec()), moments(), effect)
+                .prop_map(|(rpc, when, effect)| Fault::call(rpc, when, effect))
+        };
+        let any = [CALLS_OF_WORKERS, CALLS_OF_CLIENTS].concat();
+        let seconds = (1..=30_u64).prop_map(Duration::from_secs);
+        let refuse = error.clone().prop_map(CallEffect::Refuse).boxed();
+        self.add(true, 2, "call refuse", calls(&any, refuse));
+        let lose_answer = error.prop_map(CallEffect::LoseAnswer).boxed();
+        self.add(true, 2, "call lose_answer", calls(&any, lose_answer));
+        let delay = seconds.clone().prop_map(|by| CallEffect::Delay { by }).boxed();
+        self.add(true, 2, "call delay", calls(&any, delay));
+        self.add(true, 2, "call twice", calls(&any, Just(CallEffect::Twice).boxed()));
+        // A worker never does again what it does not know to have failed.
+        let repeat = seconds.clone().prop_map(|after| CallEffect::Repeat { after }).boxed();
+        self.add(true, 2, "call repeat", calls(CALLS_OF_CLIENTS, repeat));
+        let overtaken = seconds.prop_map(|by| CallEffect::Overtaken { by }).boxed();
+        self.add(true, 2, "call overtaken", calls(CALLS_OF_CLIENTS, overtaken));
+    }
+
+    fn of_time(&mut self, scope: &Scope) {
+        let by = lengths(60, 3600, &scope.near).prop_map(|by| by.min(FARTHEST_STEP));
+        let step = (times(scope), by).prop_map(|(at, by)| Fault::clock_step(at, by));
+        self.add(!scope.horizon.is_zero(), 2, "clock_step", step);
+    }
+
+    /// One more that may be drawn, if there is something that it can be about and it is not left out.
+    fn add(
+        &mut self,
+        is_there: bool,
+        weight: u32,
+        name: &'static str,
+        faults: impl Strategy<Value = Fault> + 'static,
+    ) {
+        let kind = name.split(' ').next().unwrap_or(name);
+        self.known.extend([kind, name]);
+        if is_there && !self.left_out.contains(kind) && !self.left_out.contains(name) {
+            self.kinds.push((weight, faults.boxed()));
+        }
+    }
+
+    /// Any of them; `None` if there is none.
+    fn union(self) -> Option<Union<BoxedStrategy<Fault>>> {
+        for name in self.left_out {
+            assert!(
+                self.known.contains(name.as_str()),
+                "no fault is called {name:?}; these can be left out: {}",
+                self.known.iter().copied().collect::<Vec<_>>().join(", ")
+            );
+        }
+        (!self.kinds.is_empty()).then(|| Union::new_weighted(self.kinds))
+    }
+}
+
+/// One of the names; none if there is none.
+fn one_of(names: &[String]) -> BoxedStrategy<Option<String>> {
+    if names.is_empty() { Just(None).boxed() } else { select(names.to_vec()).prop_map(Some).boxed() }
+}
+
+/// When something happens.
+fn times(scope: &Scope) -> BoxedStrategy<Duration> {
+    instants(scope.horizon, &scope.near).boxed()
 }
 
 /// Mostly first in, first out.
@@ -157,14 +277,17 @@ fn schedules() -> impl Strategy<Value = Option<Schedule>> + Clone {
 }
 
 /// The calls that most workflows need.
-const CALLS: [&str; 6] = [
+const CALLS_OF_WORKERS: &[&str] = &[
     "RespondActivityTaskCompleted",
     "RespondActivityTaskFailed",
     "RespondWorkflowTaskCompleted",
     "RecordActivityTaskHeartbeat",
-    "SignalWorkflowExecution",
-    "StartWorkflowExecution",
 ];
+const CALLS_OF_CLIENTS: &[&str] =
+    &["SignalWorkflowExecution", "StartWorkflowExecution", "UpdateWorkflowExecution"];
+
+/// How far the clock steps at most.
+const FARTHEST_STEP: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Which of the things that come along: mostly one.
 fn moments() -> impl Strategy<Value = When> + Clone {
@@ -187,34 +310,7 @@ fn lengths(often: u64, at_most: u64, near: &[Duration]) -> BoxedStrategy<Duratio
     prop_oneof![seconds, instants(Duration::ZERO, near)].boxed()
 }
 
-fn activity_effects(by: BoxedStrategy<Duration>) -> impl Strategy<Value = ActivityEffect> + Clone {
-    prop_oneof![
-        Just(ActivityEffect::LoseAnswer),
-        Just(ActivityEffect::Fail(unavailable())),
-        Just(ActivityEffect::FailAfterwards(unavailable())),
-        by.clone().prop_map(|by| ActivityEffect::Slow { by }),
-        Just(ActivityEffect::Hang),
-        Just(ActivityEffect::LoseHeartbeats),
-        by.prop_map(|by| ActivityEffect::AnswerLate { by }),
-        Just(ActivityEffect::AnswerTwice),
-    ]
-}
-
 /// What passes: a failure that forbids a retry is what an activity means, and no fault.
 fn unavailable() -> AttemptFailure {
     AttemptFailure { error_type: "Unavailable".to_owned(), ..Default::default() }
-}
-
-fn call_effects() -> impl Strategy<Value = CallEffect> + Clone {
-    let error = prop_oneof![
-        Just(CallError::Unavailable),
-        Just(CallError::ResourceExhausted),
-        Just(CallError::DeadlineExceeded),
-    ];
-    prop_oneof![
-        error.clone().prop_map(CallEffect::Refuse),
-        error.prop_map(CallEffect::LoseAnswer),
-        (1..=30_u64).prop_map(|by| CallEffect::Delay { by: Duration::from_secs(by) }),
-        Just(CallEffect::Twice),
-    ]
 }

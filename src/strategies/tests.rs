@@ -1,6 +1,6 @@
 //! Failures shrink to what a person would write.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use proptest::{
     prelude::*,
@@ -10,8 +10,11 @@ use proptest::{
 
 use super::*;
 use crate::{
-    faults::{ActivityEffect, Fault, Plan},
-    policy::{Model, text},
+    faults::{
+        ActivityEffect, CallEffect, CallError, Fault, LocalActivityEffect, Outage, Plan, StalledQueue, When,
+        WorkflowTaskEffect,
+    },
+    policy::{AttemptFailure, Model},
 };
 
 const fn seconds(seconds: u64) -> Duration {
@@ -106,26 +109,136 @@ fn boundaries_are_sought() {
     assert!(share(instants(seconds(3600), &[]), |it| it.subsec_nanos() != 0) == 0);
 }
 
-#[test]
-fn plans_shrink_to_no_faults_and_faults_to_whole_seconds() {
-    let scope = Scope {
+fn scope() -> Scope {
+    Scope {
         activity_types: vec!["charge".to_owned()],
         workflow_types: vec!["Order".to_owned()],
         workers: 1,
         horizon: seconds(600),
         most: 4,
         near: vec![seconds(10)],
-        schedules: false,
-    };
-    assert_eq!(smallest(fault_plans(&scope), |_| true), Plan::default());
-    let is_late = |fault: &Fault| {
+        ..Scope::default()
+    }
+}
+
+/// The smallest plan with such a fault has no other one. Answers the fault.
+fn smallest_fault(is_so: impl Fn(&Fault) -> bool) -> Fault {
+    let plan = smallest(fault_plans(&scope()), |plan| plan.faults.iter().any(&is_so));
+    let [fault] = plan.faults.as_slice() else { panic!("{plan}") };
+    assert!(is_so(fault));
+    fault.clone()
+}
+
+#[test]
+fn plans_shrink_to_no_faults_and_faults_to_whole_seconds() {
+    assert_eq!(smallest(fault_plans(&scope()), |_| true), Plan::default());
+    let late = smallest_fault(|fault| {
         matches!(fault, Fault::Activity(fault)
             if matches!(fault.effect, ActivityEffect::AnswerLate { by } if by >= seconds(10)))
+    });
+    let by = ActivityEffect::AnswerLate { by: seconds(10) };
+    assert_eq!(late, Fault::activity("charge", When::once(), by));
+}
+
+#[test]
+fn clock_steps_local_activities_and_calls_that_are_made_again_shrink_to_what_a_person_would_write() {
+    let is_step = |fault: &Fault| matches!(fault, Fault::ClockStep(step) if step.by > seconds(30));
+    assert_eq!(smallest_fault(is_step), Fault::clock_step(seconds(0), seconds(31)));
+    let is_slow = |fault: &Fault| {
+        matches!(fault, Fault::LocalActivity(fault)
+            if matches!(fault.effect, LocalActivityEffect::Slow { by } if by > seconds(5)))
     };
-    let plan = smallest(fault_plans(&scope), |plan| plan.faults.iter().any(is_late));
-    let [fault @ Fault::Activity(late)] = &plan.faults[..] else { panic!("{plan}") };
-    assert!(is_late(fault));
-    assert_eq!(late.when, Default::default(), "{plan}");
-    let ActivityEffect::AnswerLate { by } = late.effect else { panic!("{plan}") };
-    assert_eq!(text(by), "10s");
+    let by = LocalActivityEffect::Slow { by: seconds(6) };
+    assert_eq!(smallest_fault(is_slow), Fault::local_activity("charge", When::once(), by));
+    let effect = |fault: &Fault| match fault {
+        Fault::Call(fault) => Some(fault.effect),
+        _ => None,
+    };
+    let again = smallest_fault(|it| matches!(effect(it), Some(CallEffect::Repeat { .. })));
+    let after = CallEffect::Repeat { after: seconds(1) };
+    assert_eq!(again, Fault::call("SignalWorkflowExecution", When::once(), after));
+    let overtaken = smallest_fault(|it| matches!(effect(it), Some(CallEffect::Overtaken { .. })));
+    let by = CallEffect::Overtaken { by: seconds(1) };
+    assert_eq!(overtaken, Fault::call("SignalWorkflowExecution", When::once(), by));
+}
+
+/// What there is, by the names that coverage has for it. Whoever adds a fault adds it here: the compiler says so.
+fn all_names() -> BTreeSet<String> {
+    let name = |fault: &Fault| match fault {
+        Fault::Activity(_)
+        | Fault::Outage(_)
+        | Fault::WorkerDown(_)
+        | Fault::Eviction(_)
+        | Fault::WorkflowTask(_)
+        | Fault::Call(_)
+        | Fault::LocalActivity(_)
+        | Fault::Stall(_)
+        | Fault::ClockStep(_) => fault.name(),
+    };
+    let failure = AttemptFailure::default;
+    let (by, error) = (seconds(1), CallError::Unavailable);
+    let activity = |effect| Fault::activity("charge", When::once(), effect);
+    let local = |effect| Fault::local_activity("charge", When::once(), effect);
+    let call = |effect| Fault::call("StartWorkflowExecution", When::once(), effect);
+    let faults = [
+        activity(ActivityEffect::Fail(failure())),
+        activity(ActivityEffect::FailAfterwards(failure())),
+        activity(ActivityEffect::Slow { by }),
+        activity(ActivityEffect::Hang),
+        activity(ActivityEffect::LoseHeartbeats),
+        activity(ActivityEffect::LoseAnswer),
+        activity(ActivityEffect::AnswerLate { by }),
+        activity(ActivityEffect::AnswerTwice),
+        local(LocalActivityEffect::Fail(failure())),
+        local(LocalActivityEffect::FailAfterwards(failure())),
+        local(LocalActivityEffect::Slow { by }),
+        local(LocalActivityEffect::Hang),
+        local(LocalActivityEffect::LoseWorker),
+        Outage::new("charge", seconds(0), by).into(),
+        Fault::worker_down(0, seconds(0), by),
+        Fault::eviction(0, seconds(0)),
+        Fault::stall(0, StalledQueue::Sticky, seconds(0), by),
+        Fault::clock_step(seconds(0), by),
+        Fault::workflow_task("Order", When::once(), WorkflowTaskEffect::Lose),
+        Fault::workflow_task("Order", When::once(), WorkflowTaskEffect::Fail),
+        call(CallEffect::Refuse(error)),
+        call(CallEffect::LoseAnswer(error)),
+        call(CallEffect::Delay { by }),
+        call(CallEffect::Twice),
+        call(CallEffect::Repeat { after: by }),
+        call(CallEffect::Overtaken { by }),
+    ];
+    faults.iter().map(name).collect()
+}
+
+/// What so many plans have.
+fn drawn(scope: &Scope) -> BTreeSet<String> {
+    let mut runner = TestRunner::deterministic();
+    let plans = fault_plans(scope);
+    let mut draw = || plans.new_tree(&mut runner).expect("a plan").current();
+    (0..2000).flat_map(|_| draw().faults).map(|fault| fault.name()).collect()
+}
+
+#[test]
+fn every_fault_that_there_is_is_drawn() {
+    assert_eq!(drawn(&scope()), all_names());
+}
+
+#[test]
+fn what_is_left_out_is_not_drawn() {
+    let without = drawn(&scope().without(["clock_step", "activity", "call repeat"]));
+    let expected = all_names()
+        .into_iter()
+        .filter(|name| name != "clock_step" && !name.starts_with("activity ") && name != "call repeat");
+    assert_eq!(without, expected.collect());
+    let nothing = Scope { most: 4, ..Scope::default() }.without(["call"]);
+    assert_eq!(share(fault_plans(&nothing), |plan| *plan == Plan::default()), 1000);
+}
+
+#[test]
+#[should_panic(
+    expected = "no fault is called \"clock_steps\"; these can be left out: activity, activity answer_late,"
+)]
+fn what_is_no_fault_cannot_be_left_out() {
+    let _ = fault_plans(&scope().without(["clock_steps"]));
 }

@@ -19,11 +19,7 @@ use temporalio_common::protos::temporal::api::{
     },
 };
 
-use crate::{
-    faults::{Fault, Plan},
-    history::History,
-    simulation::Execution,
-};
+use crate::{faults::Plan, history::History, schedule::Choice, simulation::Execution};
 
 /// What was reached, and how often:
 ///
@@ -51,6 +47,21 @@ struct Observed {
     coverage: Coverage,
     /// The timelines of the executions that completed, if they are wanted.
     timelines: Option<Vec<String>>,
+    choices: Vec<Choice>,
+}
+
+/// A simulation that has ended.
+pub(crate) struct EndedRun<'a> {
+    /// How much virtual time passed in it.
+    pub(crate) elapsed: Duration,
+    /// All runs.
+    pub(crate) executions: &'a [Execution],
+    /// What was to go wrong, and how often each fault happened.
+    pub(crate) faults: (&'a Plan, &'a [u64]),
+    /// What the test has reached, and how often.
+    pub(crate) reached: &'a BTreeMap<String, u64>,
+    /// What was chosen when there was more than one thing that could go first.
+    pub(crate) choices: &'a [Choice],
 }
 
 /// More timelines than this help nobody.
@@ -71,17 +82,17 @@ impl Observer {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A simulation has ended: the executions in it, its faults with how often each happened, and what the test has
-    /// reached.
-    pub(crate) fn record(
-        &self,
-        elapsed: Duration,
-        executions: &[Execution],
-        (plan, fired): (&Plan, &[u64]),
-        reached: &BTreeMap<String, u64>,
-    ) {
+    /// What the last simulation has chosen that ended.
+    pub(super) fn choices(&self) -> Vec<Choice> {
+        self.lock().choices.clone()
+    }
+
+    /// A simulation has ended.
+    pub(crate) fn record(&self, ended: EndedRun<'_>) {
+        let EndedRun { elapsed, executions, faults: (plan, fired), reached, choices: chosen } = ended;
         let mut observed = self.lock();
-        let Observed { coverage, timelines } = &mut *observed;
+        let Observed { coverage, timelines, choices } = &mut *observed;
+        chosen.clone_into(choices);
         coverage.virtual_time = coverage.virtual_time.saturating_add(elapsed);
         for execution in executions {
             if let Some(timelines) = timelines
@@ -93,12 +104,10 @@ impl Observer {
             coverage.look_at(&execution.history);
         }
         for (fault, fired) in plan.faults.iter().zip(fired) {
-            let (kind, detail) = names(fault);
-            coverage.reach(kind.clone(), *fired);
-            coverage.planned.insert(kind);
-            if let Some(detail) = detail {
-                coverage.reach(detail.clone(), *fired);
-                coverage.planned.insert(detail);
+            for name in BTreeSet::from([fault.kind().to_owned(), fault.name()]) {
+                let name = format!("fault {name}");
+                coverage.reach(name.clone(), *fired);
+                coverage.planned.insert(name);
             }
         }
         for (name, times) in reached {
@@ -206,17 +215,6 @@ impl fmt::Display for Coverage {
 /// The highest numbers that the API has given to event types and to retry states.
 const EVENT_TYPES: i32 = 100;
 const RETRY_STATES: i32 = 20;
-
-/// What a fault counts as: its kind, and its kind with what it does.
-fn names(fault: &Fault) -> (String, Option<String>) {
-    let kind = format!("fault {}", fault.kind());
-    let json = serde_json::to_value(fault).unwrap_or_default();
-    let effect = json.get(fault.kind()).and_then(|fault| fault.get("effect"));
-    let effect = effect
-        .and_then(|effect| effect.as_str().or_else(|| effect.as_object()?.keys().next().map(String::as_str)));
-    let detail = effect.map(|effect| format!("{kind} {effect}"));
-    (kind, detail)
-}
 
 fn event_name(event_type: EventType) -> String {
     camel_case(event_type.as_str_name(), "EVENT_TYPE_")

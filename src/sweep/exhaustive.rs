@@ -1,19 +1,20 @@
 //! Every order of what happens at the same instant.
 
-use std::{
-    fmt,
-    panic::{self, AssertUnwindSafe},
-};
+use std::fmt;
 
+use super::{Observer, run_quietly};
 use crate::{
     faults::Plan,
-    panics,
-    schedule::{Choice, ChoiceLog, Schedule},
+    schedule::{Choice, Schedule},
     simulation::{Builder, Failure},
 };
 
 /// Runs a simulation under every schedule, depth first: each choice is taken in turn, the last one first. For small cases:
 /// every thing that can go first at an instant multiplies the number of schedules.
+///
+/// No schedule is skipped for being equivalent to another one. Hardly any two things that can go first commute: calls for two
+/// workflows that know nothing of one another still take their ids from one stream of the seed and places in one task queue,
+/// so that histories differ with their order.
 ///
 /// ```
 /// use temporal_sim::{Worker, sweep::Exhaustive};
@@ -109,19 +110,14 @@ impl Exhaustive {
             if explored.schedules >= self.most {
                 return explored;
             }
-            let log = ChoiceLog::default();
+            let observer = Observer::default();
             let plan = self.plan.clone().scheduled(schedule.clone());
-            let builder = Builder::planned(self.seed, plan).log_choices(log.clone());
-            let outcome = panic::catch_unwind(AssertUnwindSafe(|| simulation(builder)));
+            let builder = Builder::observed(self.seed, plan, observer.clone());
+            let outcome = run_quietly(|| simulation(builder));
             explored.schedules += 1;
-            let choices = log.take();
+            let choices = observer.choices();
             explored.longest = explored.longest.max(choices.len());
-            let failure = match outcome {
-                Ok(Ok(())) => None,
-                Ok(Err(failure)) => Some(failure.to_string()),
-                Err(panic) => Some(panics::message(&*panic)),
-            };
-            if let Some(failure) = failure {
+            if let Err(failure) = outcome {
                 explored.failure = Some((schedule, failure));
                 return explored;
             }

@@ -37,7 +37,7 @@ mod exhaustive;
 mod progress;
 mod regression;
 mod report;
-mod shrink;
+mod simpler;
 mod smallest;
 
 use std::{
@@ -47,7 +47,7 @@ use std::{
 };
 
 use proptest::{
-    strategy::{BoxedStrategy, Just, Strategy, ValueTree},
+    strategy::{BoxedStrategy, Just, Strategy, ValueTree as _},
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
@@ -58,16 +58,16 @@ pub use exhaustive::{Exhaustive, Explored};
 pub use regression::Regression;
 pub use report::{Report, SweepFailure};
 
-pub(crate) use coverage::Observer;
+pub(crate) use coverage::{EndedRun, Observer};
 
 use crate::{
     faults::Plan,
     panics,
-    schedule::{ChoiceLog, Deviations},
+    schedule::Deviations,
     simulation::{Builder, Failure, seed_of_environment},
 };
 use progress::Progress;
-use smallest::Simplifier;
+use smallest::{Failed, Smallest, Tree};
 
 /// How many seeds are run before it is looked whether one has failed.
 const BATCH: usize = 16;
@@ -106,7 +106,7 @@ impl Sweep {
             seeds,
             plans: Just(Plan::default()).boxed(),
             regressions: None,
-            shrink_runs: 500,
+            shrink_runs: 1000,
             keeps_going: false,
             shows_progress: true,
         }
@@ -127,7 +127,7 @@ impl Sweep {
         self
     }
 
-    /// How many runs the search for the smallest case may take. Default 500.
+    /// How many runs the search for the smallest case may take. Default 1000.
     #[must_use]
     pub fn shrink_runs(mut self, runs: usize) -> Self {
         self.shrink_runs = runs;
@@ -176,7 +176,7 @@ impl Sweep {
     {
         let search = Search {
             sweep: self,
-            cases: (self.plans.clone(), inputs).boxed(),
+            inputs: inputs.boxed(),
             simulation,
             progress: Progress::new(self.seeds.len(), self.shows_progress),
         };
@@ -194,7 +194,7 @@ impl Sweep {
 /// A sweep under way.
 struct Search<'a, I, F> {
     sweep: &'a Sweep,
-    cases: BoxedStrategy<(Plan, I)>,
+    inputs: BoxedStrategy<I>,
     simulation: F,
     progress: Progress,
 }
@@ -260,32 +260,22 @@ where
 
     /// Finds the smallest input and plan that still fail, and keeps them.
     fn explain(&self, seed: u64, message: String) -> SweepFailure {
+        let (plan, inputs) = self.draw(seed);
         let mut tried = 0;
-        let found = message.clone();
         let fails = |plan: &Plan, input: &I| {
             tried += 1;
             self.progress.shrinking(tried);
             let case = Case { seed, plan: plan.clone(), input: input.clone() };
-            let failed = self.run_case(&case).0.err()?;
+            let (outcome, observer) = self.run_case(&case);
+            let failed = outcome.err()?;
             // Another failure is one of its own, if there may be several.
-            (!self.sweep.keeps_going || is_alike(&failed, &found)).then_some(failed)
+            let counts = !self.sweep.keeps_going || is_alike(&failed, &message);
+            counts.then(|| Failed { message: failed, deviations: Deviations::of(&observer.choices()) })
         };
-        let smallest = shrink::smallest(self.tree(seed), message, self.sweep.shrink_runs, fails);
-        let shrink::Smallest { plan, input, mut message, runs } = smallest;
-        // What strategies know nothing of: the choices of a schedule, whole minutes and hours.
-        let most = self.sweep.shrink_runs.saturating_sub(runs);
-        let mut simplifier = Simplifier::new(plan, most, |plan: &Plan| {
-            let log = ChoiceLog::default();
-            let builder = Builder::observed(seed, plan.clone(), Observer::default()).log_choices(log.clone());
-            let failed = run_quietly(&self.simulation, builder, &input).err()?;
-            if self.sweep.keeps_going && !is_alike(&failed, &found) {
-                return None;
-            }
-            message = failed;
-            Some(Deviations::of(&log.take()))
-        });
-        simplifier.simplify();
-        let (plan, runs) = (simplifier.plan, runs + (most - simplifier.runs));
+        let mut smallest = Smallest::new(plan, inputs.current(), self.sweep.shrink_runs, fails);
+        smallest.simplify(inputs);
+        let Smallest { plan, input, failed, runs, .. } = smallest;
+        let message = failed.map_or(message.clone(), |failed| failed.message);
         let json = serde_json::to_value(&input);
         let json =
             json.unwrap_or_else(|error| panic!("the input {input:?} cannot be written as JSON: {error}"));
@@ -302,13 +292,12 @@ where
     }
 
     fn case(&self, seed: u64) -> Case<I> {
-        let (plan, input) = self.tree(seed).current();
-        Case { seed, plan, input }
+        let (plan, input) = self.draw(seed);
+        Case { seed, plan, input: input.current() }
     }
 
-    /// The plan and the input of a seed, and the ways to make them smaller.
-    fn tree(&self, seed: u64) -> shrink::Tree<I> {
-        tree(&self.cases, seed)
+    fn draw(&self, seed: u64) -> (Plan, Tree<I>) {
+        draw(&self.sweep.plans, &self.inputs, seed)
     }
 
     /// Runs a simulation; the error is its report.
@@ -325,13 +314,15 @@ where
     }
 }
 
-/// What a strategy draws for a seed: always the same.
-fn tree<T: fmt::Debug>(strategy: &BoxedStrategy<T>, seed: u64) -> Box<dyn ValueTree<Value = T>> {
+/// What is drawn for a seed, always the same: a plan, and an input with the ways to make it smaller.
+fn draw<I: fmt::Debug>(plans: &BoxedStrategy<Plan>, inputs: &BoxedStrategy<I>, seed: u64) -> (Plan, Tree<I>) {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config { failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    strategy.new_tree(&mut runner).unwrap_or_else(|reason| {
+    let plan = plans.new_tree(&mut runner).map(|tree| tree.current());
+    let input = inputs.new_tree(&mut runner);
+    plan.and_then(|plan| Ok((plan, input?))).unwrap_or_else(|reason| {
         panic!("the strategies have neither plan nor input for seed {seed}: {reason}");
     })
 }
@@ -342,19 +333,14 @@ fn observe<I: Clone>(
     observer: &Observer,
 ) -> Result<(), String> {
     let builder = Builder::observed(case.seed, case.plan.clone(), observer.clone());
-    run_quietly(simulation, builder, &case.input)
+    run_quietly(|| simulation(builder, case.input.clone()))
 }
 
 /// Runs a simulation; the error is its report. Panics are in there, and are not shown.
-fn run_quietly<I: Clone>(
-    simulation: &impl Fn(Builder, I) -> Result<(), Failure>,
-    builder: Builder,
-    input: &I,
-) -> Result<(), String> {
+fn run_quietly(simulation: impl FnOnce() -> Result<(), Failure>) -> Result<(), String> {
     let _quiet = panics::quiet();
-    match panic::catch_unwind(AssertUnwindSafe(|| simulation(builder, input.clone()))) {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(failure)) => Err(failure.to_string()),
+    match panic::catch_unwind(AssertUnwindSafe(simulation)) {
+        Ok(outcome) => outcome.map_err(|failure| failure.to_string()),
         Err(panic) => Err(panics::message(&*panic)),
     }
 }

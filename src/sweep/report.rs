@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
+use serde_json::Value;
+
 use super::{Coverage, Regression};
 use crate::{faults::Plan, rng::Seed, simulation::reproduce_command};
 
@@ -17,10 +19,11 @@ pub struct Report {
 /// Its [`Display`](fmt::Display) form is the whole report.
 #[derive(Debug, Clone)]
 pub struct SweepFailure {
-    /// All seeds that fail like this; the first is the one that was looked at.
+    /// All seeds that fail like this; the first, which is always there, is the one that was looked at.
     seeds: Vec<u64>,
-    regression: Regression,
     plan: Plan,
+    /// As it stands in a file.
+    input: Value,
     message: String,
     reproduce: String,
     file: Option<PathBuf>,
@@ -96,7 +99,7 @@ impl SweepFailure {
             seeds: vec![regression.seed],
             reproduce: reproduce_command(Seed(regression.seed)),
             plan: regression.plan(),
-            regression,
+            input: regression.input,
             message,
             file,
             shrink_runs,
@@ -117,7 +120,7 @@ impl SweepFailure {
 
     /// The seed.
     pub fn seed(&self) -> u64 {
-        self.regression.seed
+        self.seeds[0]
     }
 
     /// All seeds that fail with the same message, numbers in it apart.
@@ -131,8 +134,8 @@ impl SweepFailure {
     }
 
     /// The smallest input that makes it fail, as it stands in a file; `null` if the sweep has none.
-    pub fn input(&self) -> &serde_json::Value {
-        &self.regression.input
+    pub fn input(&self) -> &Value {
+        &self.input
     }
 
     /// How it fails: the report of the simulation.
@@ -148,7 +151,7 @@ impl SweepFailure {
 
 impl fmt::Display for SweepFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seeds, regression, message, reproduce, file, shrink_runs, timelines, .. } = self;
+        let Self { seeds, plan, input, message, reproduce, file, shrink_runs, timelines } = self;
         match seeds.as_slice() {
             [seed] => writeln!(f, "a sweep failed with seed {seed}\n")?,
             [seed, more @ ..] => {
@@ -157,6 +160,7 @@ impl fmt::Display for SweepFailure {
             [] => {}
         }
         writeln!(f, "  what it takes, after {shrink_runs} runs in search of less:")?;
+        let regression = Regression::new(self.seed(), plan.clone()).with_input(input.clone());
         for line in regression.to_json().lines() {
             writeln!(f, "    {line}")?;
         }

@@ -1,13 +1,12 @@
-//! The smallest plan that still breaks something.
+//! The smallest case that still fails.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Debug};
 
+use proptest::strategy::ValueTree;
+
+use super::simpler::simpler_faults;
 use crate::{
-    faults::{
-        ActivityEffect, CallEffect, Callers, Fault, LocalActivityEffect, Outage, Plan, Recovery, When,
-        unavailable,
-    },
-    policy::AttemptFailure,
+    faults::Plan,
     schedule::{Deviations, Schedule},
     simulation::Failure,
 };
@@ -18,91 +17,165 @@ impl Plan {
     /// Answers this plan if none of the others fails.
     #[must_use]
     pub fn smallest(&self, runs: usize, mut fails: impl FnMut(&Self) -> Result<(), Failure>) -> Self {
-        let mut search = Simplifier::new(self.clone(), runs, |plan: &Self| {
-            fails(plan).err().map(|failure| failure.deviations().clone())
+        let mut smallest = Smallest::new(self.clone(), (), runs, |plan: &Self, (): &()| {
+            let failure = fails(plan).err()?;
+            Some(Failed { message: String::new(), deviations: failure.deviations().clone() })
         });
-        search.run();
-        search.plan
+        smallest.simplify_plan();
+        smallest.plan
     }
 }
 
-/// A search for a smaller plan. `fails` answers how a run that fails has deviated from first in, first out.
-pub(crate) struct Simplifier<F> {
-    /// The smallest plan so far.
-    pub(crate) plan: Plan,
-    /// How many more may be tried.
-    pub(crate) runs: usize,
+/// An input, and the ways to make it smaller.
+pub(super) type Tree<I> = Box<dyn ValueTree<Value = I>>;
+
+/// How a case failed.
+#[derive(Debug, Default)]
+pub(super) struct Failed {
+    /// The report.
+    pub(super) message: String,
+    /// What went first where first in, first out would have taken something else.
+    pub(super) deviations: Deviations,
+}
+
+/// The smallest case so far, and the search for a smaller one.
+pub(super) struct Smallest<I, F> {
+    pub(super) plan: Plan,
+    pub(super) input: I,
+    /// How it fails; `None` if no other case has taken the place of the first one.
+    pub(super) failed: Option<Failed>,
+    /// How many were tried, and how many may be.
+    pub(super) runs: usize,
+    most: usize,
+    /// Runs a case, and answers how it fails if it does.
     fails: F,
-    deviations: Deviations,
 }
 
-impl<F: FnMut(&Plan) -> Option<Deviations>> Simplifier<F> {
-    pub(crate) fn new(plan: Plan, runs: usize, fails: F) -> Self {
-        Self { plan, runs, fails, deviations: Deviations::default() }
+/// Of a plan with more faults, those that a simpler input might not need are looked for at the end only.
+const FEW_FAULTS: usize = 4;
+
+impl<I: Clone + Debug, F: FnMut(&Plan, &I) -> Option<Failed>> Smallest<I, F> {
+    /// A search that begins with a case which fails, and takes at most so many runs.
+    pub(super) fn new(plan: Plan, input: I, most: usize, fails: F) -> Self {
+        Self { plan, input, failed: None, runs: 0, most, fails }
     }
 
-    /// Makes the plan smaller in every way that there is.
-    pub(crate) fn run(&mut self) {
-        self.pin_schedule();
+    /// Makes plan and input smaller in every way that there is. The tree has the input, and what its strategy takes for
+    /// simpler.
+    pub(super) fn simplify(&mut self, mut inputs: Tree<I>) {
+        // With fewer faults less hides what the input has to do with it.
+        self.leave_out_schedule();
         self.leave_out_faults();
-        self.simplify();
-        self.leave_out_faults();
-    }
-
-    /// Leaves the faults of the plan, and makes everything about them simpler.
-    pub(crate) fn simplify(&mut self) {
-        self.pin_schedule();
-        self.leave_out_choices();
-        self.simplify_faults();
-        if self.plan.until.is_some() {
-            let _ = self.try_plan(Plan { until: None, ..self.plan.clone() });
+        let mut is_simpler = inputs.simplify();
+        while is_simpler && self.may_run() {
+            is_simpler =
+                if self.try_input(&inputs.current()) { inputs.simplify() } else { inputs.complicate() };
         }
+        self.simplify_plan();
+    }
+
+    /// Makes the plan smaller in every way that there is, until none makes it any smaller.
+    fn simplify_plan(&mut self) {
+        self.pin_schedule();
+        loop {
+            let before = self.plan.clone();
+            self.leave_out_faults();
+            self.leave_out_choices();
+            self.simplify_faults();
+            self.try_plan(Plan { until: None, ..self.plan.clone() });
+            if self.plan == before {
+                return;
+            }
+        }
+    }
+
+    fn may_run(&self) -> bool {
+        self.runs < self.most
+    }
+
+    fn run(&mut self, plan: &Plan, input: &I) -> Option<Failed> {
+        if !self.may_run() {
+            return None;
+        }
+        self.runs += 1;
+        (self.fails)(plan, input)
     }
 
     /// Takes a plan if it fails.
     fn try_plan(&mut self, plan: Plan) -> bool {
-        if self.runs == 0 || plan == self.plan {
+        if plan == self.plan {
             return false;
         }
-        self.runs -= 1;
-        let failed = (self.fails)(&plan);
-        let is_smaller = failed.is_some();
-        if let Some(deviations) = failed {
-            (self.plan, self.deviations) = (plan, deviations);
+        let input = self.input.clone();
+        let Some(failed) = self.run(&plan, &input) else { return false };
+        self.plan = plan;
+        self.failed = Some(failed);
+        true
+    }
+
+    /// Takes an input if it fails. The plan may then have a fault too many: that is looked at at once, because the next,
+    /// simpler input may be one that needs the fault.
+    fn try_input(&mut self, input: &I) -> bool {
+        let mut plans = Vec::new();
+        if self.plan.faults.len() <= FEW_FAULTS {
+            plans.extend((0..self.plan.faults.len()).map(|index| without(&self.plan, &[index])));
         }
-        is_smaller
+        plans.push(self.plan.clone());
+        for plan in plans {
+            if let Some(failed) = self.run(&plan, input) {
+                (self.plan, self.input, self.failed) = (plan, input.clone(), Some(failed));
+                return true;
+            }
+        }
+        false
+    }
+
+    fn leave_out_schedule(&mut self) -> bool {
+        self.plan.schedule.is_some() && self.try_plan(Plan { schedule: None, ..self.plan.clone() })
+    }
+
+    /// Most faults of a plan have nothing to do with it: the shortest way is to leave out one after the other. Two may have
+    /// cancelled out.
+    fn leave_out_faults(&mut self) {
+        let mut index = 0;
+        while index < self.plan.faults.len() && self.may_run() {
+            if !self.try_plan(without(&self.plan, &[index])) {
+                index += 1;
+            }
+        }
+        let count = self.plan.faults.len();
+        let pairs = (0..count).flat_map(|one| (one + 1..count).map(move |other| [one, other]));
+        for pair in pairs {
+            if !self.may_run() {
+                return;
+            }
+            if self.try_plan(without(&self.plan, &pair)) {
+                return self.leave_out_faults();
+            }
+        }
     }
 
     /// Replaces a schedule that is drawn by what it chose: no draw moves any more when something else becomes simpler.
     fn pin_schedule(&mut self) {
-        if matches!(self.plan.schedule, Some(Schedule::Choices(_))) {
+        if matches!(self.plan.schedule, Some(Schedule::Choices(_)))
+            || self.leave_out_schedule() && self.is_fifo()
+        {
             return;
         }
-        if self.plan.schedule.is_some() && self.try_plan(Plan { schedule: None, ..self.plan.clone() }) {
-            if self.deviations.is_empty() {
-                return;
-            }
-        } else if self.runs > 0 && self.plan.schedule.is_some() {
+        if self.failed.is_none() && self.plan.schedule.is_some() {
             // What it chose is known after a run only.
-            self.runs -= 1;
-            self.deviations = (self.fails)(&self.plan.clone()).unwrap_or_default();
+            let (plan, input) = (self.plan.clone(), self.input.clone());
+            self.failed = self.run(&plan, &input);
         }
-        if !self.deviations.is_empty() {
-            let schedule = Some(self.deviations.schedule());
-            let _ = self.try_plan(Plan { schedule, ..self.plan.clone() });
+        if !self.is_fifo() {
+            let schedule = self.failed.as_ref().map(|failed| failed.deviations.schedule());
+            self.try_plan(Plan { schedule, ..self.plan.clone() });
         }
     }
 
-    /// Most faults of a plan have nothing to do with it: the shortest way is to leave out one after the other.
-    fn leave_out_faults(&mut self) {
-        let mut index = 0;
-        while index < self.plan.faults.len() && self.runs > 0 {
-            let mut fewer = self.plan.clone();
-            fewer.faults.remove(index);
-            if !self.try_plan(fewer) {
-                index += 1;
-            }
-        }
+    /// Whether it is known to fail with everything first in, first out.
+    fn is_fifo(&self) -> bool {
+        self.failed.as_ref().is_none_or(|failed| failed.deviations.is_empty())
     }
 
     /// Leaves out choices: half of them, then less and less, then one after the other.
@@ -110,9 +183,9 @@ impl<F: FnMut(&Plan) -> Option<Deviations>> Simplifier<F> {
         let Some(Schedule::Choices(choices)) = &self.plan.schedule else { return };
         let mut choices = choices.clone();
         let mut size = choices.len();
-        while size > 0 && self.runs > 0 {
+        while size > 0 && self.may_run() {
             let mut start = 0;
-            while start < choices.len() && self.runs > 0 {
+            while start < choices.len() && self.may_run() {
                 let left_out = start..start.saturating_add(size);
                 let numbered = choices.iter().enumerate();
                 let fewer: BTreeMap<_, _> = numbered
@@ -128,15 +201,15 @@ impl<F: FnMut(&Plan) -> Option<Deviations>> Simplifier<F> {
             }
             size /= 2;
         }
-        if choices.is_empty() && !self.try_plan(Plan { schedule: None, ..self.plan.clone() }) {
-            let _ = self.try_plan(Plan { schedule: Some(Schedule::Fifo), ..self.plan.clone() });
+        if choices.is_empty() && !self.leave_out_schedule() {
+            self.try_plan(Plan { schedule: Some(Schedule::Fifo), ..self.plan.clone() });
         }
     }
 
     /// Makes one fault after the other as simple as it can be.
     fn simplify_faults(&mut self) {
         for index in 0..self.plan.faults.len() {
-            while self.runs > 0 {
+            while self.may_run() {
                 let simpler = simpler_faults(&self.plan.faults[index]);
                 let is_simpler = simpler.into_iter().any(|fault| {
                     let mut plan = self.plan.clone();
@@ -151,165 +224,26 @@ impl<F: FnMut(&Plan) -> Option<Deviations>> Simplifier<F> {
     }
 }
 
-/// Faults like this one that are a little simpler, the simplest first.
-fn simpler_faults(fault: &Fault) -> Vec<Fault> {
-    let mut simpler = Vec::new();
-    macro_rules! vary {
-        ($variant:ident, $fault:expr, $field:ident, $values:expr) => {
-            simpler.extend($values.into_iter().map(|value| {
-                Fault::$variant({
-                    let mut fault = $fault.clone();
-                    fault.$field = value;
-                    fault
-                })
-            }))
-        };
-    }
-    match fault {
-        Fault::Activity(it) => {
-            vary!(Activity, it, when, simpler_whens(it.when));
-            vary!(Activity, it, effect, simpler_activity_effects(&it.effect));
-        }
-        Fault::LocalActivity(it) => {
-            vary!(LocalActivity, it, when, simpler_whens(it.when));
-            vary!(LocalActivity, it, effect, simpler_local_activity_effects(&it.effect));
-        }
-        Fault::WorkflowTask(it) => vary!(WorkflowTask, it, when, simpler_whens(it.when)),
-        Fault::Call(it) => {
-            vary!(Call, it, when, simpler_whens(it.when));
-            vary!(Call, it, effect, simpler_call_effects(it.effect));
-            vary!(Call, it, callers, (it.callers != Callers::Any).then_some(Callers::Any));
-        }
-        Fault::Outage(it) => simpler.extend(simpler_outages(it).into_iter().map(Fault::Outage)),
-        Fault::WorkerDown(it) => {
-            vary!(WorkerDown, it, at, earlier(it.at));
-            vary!(WorkerDown, it, lasts, shorter(it.lasts));
-        }
-        Fault::Eviction(it) => vary!(Eviction, it, at, earlier(it.at)),
-        Fault::Stall(it) => {
-            vary!(Stall, it, at, earlier(it.at));
-            vary!(Stall, it, lasts, shorter(it.lasts));
-        }
-        Fault::ClockStep(it) => {
-            vary!(ClockStep, it, at, earlier(it.at));
-            vary!(ClockStep, it, by, shorter(it.by));
-        }
-    }
-    simpler
-}
-
-/// Once, from the start; or as near to that as can be.
-fn simpler_whens(when: When) -> Vec<When> {
-    let mut simpler = vec![When::once(), When { times: Some(1), ..when }, When { skip: 0, ..when }];
-    simpler.push(When { until: None, ..when });
-    simpler.extend(earlier(when.from).into_iter().map(|from| When { from, ..when }));
-    simpler.push(When { skip: when.skip / 2, ..when });
-    simpler
-        .extend(when.times.filter(|times| *times > 1).map(|times| When { times: Some(times / 2), ..when }));
-    let until = when.until.map(shorter).unwrap_or_default();
-    simpler.extend(until.into_iter().map(|until| When { until: Some(until), ..when }));
-    // One that is more often, or later, is no simpler one.
-    simpler.retain(|it| *it != when && (when.times != Some(0) || it.times == Some(0)));
-    simpler
-}
-
-fn simpler_activity_effects(effect: &ActivityEffect) -> Vec<ActivityEffect> {
-    match effect {
-        ActivityEffect::Fail(failure) => simpler_failure(failure).map(ActivityEffect::Fail).collect(),
-        ActivityEffect::FailAfterwards(failure) => {
-            simpler_failure(failure).map(ActivityEffect::FailAfterwards).collect()
-        }
-        ActivityEffect::Slow { by } => {
-            shorter(*by).into_iter().map(|by| ActivityEffect::Slow { by }).collect()
-        }
-        ActivityEffect::AnswerLate { by } => {
-            shorter(*by).into_iter().map(|by| ActivityEffect::AnswerLate { by }).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn simpler_local_activity_effects(effect: &LocalActivityEffect) -> Vec<LocalActivityEffect> {
-    match effect {
-        LocalActivityEffect::Fail(failure) => {
-            simpler_failure(failure).map(LocalActivityEffect::Fail).collect()
-        }
-        LocalActivityEffect::FailAfterwards(failure) => {
-            simpler_failure(failure).map(LocalActivityEffect::FailAfterwards).collect()
-        }
-        LocalActivityEffect::Slow { by } => {
-            shorter(*by).into_iter().map(|by| LocalActivityEffect::Slow { by }).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn simpler_call_effects(effect: CallEffect) -> Vec<CallEffect> {
-    match effect {
-        CallEffect::Delay { by } => shorter(by).into_iter().map(|by| CallEffect::Delay { by }).collect(),
-        CallEffect::Repeat { after } => {
-            earlier(after).into_iter().map(|after| CallEffect::Repeat { after }).collect()
-        }
-        CallEffect::Overtaken { by } => {
-            shorter(by).into_iter().map(|by| CallEffect::Overtaken { by }).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn simpler_failure(failure: &AttemptFailure) -> impl Iterator<Item = AttemptFailure> {
-    let plain = unavailable();
-    (plain != *failure).then_some(plain).into_iter()
-}
-
-fn simpler_outages(outage: &Outage) -> Vec<Outage> {
-    let mut simpler = Vec::new();
-    simpler.extend(outage.recovery.map(|_| Outage { recovery: None, ..outage.clone() }));
-    simpler.extend(earlier(outage.from).into_iter().map(|from| Outage { from, ..outage.clone() }));
-    let lasts = outage.until.saturating_sub(outage.from);
-    let ends = shorter(lasts).into_iter().map(|lasts| outage.from.saturating_add(lasts));
-    simpler.extend(ends.map(|until| Outage { until, ..outage.clone() }));
-    simpler.extend(simpler_failure(&outage.failure).map(|failure| Outage { failure, ..outage.clone() }));
-    if let Some(recovery) = outage.recovery {
-        let with = |recovery: Recovery| Outage { recovery: Some(recovery), ..outage.clone() };
-        simpler.extend(recovery.per_second.map(|_| with(Recovery { per_second: None, ..recovery })));
-        let all = (recovery.error_percent != 100).then_some(Recovery { error_percent: 100, ..recovery });
-        simpler.extend(all.map(with));
-    }
-    simpler
-}
-
-/// Times before this one that are simpler, the earliest first.
-fn earlier(time: Duration) -> Vec<Duration> {
-    let mut times = vec![Duration::ZERO];
-    times.extend(rounder(time));
-    times.retain(|it| *it < time);
-    times
-}
-
-/// Durations that are simpler and not nothing, the simplest first: a second, less and less of it, whole seconds.
-fn shorter(duration: Duration) -> Vec<Duration> {
-    let second = Duration::from_secs(1);
-    if duration == second || duration.is_zero() {
-        return Vec::new();
-    }
-    let mut durations = vec![second];
-    durations.extend(rounder(duration).into_iter().filter(|it| *it > second && *it < duration));
-    durations
-}
-
-/// Half of it, and all of it, in whole hours, minutes, or seconds.
-fn rounder(duration: Duration) -> [Duration; 4] {
-    let whole = |unit: u64, seconds: u64| Duration::from_secs(seconds - seconds % unit);
-    let seconds = duration.as_secs();
-    [whole(1, seconds / 2), whole(3600, seconds), whole(60, seconds), whole(1, seconds)]
+/// The plan without the faults at these places.
+fn without(plan: &Plan, places: &[usize]) -> Plan {
+    let faults = plan.faults.iter().enumerate();
+    let faults = faults.filter(|(index, _)| !places.contains(index)).map(|(_, fault)| fault.clone());
+    Plan { faults: faults.collect(), ..plan.clone() }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use proptest::{
+        collection,
+        strategy::{Just, Strategy as _},
+        test_runner::TestRunner,
+    };
+
     use super::*;
     use crate::{
-        faults::{StalledQueue, WorkflowTaskEffect},
+        faults::{ActivityEffect, Fault, Outage, Recovery, StalledQueue, When, WorkflowTaskEffect},
         rng::Seed,
         schedule::{Candidate, Lane, Scheduler},
     };
@@ -321,9 +255,10 @@ mod tests {
     /// The smallest plan that still breaks something that never chooses.
     fn smallest(plan: Plan, fails: impl Fn(&Plan) -> bool) -> Plan {
         assert!(fails(&plan));
-        let mut search = Simplifier::new(plan, 1000, |plan: &Plan| fails(plan).then(Deviations::default));
-        search.run();
-        assert!(search.runs > 0, "it came to its end");
+        let mut search =
+            Smallest::new(plan, (), 1000, |plan: &Plan, (): &()| fails(plan).then(Failed::default));
+        search.simplify_plan();
+        assert!(search.may_run(), "it came to its end");
         search.plan
     }
 
@@ -380,6 +315,15 @@ mod tests {
         broken_by.iter().all(|choice| chosen[*choice] == 2).then(|| Deviations::of(scheduler.choices()))
     }
 
+    /// The smallest plan that still chooses so.
+    fn smallest_of_choices(plan: Plan, broken_by: &[usize]) -> Plan {
+        let mut search = Smallest::new(plan, (), 500, |plan: &Plan, (): &()| {
+            Some(Failed { deviations: chooses(plan, broken_by)?, ..Failed::default() })
+        });
+        search.simplify_plan();
+        search.plan
+    }
+
     #[test]
     fn a_random_schedule_becomes_the_choices_that_it_takes() {
         let broken: Vec<_> = {
@@ -389,18 +333,64 @@ mod tests {
             last.map(|(number, _)| *number as usize).take(2).collect()
         };
         let plan = Plan::new([Fault::eviction(0, seconds(1))]).scheduled(Schedule::Random);
-        let mut search = Simplifier::new(plan, 500, |plan: &Plan| chooses(plan, &broken));
-        search.run();
         let choices = broken.iter().map(|choice| (*choice as u32, 2));
-        assert_eq!(search.plan, Plan::default().scheduled(Schedule::choices(choices)));
+        let smallest = smallest_of_choices(plan, &broken);
+        assert_eq!(smallest, Plan::default().scheduled(Schedule::choices(choices)));
     }
 
     #[test]
     fn a_schedule_that_has_nothing_to_do_with_it_is_left_out() {
         let plan = Plan::default().scheduled(Schedule::pct(3));
-        let mut search = Simplifier::new(plan, 500, |plan: &Plan| chooses(plan, &[]));
-        search.run();
-        assert_eq!(search.plan, Plan::default());
+        assert_eq!(smallest_of_choices(plan, &[]), Plan::default());
+    }
+
+    #[test]
+    fn two_faults_that_only_cancel_out_are_left_out_together() {
+        let plan = Plan::new([
+            Fault::eviction(0, seconds(0)),
+            Fault::clock_step(seconds(0), seconds(1)),
+            Fault::stall(0, StalledQueue::Sticky, seconds(0), seconds(1)),
+        ]);
+        let has = |plan: &Plan, kind| plan.faults.iter().any(|fault| fault.kind() == kind);
+        let smallest =
+            smallest(plan, |plan| has(plan, "clock_step") && has(plan, "eviction") == has(plan, "stall"));
+        assert_eq!(smallest, Plan::new([Fault::clock_step(seconds(0), seconds(1))]));
+    }
+
+    /// Two numbers of a middling sum break it by themselves, all others need the fault. The smallest of all inputs needs it,
+    /// but there is one on the way that does not.
+    #[test]
+    fn a_fault_that_an_input_on_the_way_does_not_need_is_left_out() {
+        let lost = Fault::activity("charge", When::once(), ActivityEffect::LoseAnswer);
+        let fails = |plan: &Plan, input: &Vec<u32>| {
+            let is_enough = input.len() == 2 && (10..40_u32).contains(&input.iter().sum());
+            (input.len() >= 2 && (is_enough || !plan.faults.is_empty())).then(Failed::default)
+        };
+        let mut runner = TestRunner::deterministic();
+        let mut alone = 0;
+        for _ in 0..20 {
+            let inputs = collection::vec(0..100_u32, 2..9).new_tree(&mut runner).expect("an input");
+            let mut search = Smallest::new(Plan::new([lost.clone()]), inputs.current(), 500, fails);
+            search.simplify(Box::new(inputs));
+            assert_eq!(search.input.len(), 2);
+            if search.plan == Plan::default() {
+                assert_eq!(search.input.iter().sum::<u32>(), 10, "{:?}", search.input);
+                alone += 1;
+            }
+        }
+        assert!(alone >= 15, "{alone}");
+    }
+
+    #[test]
+    fn the_report_is_that_of_the_case_that_is_left() {
+        let plan = Plan::new([Fault::eviction(0, seconds(7)), Fault::eviction(1, seconds(7))]);
+        let fails = |plan: &Plan, (): &()| {
+            let message = format!("{} faults", plan.faults.len());
+            (!plan.faults.is_empty()).then(|| Failed { message, ..Failed::default() })
+        };
+        let mut search = Smallest::new(plan, (), 500, fails);
+        search.simplify(Box::new(Just(())));
+        assert_eq!(search.failed.map(|failed| failed.message).as_deref(), Some("1 faults"));
     }
 
     #[test]
@@ -408,12 +398,12 @@ mod tests {
         let plan = Plan::new((0..50).map(|second| Fault::eviction(0, seconds(second))));
         for runs in [0, 1, 10] {
             let mut tried = 0;
-            let mut search = Simplifier::new(plan.clone(), runs, |_: &Plan| {
+            let mut search = Smallest::new(plan.clone(), (), runs, |_: &Plan, (): &()| {
                 tried += 1;
                 None
             });
-            search.run();
-            assert_eq!(search.plan, plan);
+            search.simplify_plan();
+            assert_eq!((search.plan, search.runs), (plan.clone(), runs));
             assert_eq!(tried, runs);
         }
     }

@@ -50,27 +50,26 @@ fn the_smallest_plan_has_what_it_takes_and_nothing_else() {
         workflow_types: vec!["Order".to_owned()],
         workers: 2,
         horizon: Duration::from_secs(3600),
-        near: Vec::new(),
-        schedules: false,
         most: 8,
+        ..Default::default()
     };
-    let cases = (crate::strategies::fault_plans(&scope), 0..1000_u32).boxed();
+    let (plans, inputs) = (crate::strategies::fault_plans(&scope).boxed(), (0..1000_u32).boxed());
     // Two workers that are down at the same time break it.
     let fails = |plan: &Plan, cents: &u32| {
         let down = |which: usize| {
             plan.faults.iter().any(|fault| matches!(fault, Fault::WorkerDown(down) if down.worker == which))
         };
-        (down(0) && down(1) && *cents > 2).then(|| "both are down".to_owned())
+        (down(0) && down(1) && *cents > 2).then(Failed::default)
     };
     let mut found = 0;
     for seed in 0..300 {
-        let tree = tree(&cases, seed);
-        let (plan, cents) = tree.current();
-        if fails(&plan, &cents).is_none() {
+        let (plan, cents) = draw(&plans, &inputs, seed);
+        if fails(&plan, &cents.current()).is_none() {
             continue;
         }
         found += 1;
-        let smallest = shrink::smallest(tree, String::new(), 500, fails);
+        let mut smallest = Smallest::new(plan, cents.current(), 500, fails);
+        smallest.simplify(cents);
         assert!(smallest.runs <= 500);
         assert_eq!((smallest.plan.faults.len(), smallest.input), (2, 3), "{}", smallest.plan);
         assert!(fails(&smallest.plan, &smallest.input).is_some());
@@ -107,7 +106,7 @@ fn a_list_of_inputs_is_written_one_a_line() {
 fn a_seed_draws_the_same_plan_each_time() {
     let scope = crate::strategies::Scope { workers: 2, most: 8, ..Default::default() };
     let plans = crate::strategies::fault_plans(&scope).boxed();
-    let draw = || (0..50).map(|seed| tree(&plans, seed).current()).collect::<Vec<_>>();
+    let draw = || (0..50).map(|seed| draw(&plans, &Just(()).boxed(), seed).0).collect::<Vec<_>>();
     let (plans, again) = (draw(), draw());
     assert_eq!(plans, again);
     assert_ne!(plans[0], plans[1]);

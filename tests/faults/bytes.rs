@@ -12,9 +12,10 @@ use temporal_sim::{
     },
     schedule::Schedule,
 };
+use temporal_sim_fixtures::features::signals::Counter;
 use temporalio_client::{WorkflowSignalOptions, WorkflowStartOptions};
 
-use crate::shop::{Checkout, Counter, Export, Naps, Provider, QuickCheckout, worker};
+use crate::shop::{Checkout, Export, Naps, Provider, QuickCheckout, worker};
 
 fn plans() -> [(&'static str, Plan); 5] {
     let seconds = Duration::from_secs;
@@ -53,7 +54,7 @@ fn digest(seed: u64, plan: Plan) -> u64 {
         Simulation::builder().worker(worker(&provider)).worker(worker(&provider).evict_at_random(0.2));
     workers.seed(seed).faults(plan).run(async move |sim| {
         let options = WorkflowStartOptions::new("shop", "counter").build();
-        let counter = sim.client().start_workflow(Counter::run, (), options).await?;
+        let counter = sim.client().start_workflow(Counter::run, 2, options).await?;
         let add = |number| counter.signal(Counter::add, number, WorkflowSignalOptions::default());
         let _ = futures::join!(
             sim.execute(Checkout::run, 1),

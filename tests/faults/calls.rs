@@ -6,9 +6,10 @@ use temporal_sim::{
     Simulation,
     faults::{CallEffect, CallError, CallFault, Callers, Fault, Plan, When},
 };
+use temporal_sim_fixtures::features::signals::Counter;
 use temporalio_client::{WorkflowSignalOptions, WorkflowStartOptions};
 
-use crate::shop::{Checkout, Counter, Provider, worker};
+use crate::shop::{Checkout, Provider, worker};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -17,7 +18,7 @@ fn signals(when: When, effect: CallEffect) -> (Vec<u32>, Duration) {
     let plan = Plan::new([Fault::call("SignalWorkflowExecution", when, effect)]);
     Simulation::builder().worker(worker(&Provider::default())).faults(plan).run(async |sim| {
         let options = WorkflowStartOptions::new("shop", "counter").build();
-        let handle = sim.client().start_workflow(Counter::run, (), options).await?;
+        let handle = sim.client().start_workflow(Counter::run, 2, options).await?;
         let signal = |number| handle.signal(Counter::add, number, WorkflowSignalOptions::default());
         let (one, two) = futures::join!(signal(1), signal(2));
         one.and(two)?;
@@ -58,7 +59,7 @@ fn signals_in_turn(effect: CallEffect) -> Vec<u32> {
     let plan = Plan::new([Fault::call("SignalWorkflowExecution", When::once(), effect)]);
     Simulation::builder().worker(worker(&Provider::default())).faults(plan).run(async |sim| {
         let options = WorkflowStartOptions::new("shop", "counter").build();
-        let handle = sim.client().start_workflow(Counter::run, (), options).await?;
+        let handle = sim.client().start_workflow(Counter::run, 2, options).await?;
         for number in 1..=3 {
             // Who does not know whether the call came through goes on here.
             let _ = handle.signal(Counter::add, number, WorkflowSignalOptions::default()).await;
@@ -88,7 +89,7 @@ fn a_caller_that_gives_up_hears_why() {
     let plan = Plan::new([Fault::call("SignalWorkflowExecution", When::once(), overtaken)]);
     Simulation::builder().worker(worker(&Provider::default())).faults(plan).run(async |sim| {
         let options = WorkflowStartOptions::new("shop", "counter").build();
-        let handle = sim.client().start_workflow(Counter::run, (), options).await?;
+        let handle = sim.client().start_workflow(Counter::run, 2, options).await?;
         let error = handle.signal(Counter::add, 1, WorkflowSignalOptions::default()).await.unwrap_err();
         assert!(format!("{error:?}").contains("DeadlineExceeded"), "{error:?}");
         Ok(())

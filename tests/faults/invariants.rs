@@ -9,6 +9,7 @@ use temporal_sim::{
     faults::{ActivityEffect, Fault, Plan, When},
     invariants::{AttemptEnding, Invariant, Violation},
 };
+use temporal_sim_fixtures::features::signals::Counter;
 use temporal_sim_fixtures::misbehaving::{ChangesItsMind, Greeter};
 use temporal_sim_fixtures::mistakes::{
     child_orphaned::{self, Delivery, Van},
@@ -22,7 +23,7 @@ use temporalio_client::{
 };
 use temporalio_common::protos::temporal::api::enums::v1::EventType;
 
-use crate::shop::{Checkout, Counter, Naps, Provider, worker};
+use crate::shop::{Checkout, Naps, Provider, worker};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -96,7 +97,7 @@ fn what_is_open_after_the_faults_has_to_close_in_time() {
     assert!(simulation(|_| {}).is_ok(), "the worker is back when the faults stop");
     let outcome = Simulation::builder().worker(worker(&Provider::default())).settles_within(HOUR).try_run(
         async |sim| {
-            let _ = tokio::time::timeout(SECOND, sim.execute(Counter::run, ())).await;
+            let _ = tokio::time::timeout(SECOND, sim.execute(Counter::run, 2)).await;
             Ok(())
         },
     );

@@ -9,9 +9,10 @@ use std::{
 };
 
 use temporal_sim::Worker;
+use temporal_sim_fixtures::features::signals::Counter;
 use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::{
-    ActivityOptions, LocalActivityOptions, SyncWorkflowContext, WorkflowContext, WorkflowResult,
+    ActivityOptions, LocalActivityOptions, WorkflowContext, WorkflowResult,
     activities::{ActivityContext, ActivityError},
 };
 
@@ -76,27 +77,6 @@ impl Export {
             .heartbeat_timeout(Duration::from_secs(5))
             .build();
         Ok(ctx.execute_activity(Provider::export, (), options).await?)
-    }
-}
-
-/// Counts signals, until there are two.
-#[workflow]
-#[derive(Default)]
-pub struct Counter {
-    seen: Vec<u32>,
-}
-
-#[workflow_methods]
-impl Counter {
-    #[run]
-    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Vec<u32>> {
-        ctx.wait_condition(|counter| counter.seen.len() >= 2).await?;
-        Ok(ctx.state(|counter| counter.seen.clone()))
-    }
-
-    #[signal]
-    pub fn add(&mut self, _ctx: &mut SyncWorkflowContext<Self>, number: u32) {
-        self.seen.push(number);
     }
 }
 

@@ -14,9 +14,10 @@ use temporal_sim::{
     schedule::{Pct, Schedule},
     sweep::{Exhaustive, Sweep},
 };
+use temporal_sim_fixtures::features::signals::Counter;
 use temporalio_client::{WorkflowSignalOptions, WorkflowStartOptions};
 
-use office::{Counter, Log, Minutes, Offer, worker};
+use office::{Log, Minutes, Offer, worker};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -110,7 +111,7 @@ fn either_of_two_workers_gets_a_task() {
 fn counted(simulation: Builder, at_once: bool) -> Result<Vec<u32>, Failure> {
     simulation.worker(worker(&Log::default())).try_run(async move |sim| {
         let options = WorkflowStartOptions::new("q", "counter").build();
-        let counter = sim.client().start_workflow(Counter::run, (), options).await?;
+        let counter = sim.client().start_workflow(Counter::run, 3, options).await?;
         let add = |number| counter.signal(Counter::add, number, WorkflowSignalOptions::default());
         if at_once {
             let (one, two, three) = futures::join!(add(1), add(2), add(3));
@@ -239,7 +240,7 @@ fn the_seed_decides_the_order_too() {
                 workers.schedule(schedule.clone()).run(async |sim| {
                     let lines = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
                     let options = WorkflowStartOptions::new("q", "counter").build();
-                    let counter = sim.client().start_workflow(Counter::run, (), options).await?;
+                    let counter = sim.client().start_workflow(Counter::run, 3, options).await?;
                     let add = |number| counter.signal(Counter::add, number, WorkflowSignalOptions::default());
                     let (one, two, three, four, five) = futures::join!(
                         sim.execute(Minutes::run, lines("a b c")),

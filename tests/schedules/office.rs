@@ -6,6 +6,7 @@ use std::{
 };
 
 use temporal_sim::Worker;
+use temporal_sim_fixtures::features::signals::Counter;
 use temporalio_macros::{activities, workflow, workflow_methods};
 use temporalio_sdk::{
     ActivityOptions, SyncWorkflowContext, WorkflowContext, WorkflowResult,
@@ -36,27 +37,6 @@ impl Offer {
     #[signal]
     pub fn accept(&mut self, _ctx: &mut SyncWorkflowContext<Self>) {
         self.accepted = true;
-    }
-}
-
-/// Counts to three.
-#[workflow]
-#[derive(Default)]
-pub struct Counter {
-    seen: Vec<u32>,
-}
-
-#[workflow_methods]
-impl Counter {
-    #[run]
-    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Vec<u32>> {
-        ctx.wait_condition(|counter| counter.seen.len() >= 3).await?;
-        Ok(ctx.state(|counter| counter.seen.clone()))
-    }
-
-    #[signal]
-    pub fn add(&mut self, _ctx: &mut SyncWorkflowContext<Self>, number: u32) {
-        self.seen.push(number);
     }
 }
 

@@ -23,6 +23,7 @@ use crate::{
         Cluster, cron, limits,
         retry::{self, FailedAttempt},
     },
+    rules::failure_kind::FailureKind,
 };
 
 /// What the next run of a chain begins with.
@@ -76,7 +77,7 @@ impl Transaction<'_> {
         let policy = started.retry_policy.as_ref().ok_or(RetryState::RetryPolicyNotSet)?;
         let failed = FailedAttempt {
             number: started.attempt,
-            failure: Some(failure),
+            failure: FailureKind::of(Some(failure)),
             at: self.now,
             expiration: self.run.info.execution_expiration,
         };

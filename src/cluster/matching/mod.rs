@@ -14,7 +14,11 @@ pub(crate) use queue::{Matching, Poller, QueueName, Task, TaskKind};
 pub(crate) use version::{WorkerVersion, deployment_version};
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::Priority, history::v1::history_event::Attributes,
+    common::v1::Priority,
+    history::v1::history_event::Attributes,
+    workflowservice::v1::{
+        PollActivityTaskQueueResponse, PollNexusTaskQueueResponse, PollWorkflowTaskQueueResponse,
+    },
 };
 
 use super::{
@@ -24,6 +28,15 @@ use super::{
     limits,
 };
 use crate::{clock::Time, rpc::Response};
+
+/// The answer to a poll that has found nothing.
+pub(crate) fn empty_poll(kind: TaskKind) -> Response {
+    match kind {
+        TaskKind::Workflow => PollWorkflowTaskQueueResponse::default().into(),
+        TaskKind::Activity => PollActivityTaskQueueResponse::default().into(),
+        TaskKind::Nexus => PollNexusTaskQueueResponse::default().into(),
+    }
+}
 
 impl Cluster {
     /// Gives a task to the first poller that waits at the queue, or keeps it for the next.
@@ -110,6 +123,9 @@ impl Cluster {
         queue: QueueName,
         poller: Poller,
     ) -> Reply {
+        if self.matching.is_shut_down(&poller, now) {
+            return Ok(Some(empty_poll(queue.kind)));
+        }
         self.matching.note_poll(&queue, &poller.identity, now);
         while self.matching.lets_go(&queue, now)
             && let Some(task) = self.next_task(&queue)

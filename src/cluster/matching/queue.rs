@@ -49,6 +49,8 @@ pub(crate) struct Poller {
     /// The call to answer.
     pub(crate) call: CallId,
     pub(crate) identity: String,
+    /// The worker's instance key; empty if it says none.
+    pub(crate) worker: String,
     /// Whether it polls a sticky queue, so that it has the run in its cache.
     pub(crate) sticky: bool,
     /// The version of the worker, if it is one of a worker deployment.
@@ -85,6 +87,8 @@ pub(crate) struct Matching {
     armed: BTreeMap<u64, QueueName>,
     /// Idle queues are forgotten when there are so many.
     unload_at: usize,
+    /// The workers whose polls were ended because they shut down, by their instance keys, and when that was.
+    shut_down: BTreeMap<String, Time>,
 }
 
 /// Below this many there is nothing worth looking for: tasks that are over, workers that are gone, queues that are idle.
@@ -312,6 +316,27 @@ impl Matching {
     /// How many tasks wait for a poller. Some of them may be over.
     pub(crate) fn backlog(&self, queue: &QueueName) -> usize {
         self.queues.get(queue).map_or(0, |queue| queue.backlog.len())
+    }
+
+    /// A worker has shut down. Answers the polls that it has out.
+    pub(crate) fn shut_down(&mut self, worker: &str, now: Time) -> Vec<CallId> {
+        self.shut_down.retain(|_, &mut at| now.since(at) < limits::SHUT_DOWN_WORKER);
+        self.shut_down.insert(worker.to_owned(), now);
+        let pollers = self.queues.values().flat_map(|queue| &queue.pollers);
+        pollers.filter(|poller| poller.worker == worker).map(|poller| poller.call).collect()
+    }
+
+    /// Whether a poll comes from a worker that has shut down lately.
+    pub(crate) fn is_shut_down(&self, poller: &Poller, now: Time) -> bool {
+        !poller.worker.is_empty()
+            && self.shut_down.get(&poller.worker).is_some_and(|&at| now.since(at) < limits::SHUT_DOWN_WORKER)
+    }
+
+    /// Forgets that a worker has ever polled a queue.
+    pub(crate) fn forget_identity(&mut self, queue: &QueueName, identity: &str) {
+        if let Some(queue) = self.queues.get_mut(queue) {
+            queue.polled.shift_remove(identity);
+        }
     }
 
     /// Forgets who polled a queue, and answers the calls that wait there.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use temporalio_common::protos::temporal::api::failure::v1::{
-    ActivityFailureInfo, ApplicationFailureInfo, CanceledFailureInfo, ServerFailureInfo,
-    TerminatedFailureInfo, TimeoutFailureInfo,
+    ActivityFailureInfo, ApplicationFailureInfo, CanceledFailureInfo, Failure, ServerFailureInfo,
+    TerminatedFailureInfo, TimeoutFailureInfo, failure::FailureInfo,
 };
 
 use super::*;
@@ -45,7 +45,7 @@ fn delayed(nanos: i64) -> Failure {
 }
 
 fn attempt(number: i32) -> FailedAttempt<'static> {
-    FailedAttempt { number, failure: None, at: at(0), expiration: None }
+    FailedAttempt { number, failure: FailureKind::Other, at: at(0), expiration: None }
 }
 
 mod defaults {
@@ -137,7 +137,7 @@ mod retryability {
 
     fn check(failure: Failure, listed: &str, expected: bool) {
         assert_eq!(
-            is_retryable(Some(&failure), &[listed.to_owned()]),
+            is_retryable(FailureKind::of(Some(&failure)), &[listed.to_owned()]),
             expected,
             "{failure:?} with {listed:?}"
         );
@@ -145,7 +145,7 @@ mod retryability {
 
     #[test]
     fn without_failure_information_yes() {
-        assert!(is_retryable(None, &[]));
+        assert!(is_retryable(FailureKind::of(None), &[]));
         check(Failure::default(), "E", true);
         check(failure(FailureInfo::ActivityFailureInfo(ActivityFailureInfo::default())), "E", true);
     }
@@ -242,7 +242,7 @@ mod backoff {
     fn a_delay_in_the_failure_lifts_the_maximum_for_activities_only() {
         let policy = policy(|policy| policy.maximum_interval = seconds(2));
         let long = delayed(60_000_000_000);
-        let failed = FailedAttempt { failure: Some(&long), ..attempt(1) };
+        let failed = FailedAttempt { failure: FailureKind::of(Some(&long)), ..attempt(1) };
         assert_eq!(activity_backoff(&policy, failed), Ok(Duration::from_secs(60)));
         assert_eq!(workflow_backoff(&policy, failed), Ok(Duration::from_secs(2)));
     }
@@ -251,7 +251,7 @@ mod backoff {
     fn a_delay_of_zero_ends_an_activity_and_gives_a_workflow_its_maximum_interval() {
         let policy = policy(|policy| policy.maximum_interval = seconds(7));
         let none = delayed(0);
-        let failed = FailedAttempt { failure: Some(&none), ..attempt(1) };
+        let failed = FailedAttempt { failure: FailureKind::of(Some(&none)), ..attempt(1) };
         assert_eq!(activity_backoff(&policy, failed), Err(RetryState::Timeout));
         assert_eq!(workflow_backoff(&policy, failed), Ok(Duration::from_secs(7)));
     }
@@ -259,7 +259,7 @@ mod backoff {
     #[test]
     fn a_workflow_is_not_retried_after_a_non_retryable_failure() {
         let terminated = failure(FailureInfo::TerminatedFailureInfo(TerminatedFailureInfo::default()));
-        let failed = FailedAttempt { failure: Some(&terminated), ..attempt(1) };
+        let failed = FailedAttempt { failure: FailureKind::of(Some(&terminated)), ..attempt(1) };
         assert_eq!(workflow_backoff(&policy(|_| {}), failed), Err(RetryState::NonRetryableFailure));
     }
 }
@@ -296,7 +296,7 @@ proptest! {
         let failure = delay.map(delayed);
         let failed = FailedAttempt {
             number,
-            failure: failure.as_ref(),
+            failure: FailureKind::of(failure.as_ref()),
             at: Time::from_nanos(failed_at.into()),
             expiration: expiration.map(|nanos| Time::from_nanos(nanos.into())),
         };

@@ -1,11 +1,14 @@
 //! Which of an activity's four timeouts is armed, and until when.
 //!
-//! From which instant each counts is said at [`AttemptTimes::timeouts`]. None is armed while the activity is paused.
+//! From which instant each counts is said at [`AttemptTimes::expirations`]. None is armed while the activity is paused.
 
 use temporalio_common::protos::temporal::api::enums::v1::TimeoutType;
 
 use super::pending::PendingActivity;
-use crate::{clock::Time, rules::activity_attempts::AttemptTimes};
+use crate::{
+    clock::Time,
+    rules::activity_attempts::{AttemptTimes, Timeouts},
+};
 
 /// An armed timeout. The order is that in which expired timeouts are handled: by instant, then by activity, then
 /// by type.
@@ -31,8 +34,8 @@ impl PendingActivity {
             started: self.started.as_ref().map(|started| started.time),
             last_heartbeat: self.last_heartbeat_time,
         };
-        let armed = self.pause.is_none().then(|| times.timeouts(&self.options));
-        armed.into_iter().flatten().map(move |(timeout_type, at)| Deadline {
+        let armed = self.pause.is_none().then(|| times.expirations(&Timeouts::of(&self.options)));
+        armed.into_iter().flatten().flatten().map(move |(at, timeout_type)| Deadline {
             at,
             scheduled_event_id,
             timeout_type,

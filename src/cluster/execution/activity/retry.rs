@@ -1,16 +1,35 @@
 //! What a failed or timed out attempt leads to: another attempt, or the end of the activity.
 
-use temporalio_common::protos::temporal::api::{enums::v1::TimeoutType, failure::v1::Failure};
+use temporalio_common::protos::temporal::api::{
+    enums::v1::{RetryState, TimeoutType},
+    failure::v1::Failure,
+};
 
 use super::pending::PendingActivity;
-use crate::{clock::Time, cluster::failure, rules::activity_attempts::EndedAttempt};
+use crate::{
+    clock::Time,
+    cluster::failure,
+    rules::{
+        activity_attempts::{EndedAttempt, closing_timeout_failure, timeout_failure},
+        failure_kind::FailureKind,
+    },
+};
 
-pub(crate) use crate::rules::activity_attempts::{NextStep, TimedOut};
+pub(crate) use crate::rules::activity_attempts::NextStep;
+
+/// What ends an activity whose attempt timed out.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TimedOut {
+    /// The failure of the ActivityTaskTimedOut event.
+    pub(crate) failure: Failure,
+    /// Its retry state.
+    pub(crate) retry_state: RetryState,
+}
 
 impl PendingActivity {
     /// What follows the failure of the current attempt.
     pub(crate) fn after_failure(&self, failure: Option<&Failure>, now: Time) -> NextStep {
-        self.ended(now).after_failure(failure)
+        self.ended(now).after_failure(FailureKind::of(failure))
     }
 
     /// What follows a timeout of the current attempt or of the whole activity: `Ok` with the failure that the next
@@ -20,11 +39,14 @@ impl PendingActivity {
         timeout_type: TimeoutType,
         now: Time,
     ) -> Result<(NextStep, Failure), Box<TimedOut>> {
-        self.ended(now).after_timeout(
-            timeout_type,
-            self.last_failure.as_ref(),
-            self.heartbeat_details.as_ref(),
-        )
+        match self.ended(now).after_timeout(timeout_type) {
+            NextStep::Close(retry_state) => {
+                let (last_failure, details) = (self.last_failure.clone(), self.heartbeat_details.clone());
+                let failure = closing_timeout_failure(timeout_type, retry_state, last_failure, details);
+                Err(Box::new(TimedOut { failure, retry_state }))
+            }
+            next => Ok((next, timeout_failure(timeout_type))),
+        }
     }
 
     fn ended(&self, now: Time) -> EndedAttempt<'_> {
