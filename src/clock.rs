@@ -19,6 +19,11 @@ impl Time {
         self.0
     }
 
+    /// Milliseconds since the Unix epoch; zero before it.
+    pub(crate) fn as_millis(self) -> u64 {
+        u64::try_from(self.0 / 1_000_000).unwrap_or_default()
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         nanos_to_duration(self.0.saturating_sub(earlier.0))

@@ -1,18 +1,20 @@
-//! The cluster as the conformance cases call it: any RPC, by name, in proto JSON.
+//! A server as the conformance cases call it: any RPC, by name, in proto JSON. [`Frontend`] is the cluster in memory; for a
+//! server behind a connection there are the forms of requests, answers and errors.
 //!
 //! Only for this project's own tests, which stand outside of the crate; not part of the public interface.
 
 use std::time::Duration;
 
+use prost_reflect::MessageDescriptor;
 use serde_json::Value;
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 use crate::{
     clock::Time,
-    cluster::{Cluster, Config, Error, Limits, LongPolls},
+    cluster::{Cluster, Config, Limits, LongPolls},
     proto_json::{self, UnknownFields},
     rng::Seed,
-    service::Service,
+    service::{Service, wire},
 };
 
 /// The virtual time at which every frontend starts: 2026-09-01T10:20:30Z. It is far from the dates that
@@ -20,7 +22,7 @@ use crate::{
 const START: Time = Time::from_nanos(1_788_258_030_000_000_000);
 
 /// The search attributes of the server that recorded the cases.
-const SEARCH_ATTRIBUTES: [(&str, IndexedValueType); 7] = [
+pub const SEARCH_ATTRIBUTES: [(&str, IndexedValueType); 7] = [
     ("CustomBoolField", IndexedValueType::Bool),
     ("CustomDatetimeField", IndexedValueType::Datetime),
     ("CustomDoubleField", IndexedValueType::Double),
@@ -82,35 +84,62 @@ impl Frontend {
         request: Value,
         deadline: Duration,
     ) -> Result<Result<Value, Status>, String> {
-        let (input, output) =
-            proto_json::rpc_types(service, rpc).ok_or_else(|| format!("{service} has no RPC {rpc}"))?;
-        let request = proto_json::encode(input.full_name(), request, UnknownFields::Refuse)
-            .map_err(|error| format!("request of {rpc}: {error}"))?;
+        let request = encode_request(service, rpc, request)?;
         let deadline = self.0.now() + deadline;
         match self.0.call_encoded(service, rpc, &request, Some(deadline)).await {
-            Ok(response) => proto_json::decode(output.full_name(), &response)
-                .map(Ok)
-                .map_err(|error| format!("response of {rpc}: {error}")),
-            Err(error) => status(error).map(Err),
+            Ok(response) => decode_response(service, rpc, &response).map(Ok),
+            Err(error) => Status::of(&wire::status(&error)).map(Err),
         }
-    }
-
-    /// Whether the request of an RPC has a field with this JSON name.
-    pub fn request_has_field(&self, service: &str, rpc: &str, field: &str) -> bool {
-        proto_json::rpc_types(service, rpc)
-            .is_some_and(|(input, _)| input.get_field_by_json_name(field).is_some())
     }
 }
 
-fn status(error: Error) -> Result<Status, String> {
-    let details = error.details.iter().map(|detail| {
-        proto_json::to_value(detail).map_err(|problem| format!("detail {}: {problem}", detail.type_url))
-    });
-    Ok(Status {
-        code: screaming(&format!("{:?}", error.code)),
-        details: details.collect::<Result<_, _>>()?,
-        message: error.message,
-    })
+impl Status {
+    /// Reads a status as a client gets it, its details from `grpc-status-details-bin`.
+    ///
+    /// # Errors
+    ///
+    /// If a detail is of a type that the API does not have.
+    pub fn of(status: &tonic::Status) -> Result<Self, String> {
+        let details = wire::details(status)?;
+        let details = details.iter().map(|detail| {
+            proto_json::to_value(detail).map_err(|problem| format!("detail {}: {problem}", detail.type_url))
+        });
+        Ok(Self {
+            code: screaming(&format!("{:?}", status.code())),
+            details: details.collect::<Result<_, _>>()?,
+            message: status.message().to_owned(),
+        })
+    }
+}
+
+/// A request as it is sent.
+///
+/// # Errors
+///
+/// If the API has no such RPC, or the request is not of its request type.
+pub fn encode_request(service: &str, rpc: &str, request: Value) -> Result<Vec<u8>, String> {
+    let (input, _) = rpc_types(service, rpc)?;
+    proto_json::encode(input.full_name(), request, UnknownFields::Refuse)
+        .map_err(|error| format!("request of {rpc}: {error}"))
+}
+
+/// An answer as it was sent.
+///
+/// # Errors
+///
+/// If the API has no such RPC, or the answer is not of its response type.
+pub fn decode_response(service: &str, rpc: &str, response: &[u8]) -> Result<Value, String> {
+    let (_, output) = rpc_types(service, rpc)?;
+    proto_json::decode(output.full_name(), response).map_err(|error| format!("response of {rpc}: {error}"))
+}
+
+/// Whether the request of an RPC has a field with this JSON name.
+pub fn request_has_field(service: &str, rpc: &str, field: &str) -> bool {
+    rpc_types(service, rpc).is_ok_and(|(input, _)| input.get_field_by_json_name(field).is_some())
+}
+
+fn rpc_types(service: &str, rpc: &str) -> Result<(MessageDescriptor, MessageDescriptor), String> {
+    proto_json::rpc_types(service, rpc).ok_or_else(|| format!("{service} has no RPC {rpc}"))
 }
 
 /// `NotFound` as `NOT_FOUND`.
@@ -154,10 +183,9 @@ mod tests {
 
     #[test]
     fn requests_are_known_by_the_json_names_of_their_fields() {
-        let has = |rpc, field| {
-            proto_json::rpc_types(WORKFLOW_SERVICE, rpc).unwrap().0.get_field_by_json_name(field)
-        };
-        assert!(has("StartWorkflowExecution", "requestId").is_some());
-        assert!(has("StartWorkflowExecution", "request_id").is_none());
+        let has = |rpc, field| request_has_field(WORKFLOW_SERVICE, rpc, field);
+        assert!(has("StartWorkflowExecution", "requestId"));
+        assert!(!has("StartWorkflowExecution", "request_id"));
+        assert!(!has("StartWorkflow", "requestId"));
     }
 }

@@ -37,6 +37,13 @@ impl Stream {
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
+    /// A version 7 UUID, which begins with the time in milliseconds since the Unix epoch.
+    pub(crate) fn uuid_at(&mut self, millis: u64) -> String {
+        let mut bytes = [0; 10];
+        self.0.fill_bytes(&mut bytes);
+        uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid().to_string()
+    }
+
     /// A version 4 UUID.
     pub(crate) fn uuid(&mut self) -> String {
         let mut bytes = [0; 16];

@@ -211,6 +211,11 @@ rpcs! {
         RespondQueryTaskCompleted(RespondQueryTaskCompletedRequest) -> RespondQueryTaskCompletedResponse;
         ResetStickyTaskQueue(ResetStickyTaskQueueRequest) -> ResetStickyTaskQueueResponse;
         ShutdownWorker(ShutdownWorkerRequest) -> ShutdownWorkerResponse;
+        // workers
+        RecordWorkerHeartbeat(RecordWorkerHeartbeatRequest) -> RecordWorkerHeartbeatResponse;
+        DescribeWorker(DescribeWorkerRequest) -> DescribeWorkerResponse;
+        ListWorkers(ListWorkersRequest) -> ListWorkersResponse;
+        CountWorkers(CountWorkersRequest) -> CountWorkersResponse;
         // activity tasks
         PollActivityTaskQueue(PollActivityTaskQueueRequest) -> PollActivityTaskQueueResponse;
         RecordActivityTaskHeartbeat(RecordActivityTaskHeartbeatRequest) -> RecordActivityTaskHeartbeatResponse;

@@ -89,7 +89,7 @@ fn run(case: Value, script: impl FnOnce() -> Script) -> (Vec<(String, Value)>, O
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let script = script();
-        let outcome = run::run(&case, script.clone()).await;
+        let outcome = run::run(&case, script.clone(), run::NONCE).await;
         (script.asked(), outcome)
     })
 }
@@ -264,7 +264,7 @@ fn a_broken_case_says_what_it_missed() {
     let (_, outcome) = run(case, || Script::new([(0, Ok(json!({})))]));
     let expected =
         json!([{"step": 0, "as": "t", "rpc": "PollWorkflowTaskQueue", "ok": {"taskToken": "<token>"}}, {}]);
-    insta::assert_snapshot!(compare::difference(&expected, &outcome).unwrap(), @r#"
+    insta::assert_snapshot!(compare::difference(&expected, &outcome, compare::TOLERANCE).unwrap(), @r#"
     step 0 PollWorkflowTaskQueue (t)
     @@ -1,8 +1,6 @@
      {
@@ -299,7 +299,7 @@ fn times_may_be_a_little_off_and_nothing_else() {
     let differs = |expected: Value, actual: Value| {
         let transcript = |value| json!([{"step": 0, "rpc": "R", "ok": value}]);
         let outcome = Outcome { transcript: transcript(actual), broken: None };
-        compare::difference(&transcript(expected), &outcome).is_some()
+        compare::difference(&transcript(expected), &outcome, compare::TOLERANCE).is_some()
     };
     assert!(!differs(json!({"eventTime": "t+2.00"}), json!({"eventTime": "t+3.10"})));
     assert!(differs(json!({"eventTime": "t+2.00"}), json!({"eventTime": "t+3.20"})));
@@ -320,7 +320,7 @@ fn a_difference_shows_its_surroundings() {
         }}])
     };
     let outcome = Outcome { transcript: entry("SCHEDULED", "t+1.00"), broken: None };
-    insta::assert_snapshot!(compare::difference(&entry("STARTED", "t+1.20"), &outcome).unwrap(), @r#"
+    insta::assert_snapshot!(compare::difference(&entry("STARTED", "t+1.20"), &outcome, compare::TOLERANCE).unwrap(), @r#"
     step 4 DescribeWorkflowExecution (d)
     @@ -11,7 +11,7 @@
              "activityId": "a",
@@ -340,7 +340,12 @@ fn an_error_instead_of_an_answer_is_said_briefly() {
     let error =
         json!([{"step": 0, "rpc": "QueryWorkflow", "error": {"code": "NOT_FOUND", "message": "gone"}}]);
     let difference = |expected: &Value, actual: &Value| {
-        compare::difference(expected, &Outcome { transcript: actual.clone(), broken: None }).unwrap()
+        compare::difference(
+            expected,
+            &Outcome { transcript: actual.clone(), broken: None },
+            compare::TOLERANCE,
+        )
+        .unwrap()
     };
     insta::assert_snapshot!(difference(&answer, &error), @"step 0 QueryWorkflow: expected an answer, got NOT_FOUND: gone");
     insta::assert_snapshot!(difference(&error, &answer), @"step 0 QueryWorkflow: expected NOT_FOUND: gone, got an answer");

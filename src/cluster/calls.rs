@@ -9,13 +9,10 @@ use super::{
     CallId, Cluster, Error, LongPolls,
     execution::RunKey,
     limits,
-    matching::{QueueName, TaskKind},
+    matching::{QueueName, empty_poll},
     timers::Timer,
 };
 use crate::{clock::Time, rpc::Response};
-use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    PollActivityTaskQueueResponse, PollNexusTaskQueueResponse, PollWorkflowTaskQueueResponse,
-};
 
 /// What is known about a call besides what it asks.
 #[derive(Debug, Clone, Copy)]
@@ -50,27 +47,15 @@ pub(crate) enum Parked {
 /// The parked calls.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    parked: BTreeMap<CallId, Parked>,
+    pub(super) parked: BTreeMap<CallId, Parked>,
     /// For how long calls that were parked lately may wait, for the driver.
-    patience: VecDeque<(CallId, Duration)>,
+    pub(super) patience: VecDeque<(CallId, Duration)>,
 }
 
 impl Calls {
     /// Whether a call is parked.
     pub(crate) fn contains(&self, call: CallId) -> bool {
         self.parked.contains_key(&call)
-    }
-
-    #[cfg(feature = "server")]
-    /// How many calls are parked.
-    pub(crate) fn len(&self) -> usize {
-        self.parked.len()
-    }
-
-    #[cfg(feature = "server")]
-    /// Takes out how long the next of the calls may wait that were parked lately.
-    pub(crate) fn next_patience(&mut self) -> Option<(CallId, Duration)> {
-        self.patience.pop_front()
     }
 
     /// What a call waits for.
@@ -98,12 +83,12 @@ impl Cluster {
         deadline: Option<Time>,
         parked: Parked,
     ) {
-        match (deadline, self.shared.config.long_polls) {
-            (None, _) => {}
-            (Some(deadline), LongPolls::ExpireOutside) => {
+        match deadline {
+            None => {}
+            Some(deadline) if self.shared.config.driver_ends_long_polls => {
                 self.calls.patience.push_back((context.id, deadline.since(now)));
             }
-            (Some(deadline), _) => self.timers.arm(deadline, Timer::CallExpiry { call: context.id }),
+            Some(deadline) => self.timers.arm(deadline, Timer::CallExpiry { call: context.id }),
         }
         self.calls.parked.insert(context.id, parked);
     }
@@ -135,12 +120,7 @@ impl Cluster {
         match self.calls.get(call).cloned() {
             Some(Parked::Poll(queue)) => {
                 self.matching.remove_poller(&queue, call, now);
-                let empty: Response = match queue.kind {
-                    TaskKind::Workflow => PollWorkflowTaskQueueResponse::default().into(),
-                    TaskKind::Activity => PollActivityTaskQueueResponse::default().into(),
-                    TaskKind::Nexus => PollNexusTaskQueueResponse::default().into(),
-                };
-                self.answer_parked(call, Ok(empty));
+                self.answer_parked(call, Ok(empty_poll(queue.kind)));
             }
             Some(Parked::History(wait)) => {
                 self.stop_waiting(wait.run, call);

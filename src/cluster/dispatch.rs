@@ -7,37 +7,6 @@ use super::{
 };
 use crate::{clock::Time, rpc::Request};
 
-#[cfg(feature = "server")]
-impl Request {
-    /// Whether it changes nothing in the cluster: answered or not, everything goes on as if it had never come.
-    pub(crate) fn only_reads(&self) -> bool {
-        matches!(
-            self,
-            Self::GetSystemInfo(_)
-                | Self::GetClusterInfo(_)
-                | Self::DescribeNamespace(_)
-                | Self::DescribeWorkflowExecution(_)
-                | Self::GetWorkflowExecutionHistory(_)
-                | Self::GetWorkflowExecutionHistoryReverse(_)
-                | Self::DescribeTaskQueue(_)
-                | Self::ListTaskQueuePartitions(_)
-                | Self::DescribeSchedule(_)
-                | Self::ListScheduleMatchingTimes(_)
-                | Self::ListSchedules(_)
-                | Self::CountSchedules(_)
-                | Self::DescribeBatchOperation(_)
-                | Self::ListBatchOperations(_)
-                | Self::ListWorkflowExecutions(_)
-                | Self::CountWorkflowExecutions(_)
-                | Self::ScanWorkflowExecutions(_)
-                | Self::ListOpenWorkflowExecutions(_)
-                | Self::ListClosedWorkflowExecutions(_)
-                | Self::GetSearchAttributes(_)
-                | Self::ListSearchAttributes(_)
-        )
-    }
-}
-
 impl Cluster {
     /// Has the handler of the request answer it, or park it; registers the namespace that it names first, if there is no
     /// such namespace and the configuration wants that.
@@ -106,7 +75,7 @@ impl Cluster {
             Request::GetWorkflowExecutionHistoryReverse(request) => {
                 reply(self.get_workflow_execution_history_reverse(*request)?)
             }
-            Request::DescribeTaskQueue(request) => reply(self.describe_task_queue(*request)?),
+            Request::DescribeTaskQueue(request) => reply(self.describe_task_queue(now, *request)?),
 
             Request::ListTaskQueuePartitions(request) => reply(self.list_task_queue_partitions(*request)?),
             Request::PollNexusTaskQueue(request) => self.poll_nexus_task_queue(now, context, *request),
@@ -154,7 +123,11 @@ impl Cluster {
                 reply(self.respond_workflow_task_failed(now, *request)?)
             }
             Request::ResetStickyTaskQueue(request) => reply(self.reset_sticky_task_queue(now, *request)?),
-            Request::ShutdownWorker(request) => reply(self.shutdown_worker(*request)?),
+            Request::ShutdownWorker(request) => reply(self.shutdown_worker(now, *request)?),
+            Request::RecordWorkerHeartbeat(request) => reply(self.record_worker_heartbeat(now, *request)?),
+            Request::DescribeWorker(request) => reply(self.describe_worker(now, &request)?),
+            Request::ListWorkers(request) => reply(self.list_workers(now, &request)?),
+            Request::CountWorkers(request) => reply(self.count_workers(now, &request)?),
 
             Request::UpdateWorkflowExecution(request) => {
                 self.update_workflow_execution(now, context, *request)

@@ -55,7 +55,7 @@ impl Cluster {
                 namespace: namespace.to_owned(),
                 workflow_id: run.workflow_id.clone(),
                 run_id: run.run_id.clone(),
-                events: run.history.since(1).to_vec(),
+                events: run.history.since(1).cloned().collect(),
                 retried_attempts: run.retried_attempts.clone(),
                 pending_activities: if run.is_running() { activity::describe(run, now) } else { Vec::new() },
                 workflow_task: run

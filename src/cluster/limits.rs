@@ -82,6 +82,8 @@ pub struct Limits {
     pub chain_interval: Duration,
     /// Whether clients can pause runs: no (`frontend.WorkflowPauseEnabled`).
     pub workflow_pause: bool,
+    /// Whether ShutdownWorker ends the polls that the worker has out: no (`frontend.enableCancelWorkerPollsOnShutdown`).
+    pub cancel_polls_on_shutdown: bool,
 }
 
 impl Default for Limits {
@@ -116,6 +118,7 @@ impl Default for Limits {
             workflow_task_heartbeats: Duration::from_secs(30 * 60),
             chain_interval: Duration::from_secs(1),
             workflow_pause: false,
+            cancel_polls_on_shutdown: false,
         }
     }
 }
@@ -141,8 +144,14 @@ pub(crate) const CHILDREN_CLOSED_AT_ONCE: usize = 10;
 pub(crate) const WORKFLOW_TASK_ATTEMPTS_WITHOUT_BACKOFF: i32 = 3;
 /// A sticky queue that nobody polled for this long is passed over.
 pub(crate) const STICKY_POLLER_ALIVE: Duration = Duration::from_secs(10);
+/// A worker that has not polled a task queue for this long is none of its pollers.
+pub(crate) const POLLER_HISTORY: Duration = Duration::from_secs(5 * 60);
+/// A task queue that nobody polled for this long, and that has no tasks, is forgotten.
+pub(crate) const IDLE_TASK_QUEUE: Duration = Duration::from_secs(5 * 60);
 /// How long a poll for tasks waits on a server whose long polls expire.
 pub(crate) const TASK_LONG_POLL: Duration = Duration::from_secs(60);
+/// For how long the polls of a worker that has shut down find nothing.
+pub(crate) const SHUT_DOWN_WORKER: Duration = Duration::from_secs(30);
 /// How long a read of a history waits on a server whose long polls expire.
 pub(crate) const HISTORY_LONG_POLL: Duration = Duration::from_secs(20);
 /// How long a call waits for an update on a server whose long polls expire.

@@ -21,6 +21,8 @@ mod batch;
 mod calls;
 mod cron;
 mod dispatch;
+#[cfg(feature = "server")]
+pub(crate) mod driver;
 mod duration_text;
 mod error;
 mod execution;
@@ -39,29 +41,24 @@ mod schedules;
 mod search_attributes;
 mod start;
 mod system;
-#[cfg(feature = "server")]
-mod time_holders;
 mod time_zone;
 mod timers;
 mod token;
 mod visibility;
+mod workers;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use temporalio_common::protos::temporal::api::enums::v1::IndexedValueType;
 
 pub(crate) use error::Error;
 pub(crate) use execution::activity::RetriedAttempt;
 pub(crate) use inspect::{PendingWorkflowTask, RunSnapshot};
-#[cfg(feature = "server")]
-pub(crate) use matching::TaskKind;
 
 pub use limits::Limits;
-#[cfg(feature = "server")]
-pub(crate) use limits::RETENTION;
 
 use self::{
     batch::Batches,
@@ -73,6 +70,7 @@ use self::{
     schedules::Schedules,
     timers::{Timer, Timers},
     visibility::Visibility,
+    workers::Workers,
 };
 use crate::{
     clock::Time,
@@ -101,6 +99,12 @@ pub(crate) struct Config {
     pub(crate) search_attributes: BTreeMap<String, IndexedValueType>,
     /// Whether closed runs are deleted when the retention of their namespace is over. Otherwise they are kept for ever.
     pub(crate) deletes_closed_runs: bool,
+    /// Whether it is the driver who ends long polls, because its callers have a clock of their own: it is told how long each may
+    /// wait.
+    pub(crate) driver_ends_long_polls: bool,
+    /// Whether the driver skips time when no worker is at work: which runs change is noted
+    /// then.
+    pub(crate) skips_time: bool,
     /// How much it takes.
     pub(crate) limits: Limits,
     /// What goes first of what happens at the same instant.
@@ -114,15 +118,8 @@ pub(crate) enum LongPolls {
     /// Nobody: it waits for ever, so that an idle client is no reason for virtual time to move.
     #[default]
     Endless,
-    /// The cluster, when its own time has come.
+    /// The cluster, when its own time has come; or the driver, if [`Config::driver_ends_long_polls`] says so.
     Expire,
-    /// The driver, who has the clock of the callers: [`Cluster::poll_patience`] tells it how long a call may wait, and it
-    /// calls [`Cluster::handle_expiry`].
-    #[cfg_attr(
-        not(feature = "server"),
-        expect(dead_code, reason = "only a server's callers have a clock of their own")
-    )]
-    ExpireOutside,
 }
 
 /// A call on its way in.
@@ -149,6 +146,7 @@ pub(crate) struct Cluster {
     schedules: Schedules,
     batches: Batches,
     calls: Calls,
+    workers: Workers,
     direct_queries: DirectQueries,
     /// The runs that closed last, the latest one last.
     closed: VecDeque<RunKey>,
@@ -158,6 +156,8 @@ pub(crate) struct Cluster {
     not_before: Time,
     answers: VecDeque<(CallId, Answer)>,
     retention: Retention,
+    /// The runs that have changed since the driver last looked for what holds time.
+    changed_runs: BTreeSet<RunKey>,
 }
 
 /// What all runs draw from: the configuration, the namespaces, numbers that never repeat, and the seed's streams.
@@ -235,6 +235,7 @@ impl Cluster {
             schedules: Schedules::default(),
             batches: Batches::default(),
             calls: Calls::default(),
+            workers: Workers::default(),
             direct_queries: DirectQueries::default(),
             closed: VecDeque::new(),
             follow_ups: VecDeque::new(),
@@ -242,6 +243,7 @@ impl Cluster {
             not_before: Time::from_nanos(i128::MIN),
             answers: VecDeque::new(),
             retention: Retention::default(),
+            changed_runs: BTreeSet::new(),
         }
     }
 
@@ -269,13 +271,6 @@ impl Cluster {
         self.settle(now);
     }
 
-    #[cfg(feature = "server")]
-    /// A parked call has waited for as long as [`Self::poll_patience`] said.
-    pub(crate) fn handle_expiry(&mut self, now: Time, call: CallId) {
-        self.expire_call(now, call);
-        self.settle(now);
-    }
-
     /// Time has come to [`Self::next_deadline`], or passed it. Whatever is due happens at the instant for
     /// which it was due.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
@@ -291,12 +286,6 @@ impl Cluster {
     /// The next answer that is ready, in the order in which they became ready.
     pub(crate) fn poll_answer(&mut self) -> Option<(CallId, Answer)> {
         self.answers.pop_front()
-    }
-
-    #[cfg(feature = "server")]
-    /// The next call that was parked, and for how long it may wait, if it is the driver who ends long polls.
-    pub(crate) fn poll_patience(&mut self) -> Option<(CallId, std::time::Duration)> {
-        self.calls.next_patience()
     }
 
     /// When [`Self::handle_timeout`] wants to be called; `None` if nothing is going to happen by itself.
@@ -317,7 +306,7 @@ impl Cluster {
         body: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let found = self.runs.get_mut(run).ok_or_else(|| Error::not_found("workflow execution not found"))?;
-        let was_running = found.is_running();
+        let (was_running, had_workflow_task) = (found.is_running(), found.state.workflow_task.is_some());
         let mut transaction = Transaction::begin(now, found, &mut self.shared);
         let mut outcome = body(&mut transaction);
         if let Some(reason) = transaction.enforce_size_limits() {
@@ -327,8 +316,12 @@ impl Cluster {
             transaction.keep_in_memory();
         }
         let has_closed = was_running && !transaction.run.is_running();
+        if had_workflow_task && transaction.run.waits() {
+            transaction.run.history.pack_all_but_first();
+        }
         let effects = transaction.commit();
         self.apply(effects);
+        self.note_change(run);
         self.update_visibility(run);
         self.wake_readers(run);
         self.wake_updaters(run);
@@ -354,7 +347,15 @@ impl Cluster {
     fn add_run(&mut self, run: Box<Run>) {
         let key = run.key;
         self.runs.insert(run);
+        self.note_change(key);
         self.update_visibility(key);
+    }
+
+    /// A run is not as it was.
+    fn note_change(&mut self, run: RunKey) {
+        if self.shared.config.skips_time {
+            self.changed_runs.insert(run);
+        }
     }
 
     /// Does what a transaction leaves to be done.
@@ -427,7 +428,7 @@ impl Cluster {
                 Timer::Schedule { schedule, .. } => self.wake_schedule(now, schedule),
                 Timer::Batch { batch } => self.continue_batch(now, batch),
                 Timer::StickyQuery { query } => self.time_out_sticky_query(now, query),
-                Timer::TaskQueueRate { queue, .. } => self.rate_limit_passed(now, queue),
+                Timer::TaskQueueRate { generation } => self.rate_limit_passed(now, generation),
                 Timer::ParentClose { parent, initiated_event_id } => {
                     self.apply_parent_close_policy(now, parent, initiated_event_id);
                 }
@@ -475,7 +476,7 @@ impl Cluster {
             Timer::Schedule { schedule, wakeup } => self.schedules.waits_for(schedule, wakeup),
             Timer::Batch { batch } => self.batches.is_running(batch),
             Timer::StickyQuery { query } => self.direct_queries.is_sticky(query),
-            Timer::TaskQueueRate { queue, generation } => self.matching.is_armed(queue, generation),
+            Timer::TaskQueueRate { generation } => self.matching.is_armed(generation),
             Timer::ParentClose { parent, initiated_event_id } => {
                 self.awaits_parent_close_policy(parent, initiated_event_id)
             }

@@ -210,6 +210,8 @@ fn info(limits: &Limits, namespace: &Namespace) -> NamespaceInfo {
             sync_update: true,
             async_update: true,
             workflow_pause: limits.workflow_pause,
+            worker_heartbeats: true,
+            worker_poll_complete_on_shutdown: limits.cancel_polls_on_shutdown,
             ..Default::default()
         }),
         limits: Some(namespace_info::Limits {

@@ -188,9 +188,9 @@ impl Timer {
             Self::StickyQuery { query } => {
                 Candidate { what: "a timeout of a query", lane: Lane::numbered("sticky query", query) }
             }
-            Self::TaskQueueRate { queue, .. } => Candidate {
+            Self::TaskQueueRate { generation } => Candidate {
                 what: "the rate limit of a task queue",
-                lane: Lane::numbered("rate limit", queue as u64),
+                lane: Lane::numbered("rate limit", generation),
             },
             Self::ParentClose { parent, initiated_event_id } => Candidate {
                 what: "the parent close policy of a child",

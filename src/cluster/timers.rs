@@ -33,7 +33,7 @@ pub(crate) enum Timer {
     /// The worker that has a run in its cache did not answer a query.
     StickyQuery { query: u64 },
     /// The rate limit of a task queue lets a task go.
-    TaskQueueRate { queue: usize, generation: u64 },
+    TaskQueueRate { generation: u64 },
     /// The policy that says what becomes of a child of a closed run is applied.
     ParentClose { parent: RunKey, initiated_event_id: i64 },
     /// A parked call has waited for as long as it may.

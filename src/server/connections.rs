@@ -70,7 +70,7 @@ fn connect(
         .max_concurrent_streams(capacity.calls_per_connection)
         .max_header_list_size(capacity.header_size)
         .keep_alive_interval(capacity.keep_alive)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
+        .keep_alive_timeout(capacity.keep_alive_timeout);
     tokio::spawn(async move {
         if !matches!(tokio::time::timeout(FIRST_BYTES, stream.readable()).await, Ok(Ok(()))) {
             return;
@@ -92,5 +92,3 @@ fn connect(
 
 /// How long somebody who connects may take to say anything.
 const FIRST_BYTES: Duration = Duration::from_secs(10);
-/// How long the other side may take to answer a ping.
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);

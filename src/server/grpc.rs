@@ -30,21 +30,25 @@ const PREFIX: usize = 5;
 pub(super) async fn read(request: Request<Incoming>, most: usize, held: &mut Held) -> Result<Bytes, Status> {
     let encoding = request.headers().get("grpc-encoding").cloned();
     let mut body = request.into_body();
-    let mut bytes = BytesMut::new();
+    let (mut whole, mut bytes, mut received) = (None, BytesMut::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Status::cancelled(error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
         if !held.add(data.len()) {
             return Err(overloaded());
         }
+        received += data.len();
         if bytes.is_empty() && body.is_end_stream() && data.len() >= PREFIX {
             // The whole message in one frame, as most are: there is no need to copy it.
-            return message(data, encoding.as_ref(), most);
+            whole = Some(data);
+            break;
         }
         bytes.put(data);
         check_size(&bytes, most)?;
     }
-    message(bytes.freeze(), encoding.as_ref(), most)
+    let message = message(whole.unwrap_or_else(|| bytes.freeze()), encoding.as_ref(), most)?;
+    // What was compressed takes more than what has come.
+    if held.add(message.len().saturating_sub(received)) { Ok(message) } else { Err(overloaded()) }
 }
 
 /// Takes a message out of its frame.

@@ -124,7 +124,8 @@ impl Server {
             }
         };
         let config = Config {
-            long_polls: LongPolls::ExpireOutside,
+            long_polls: LongPolls::Expire,
+            driver_ends_long_polls: true,
             any_namespace: options.any_namespace,
             search_attributes: if options.any_namespace {
                 setup::indexed(&options)
@@ -133,6 +134,7 @@ impl Server {
             },
             limits: options.limits.clone(),
             deletes_closed_runs: options.deletes_closed_runs,
+            skips_time: options.time != ServerTime::Real,
             ..Config::default()
         };
         let mut recovery = Recovery::new(Cluster::new(config, seed));

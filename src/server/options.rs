@@ -90,6 +90,8 @@ pub struct Capacity {
     pub header_size: u32,
     /// A connection on which nothing happens for this long is asked whether anybody is there. Default: one minute.
     pub keep_alive: Duration,
+    /// A connection on which nobody has answered for this long is closed. Default: 20 s.
+    pub keep_alive_timeout: Duration,
 }
 
 impl Default for Capacity {
@@ -102,6 +104,7 @@ impl Default for Capacity {
             bytes_in_hand: 512 * 1024 * 1024,
             header_size: 64 * 1024,
             keep_alive: Duration::from_secs(60),
+            keep_alive_timeout: Duration::from_secs(20),
         }
     }
 }

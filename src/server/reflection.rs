@@ -42,7 +42,11 @@ impl Reflection {
         let builder = || {
             let builder = Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET)
+                // That would be one of the two.
+                .include_reflection_service(false);
             self.services.iter().fold(builder, |builder, name| builder.with_service_name(*name))
         };
         let version = if service.ends_with(".v1.ServerReflection") {

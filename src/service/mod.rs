@@ -180,9 +180,13 @@ impl Service {
 
     /// Calls an RPC and waits for its answer, however long it takes. A call whose future is dropped is
     /// withdrawn.
-    pub(crate) async fn call<R: Rpc>(&self, request: R) -> Result<Box<R::Response>, Error> {
-        let response = self.submit(Caller::Simulation, Box::new(request).into_request(), None).await?;
-        R::response(response).ok_or_else(|| mismatched(R::NAME))
+    pub(crate) fn call<R: Rpc>(&self, request: R) -> impl Future<Output = Result<Box<R::Response>, Error>> {
+        // In its box from the start: the future would keep room for the whole of it.
+        let request = Box::new(request).into_request();
+        async move {
+            let response = self.submit(Caller::Simulation, request, None).await?;
+            R::response(response).ok_or_else(|| mismatched(R::NAME))
+        }
     }
 
     /// The same for a worker, whose calls may go wrong. The events of a history are left where the cluster has them:

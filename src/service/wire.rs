@@ -53,6 +53,17 @@ pub(crate) fn status(error: &Error) -> Status {
     Status::with_details(error.code, error.message.clone(), details.encode_to_vec().into())
 }
 
+/// The details of a status, as a client finds them.
+///
+/// # Errors
+///
+/// If they are not what the name of their header promises.
+pub(crate) fn details(status: &Status) -> Result<Vec<prost_types::Any>, String> {
+    RpcStatus::decode(status.details())
+        .map(|status| status.details)
+        .map_err(|error| format!("the details of a status: {error}"))
+}
+
 /// `google.rpc.Status`.
 #[derive(Clone, PartialEq, prost::Message)]
 struct RpcStatus {

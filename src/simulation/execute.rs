@@ -76,7 +76,8 @@ impl Simulation {
         let (task_queue, converter) = self.worker_of(workflow.name())?;
         let context = SerializationContextData::Workflow(WorkflowSerializationContext::new());
         let workflow_id = format!("{}-{}", workflow.name(), self.next_execution());
-        let started = self
+        let input = Payloads { payloads: converter.to_payloads(&context, &input).await? };
+        let mut run_id = self
             .0
             .service
             .call(StartWorkflowExecutionRequest {
@@ -84,19 +85,19 @@ impl Simulation {
                 workflow_id: workflow_id.clone(),
                 workflow_type: Some(WorkflowType { name: workflow.name().to_owned() }),
                 task_queue: Some(TaskQueue { name: task_queue.to_owned(), ..Default::default() }),
-                input: Some(Payloads { payloads: converter.to_payloads(&context, &input).await? }),
+                input: Some(input),
                 identity: "temporal-sim".to_owned(),
                 ..Default::default()
             })
-            .await?;
-        let mut run_id = started.run_id;
+            .await?
+            .run_id;
         loop {
             let mut close = self.close_event(&workflow_id, run_id).await?;
             // Fails only if the codec does.
-            decode_payloads(&mut close, converter.codec(), &context).await?;
+            decode_payloads(&mut *close, converter.codec(), &context).await?;
             match next_run(&close) {
                 Some(next) => run_id = next.to_owned(),
-                None => return outcome::<W>(close, converter, &context),
+                None => return outcome::<W>(*close, converter, &context),
             }
         }
     }
@@ -116,7 +117,11 @@ impl Simulation {
     }
 
     /// Waits until a run has closed.
-    async fn close_event(&self, workflow_id: &str, run_id: String) -> Result<HistoryEvent, ExecuteError> {
+    async fn close_event(
+        &self,
+        workflow_id: &str,
+        run_id: String,
+    ) -> Result<Box<HistoryEvent>, ExecuteError> {
         let mut next_page_token = Vec::new();
         loop {
             let page = self
@@ -135,7 +140,7 @@ impl Simulation {
                 })
                 .await?;
             if let Some(event) = page.history.and_then(|history| history.events.into_iter().next()) {
-                return Ok(event);
+                return Ok(Box::new(event));
             }
             next_page_token = page.next_page_token;
         }

@@ -77,18 +77,22 @@ impl Shared {
     }
 
     /// Calls an RPC; tries again what the official client tries again, for up to ten seconds.
-    pub(crate) async fn call<R: Rpc>(&self, request: R) -> Result<Box<R::Response>, Error> {
-        Ok(self.call_for_events(request).await?.0)
+    pub(crate) fn call<R: Rpc>(&self, request: R) -> impl Future<Output = Result<Box<R::Response>, Error>> {
+        let answered = self.call_for_events(request);
+        async move { Ok(answered.await?.0) }
     }
 
     /// Does the same with an RPC that answers with a history, whose events it leaves where the server has them.
-    pub(crate) async fn call_for_events<R: Rpc>(&self, request: R) -> Result<WithEvents<R>, Error> {
-        self.retry::<R>(Box::new(request).into_request(), Some(GIVE_UP_AFTER)).await
+    pub(crate) fn call_for_events<R: Rpc>(
+        &self,
+        request: R,
+    ) -> impl Future<Output = Result<WithEvents<R>, Error>> {
+        self.retry::<R>(Box::new(request).into_request(), Some(GIVE_UP_AFTER))
     }
 
     /// Calls an RPC that waits for a task; tries again for ever.
-    pub(crate) async fn poll<R: Rpc>(&self, request: R) -> Result<WithEvents<R>, Error> {
-        self.retry::<R>(Box::new(request).into_request(), None).await
+    pub(crate) fn poll<R: Rpc>(&self, request: R) -> impl Future<Output = Result<WithEvents<R>, Error>> {
+        self.retry::<R>(Box::new(request).into_request(), None)
     }
 
     /// Sleeps until a virtual time; for ever, if there is none.

@@ -37,10 +37,10 @@ impl Case {
         for (name, value) in &self.config {
             let wrong = || format!("{name} cannot be set to {value}");
             let number = || value.as_u64().and_then(|number| usize::try_from(number).ok()).ok_or_else(wrong);
+            let switch = || value.as_bool().ok_or_else(wrong);
             match name.as_str() {
-                "frontend.WorkflowPauseEnabled" => {
-                    limits.workflow_pause = value.as_bool().ok_or_else(wrong)?
-                }
+                "frontend.WorkflowPauseEnabled" => limits.workflow_pause = switch()?,
+                "frontend.enableCancelWorkerPollsOnShutdown" => limits.cancel_polls_on_shutdown = switch()?,
                 "limit.mutableStateSize.error" => limits.mutable_state_size = number()?,
                 "limit.historyCount.error" => limits.history_count = value.as_i64().ok_or_else(wrong)?,
                 "limit.historyCount.suggestContinueAsNew" => {

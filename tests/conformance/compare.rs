@@ -5,13 +5,15 @@ use similar::TextDiff;
 
 use crate::run::Outcome;
 
-/// A real server fires its timers up to a second late; a quarter is for what adds up.
-const TOLERANCE: f64 = 0.6;
+/// How far apart times may be, in seconds; a quarter of the time itself is added, for what adds up. A real server fires its
+/// timers up to a second late.
+pub(crate) const TOLERANCE: f64 = 0.6;
 const TOLERANT_DURATIONS: [&str; 2] = ["firstWorkflowTaskBackoff", "currentRetryInterval"];
 const LINES: usize = 60;
 
-/// What differs, entry by entry, as a diff for people (`-` expected, `+` actual); `None` if nothing does.
-pub(crate) fn difference(expected: &Value, outcome: &Outcome) -> Option<String> {
+/// What differs, entry by entry, as a diff for people (`-` expected, `+` actual); `None` if nothing does. Times are compared
+/// within a tolerance, in seconds.
+pub(crate) fn difference(expected: &Value, outcome: &Outcome, tolerance: f64) -> Option<String> {
     let none = Vec::new();
     let expected = expected.as_array().unwrap_or(&none);
     let actual = outcome.transcript.as_array().unwrap_or(&none);
@@ -22,7 +24,7 @@ pub(crate) fn difference(expected: &Value, outcome: &Outcome) -> Option<String> 
     for index in 0..expected.len().max(actual.len()) {
         match (expected.get(index), actual.get(index)) {
             (Some(expected), Some(actual)) => {
-                let actual = reconcile(expected, actual, "");
+                let actual = reconcile(expected, actual, "", tolerance);
                 if *expected != actual {
                     text += &format!("{}{}", label(expected), entry(expected, &actual));
                 }
@@ -55,40 +57,39 @@ fn error(error: &Value) -> String {
 }
 
 /// `actual` with everything that is close enough to `expected` replaced by it.
-fn reconcile(expected: &Value, actual: &Value, key: &str) -> Value {
+fn reconcile(expected: &Value, actual: &Value, key: &str, tolerance: f64) -> Value {
     match (expected, actual) {
         (Value::Object(expected), Value::Object(actual)) => {
             let reconciled = actual.iter().map(|(key, actual)| {
-                let actual =
-                    expected.get(key).map_or_else(|| actual.clone(), |it| reconcile(it, actual, key));
+                let actual = expected
+                    .get(key)
+                    .map_or_else(|| actual.clone(), |it| reconcile(it, actual, key, tolerance));
                 (key.clone(), actual)
             });
             Value::Object(reconciled.collect::<Map<_, _>>())
         }
         (Value::Array(expected), Value::Array(actual)) => {
-            let pairs =
-                expected.iter().zip(actual).map(|(expected, actual)| reconcile(expected, actual, key));
+            let pairs = expected
+                .iter()
+                .zip(actual)
+                .map(|(expected, actual)| reconcile(expected, actual, key, tolerance));
             pairs.chain(actual.iter().skip(expected.len()).cloned()).collect()
         }
-        (expected, actual) if is_close(expected, actual, key) => expected.clone(),
+        (expected, actual) if is_close(expected, actual, key, tolerance) => expected.clone(),
         (_, actual) => actual.clone(),
     }
 }
 
-fn is_close(expected: &Value, actual: &Value, key: &str) -> bool {
+fn is_close(expected: &Value, actual: &Value, key: &str, tolerance: f64) -> bool {
     match (expected, actual) {
         (Value::Number(expected), Value::Number(actual)) => expected.as_f64() == actual.as_f64(),
         (Value::String(expected), Value::String(actual)) => {
-            let within = |tolerance: fn(f64) -> f64, expected: Option<f64>, actual: Option<f64>| {
-                expected
-                    .zip(actual)
-                    .is_some_and(|(expected, actual)| (expected - actual).abs() <= tolerance(expected))
-            };
-            let offset = |text: &str| text.strip_prefix("t+")?.parse().ok();
-            let duration = |text: &str| text.strip_suffix('s')?.parse().ok();
-            within(|expected| TOLERANCE + expected / 4.0, offset(expected), offset(actual))
+            let apart = |expected: f64, actual: f64| (expected - actual).abs();
+            let offsets = offset(expected).zip(offset(actual));
+            let durations = duration(expected).zip(duration(actual));
+            offsets.is_some_and(|(expected, actual)| apart(expected, actual) <= tolerance + expected / 4.0)
                 || TOLERANT_DURATIONS.contains(&key)
-                    && within(|_| TOLERANCE, duration(expected), duration(actual))
+                    && durations.is_some_and(|(expected, actual)| apart(expected, actual) <= tolerance)
         }
         _ => false,
     }
@@ -102,6 +103,16 @@ fn label(entry: &Value) -> String {
         (Some(step), Some(rpc), None) => format!("step {step} {rpc}"),
         _ => format!("histories of {}", text("histories").unwrap_or_default()),
     }
+}
+
+/// `t+1.50`
+fn offset(text: &str) -> Option<f64> {
+    text.strip_prefix("t+")?.parse().ok()
+}
+
+/// `1.5s`
+fn duration(text: &str) -> Option<f64> {
+    text.strip_suffix('s')?.parse().ok()
 }
 
 fn pretty(value: &Value) -> String {

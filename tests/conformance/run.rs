@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use serde_json::{Map, Value, json};
-use temporal_sim::conformance::Status;
+use temporal_sim::conformance::{self, Status};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -25,13 +25,15 @@ pub(crate) trait Server: Clone + 'static {
     ) -> impl Future<Output = Result<Result<Value, Status>, String>>;
 
     /// Whether the request of an RPC has a field with this JSON name.
-    fn request_has_field(&self, service: &str, rpc: &str, field: &str) -> bool;
+    fn request_has_field(&self, service: &str, rpc: &str, field: &str) -> bool {
+        conformance::request_has_field(service, rpc, field)
+    }
 
     /// Seconds since the Unix epoch.
     fn now(&self) -> f64;
 }
 
-/// What `~` stands for. Every case has a server of its own, so that one suffix is enough.
+/// What `~` stands for where every case has a server of its own, so that one suffix is enough.
 pub(crate) const NONCE: &str = "-5eed5eed";
 const NAMESPACE: &str = "default";
 const IDENTITY: &str = "conformance";
@@ -48,17 +50,24 @@ pub(crate) struct Outcome {
     pub(crate) broken: Option<String>,
 }
 
-/// Runs a case. Must be called within a `LocalSet`.
-pub(crate) async fn run(case: &Case, server: impl Server) -> Outcome {
+/// Runs a case; `nonce` is what `~` stands for. Must be called within a `LocalSet`.
+pub(crate) async fn run(case: &Case, server: impl Server, nonce: &str) -> Outcome {
     let started = server.now();
-    let mut run =
-        Run { server, saved: Saved::new(), begun: BTreeMap::new(), transcript: Vec::new(), request_ids: 0 };
+    let mut run = Run {
+        server,
+        nonce,
+        saved: Saved::new(),
+        begun: BTreeMap::new(),
+        transcript: Vec::new(),
+        request_ids: 0,
+    };
     let broken = run.whole(case).await.err();
-    Outcome { transcript: normalise(&Value::Array(run.transcript), &case.ignore, NONCE, started), broken }
+    Outcome { transcript: normalise(&Value::Array(run.transcript), &case.ignore, nonce, started), broken }
 }
 
-struct Run<S> {
+struct Run<'a, S> {
     server: S,
+    nonce: &'a str,
     saved: Saved,
     /// Calls whose answer was not awaited yet.
     begun: BTreeMap<String, JoinHandle<Result<Answer, String>>>,
@@ -72,7 +81,7 @@ struct Answer {
     outcome: Result<Value, Value>,
 }
 
-impl<S: Server> Run<S> {
+impl<S: Server> Run<'_, S> {
     async fn whole(&mut self, case: &Case) -> Result<(), String> {
         for (number, step) in case.steps.iter().enumerate() {
             self.step(number, step).await.map_err(|problem| format!("step {number}: {problem}"))?;
@@ -136,7 +145,7 @@ impl<S: Server> Run<S> {
 
     /// Prepares a call; it is made when the future is polled.
     fn call(&mut self, call: &Call) -> Result<impl Future<Output = Result<Answer, String>> + use<S>, String> {
-        let Value::Object(mut request) = fill_in(&call.request, &self.saved, NONCE)? else {
+        let Value::Object(mut request) = fill_in(&call.request, &self.saved, self.nonce)? else {
             return Err(format!("the request of {} is no object", call.rpc));
         };
         self.request_ids += 1;
@@ -163,7 +172,7 @@ impl<S: Server> Run<S> {
 
     /// Fetches every run of a workflow id, oldest first, along `newExecutionRunId` from its first run.
     async fn fetch_chain(&mut self, workflow_id: &str) -> Result<(), String> {
-        let workflow_id = workflow_id.replace('~', NONCE);
+        let workflow_id = workflow_id.replace('~', self.nonce);
         let described = self.read("DescribeWorkflowExecution", &workflow_id, None, None).await?;
         let info = &described["workflowExecutionInfo"];
         let first = info["firstRunId"].as_str().filter(|id| !id.is_empty());

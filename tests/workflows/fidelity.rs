@@ -2,7 +2,7 @@
 //! with those that a real server and the official worker recorded for it.
 
 use crate::support::{embedded::Embedded, normal_form};
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use temporal_sim::{Simulation, Worker};
 use temporal_sim_fixtures::{
     features::attributes,
@@ -58,11 +58,31 @@ pub(crate) fn names(
     runs.into_iter().enumerate().map(|(number, (_, history))| (history, numbered(number))).collect()
 }
 
+const RECORDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/histories/fixtures");
+
 /// What was recorded under this name.
 fn recorded(name: &str) -> anyhow::Result<Vec<String>> {
+    Ok(normal_form::lines(&read(&Path::new(RECORDINGS).join(format!("{name}.pb")))?))
+}
+
+fn read(file: &Path) -> anyhow::Result<History> {
     use prost::Message as _;
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories/fixtures").join(format!("{name}.pb"));
-    Ok(normal_form::lines(&History::decode(fs::read(file)?.as_slice())?))
+    Ok(History::decode(fs::read(file)?.as_slice())?)
+}
+
+/// How long a scenario took on the real server, from its first event to its last.
+pub(crate) fn real_time(scenario: &str) -> anyhow::Result<Duration> {
+    let mut times = Vec::new();
+    for file in fs::read_dir(RECORDINGS)? {
+        let file = file?.path();
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.split('.').next() == Some(scenario) && name.ends_with(".pb") {
+            times.extend(read(&file)?.events.iter().filter_map(|event| event.event_time));
+        }
+    }
+    let nanos = times.iter().map(|time| i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos));
+    let (first, last) = (nanos.clone().min().unwrap_or_default(), nanos.max().unwrap_or_default());
+    Ok(Duration::from_nanos(u64::try_from(last - first)?))
 }
 
 /// The first difference between two histories, or nothing.

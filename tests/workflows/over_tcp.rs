@@ -1,7 +1,9 @@
 //! The same scenarios with the official client and the official worker, over a socket and in real time: what reaches the
 //! cluster through the server leaves the same histories.
+//!
+//! Those of a minute take a minute here. So only the short ones run, unless `TEMPORAL_SIM_REAL_TIME=all` is set.
 
-use std::{collections::BTreeMap, thread};
+use std::{cmp::Reverse, collections::BTreeMap, env, thread, time::Duration};
 
 use futures::{FutureExt as _, StreamExt as _, stream};
 use temporal_sim::server::{Options, SearchAttributeType, Server};
@@ -15,7 +17,7 @@ use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use url::Url;
 
 use crate::{
-    fidelity::{differences, names},
+    fidelity::{differences, names, real_time},
     support::normal_form,
 };
 
@@ -26,6 +28,22 @@ const RACES: &[&str] =
 
 /// Workers that run beside one another.
 const AT_ONCE: usize = 8;
+
+/// How long a scenario may take to run without being asked for.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// The scenarios to run, the longest first.
+fn chosen() -> Vec<Scenario> {
+    let all = env::var("TEMPORAL_SIM_REAL_TIME").is_ok_and(|wanted| wanted == "all");
+    let mut timed: Vec<_> = scenarios::all()
+        .into_iter()
+        .filter(|scenario| !RACES.contains(&scenario.name))
+        .map(|scenario| (real_time(scenario.name).expect("its recordings can be read"), scenario))
+        .filter(|(time, _)| all || *time <= SHORT)
+        .collect();
+    timed.sort_by_key(|(time, scenario)| (Reverse(*time), scenario.name));
+    timed.into_iter().map(|(_, scenario)| scenario).collect()
+}
 
 /// Starts a server on a thread of its own; answers with where it listens.
 #[expect(clippy::disallowed_methods, reason = "a server is not part of what a test decides")]
@@ -89,8 +107,7 @@ fn every_scenario_leaves_the_recorded_histories() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let report = runtime.block_on(async {
         let runtime = Runtime::from_current_tokio(Default::default()).expect("a runtime for workers");
-        let scenarios = scenarios::all().into_iter().filter(|scenario| !RACES.contains(&scenario.name));
-        let runs = scenarios.map(|scenario| {
+        let runs = chosen().into_iter().map(|scenario| {
             served(server.clone(), &runtime, scenario)
                 .map(move |histories| differences(scenario, histories))
                 .boxed_local()

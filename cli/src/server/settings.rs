@@ -6,9 +6,11 @@ use crate::Problem;
 
 /// Applies a setting; `false` if it means nothing here.
 pub(crate) fn apply(limits: &mut Limits, key: &str, value: &str) -> Result<bool, Problem> {
-    let wrong = || Problem(format!("--dynamic-config-value {key}={value}: this is no whole number"));
+    let problem = |what| Problem(format!("--dynamic-config-value {key}={value}: this is {what}"));
+    let wrong = || problem("no whole number");
     let number = || value.parse::<usize>().map_err(|_| wrong());
     let events = || value.parse::<i64>().map_err(|_| wrong());
+    let switch = || value.parse::<bool>().map_err(|_| problem("neither true nor false"));
     // The keys of a real server do not depend on case.
     match key.to_ascii_lowercase().as_str() {
         "limit.maxidlength" => limits.id_length = number()?,
@@ -33,6 +35,8 @@ pub(crate) fn apply(limits: &mut Limits, key: &str, value: &str) -> Result<bool,
         "history.maxinflightupdates" => limits.updates_in_flight = number()?,
         "history.maxinflightupdatepayloads" => limits.updates_in_flight_size = number()?,
         "history.maxtotalupdates" => limits.updates = number()?,
+        "frontend.workflowpauseenabled" => limits.workflow_pause = switch()?,
+        "frontend.enablecancelworkerpollsonshutdown" => limits.cancel_polls_on_shutdown = switch()?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -54,5 +58,8 @@ mod tests {
             panic!("no number")
         };
         assert!(text.contains("limit.blobSize.error=2MB"), "{text}");
+        assert!(apply(&mut limits, "frontend.enableCancelWorkerPollsOnShutdown", "true").is_ok());
+        assert!(limits.cancel_polls_on_shutdown);
+        assert!(apply(&mut limits, "frontend.WorkflowPauseEnabled", "on").is_err());
     }
 }

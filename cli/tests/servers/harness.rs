@@ -65,9 +65,13 @@ impl Running {
     }
 
     pub(crate) async fn connect(&self) -> Connection {
-        let url = Url::parse(&format!("http://{}", self.address)).unwrap();
-        Connection::connect(ConnectionOptions::new(url).build()).await.expect("the server answers")
+        connect(self.address).await
     }
+}
+
+pub(crate) async fn connect(address: SocketAddr) -> Connection {
+    let url = Url::parse(&format!("http://{address}")).unwrap();
+    Connection::connect(ConnectionOptions::new(url).build()).await.expect("the server answers")
 }
 
 impl Drop for Running {

@@ -72,3 +72,40 @@ fn programs_of_the_go_sdk() {
         .expect("it has just been run");
     check(&output);
 }
+
+#[test]
+fn both_environments_of_the_typescript_sdk() {
+    let folder = Path::new(INTEROP).join("typescript");
+    let find_sdk = "require.resolve('@temporalio/testing'); require.resolve('@temporalio/worker')";
+    if !succeeds(Command::new("node").args(["-e", find_sdk]).current_dir(&folder)) {
+        return skip("no Node.js, or no SDK: `npm install` in cli/tests/interop/typescript brings it");
+    }
+    let output = Command::new("node")
+        .args(["--test", "--test-concurrency=1"])
+        .current_dir(&folder)
+        .env("TEMPORAL_SIM", env!("CARGO_BIN_EXE_temporal-sim"))
+        .output()
+        .expect("it has just been run");
+    check(&output);
+}
+
+#[test]
+fn programs_of_the_java_sdk() {
+    let folder = Path::new(INTEROP).join("java");
+    let built = concat!("-Dbuild.folder=", env!("CARGO_TARGET_TMPDIR"), "/interop-java");
+    let maven = |goal: &str| {
+        let mut command = Command::new("mvn");
+        command.args(["-q", "-B", built, goal]).current_dir(&folder);
+        command
+    };
+    if !succeeds(&mut maven("test-compile")) {
+        return skip("no Maven, or the SDK and JUnit cannot be had");
+    }
+    let server = Running::start_dev(&[]);
+    let output = maven("test")
+        .env("TEMPORAL_ADDRESS", server.address.to_string())
+        .env("TEMPORAL_SIM", env!("CARGO_BIN_EXE_temporal-sim"))
+        .output()
+        .expect("it has just been run");
+    check(&output);
+}

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use temporalio_common::protos::temporal::api::{
+    command::v1::{Command, command::Attributes},
+    enums::v1::CommandType,
     taskqueue::v1::TaskQueue,
     testservice::v1::SleepRequest,
     workflowservice::v1::{
-        GetSystemInfoRequest, PollActivityTaskQueueRequest, RegisterNamespaceRequest,
-        TerminateWorkflowExecutionRequest,
+        GetSystemInfoRequest, PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest,
+        RegisterNamespaceRequest, RespondWorkflowTaskCompletedRequest, TerminateWorkflowExecutionRequest,
     },
 };
 use tonic::IntoRequest as _;
@@ -119,12 +121,34 @@ async fn closed_runs_do_not_stay_in_memory() {
             let workflow_id = format!("wf-{round}-{number}");
             let start = start_request("soak", &workflow_id);
             service.start_workflow_execution(start.into_request()).await.expect("it starts");
-            let terminate = TerminateWorkflowExecutionRequest {
+            if number % 2 == 0 {
+                // Its task goes to nobody.
+                let terminate = TerminateWorkflowExecutionRequest {
+                    namespace: "soak".into(),
+                    workflow_execution: Some(execution(&workflow_id)),
+                    ..Default::default()
+                };
+                service.terminate_workflow_execution(terminate.into_request()).await.expect("it runs");
+                continue;
+            }
+            let poll = PollWorkflowTaskQueueRequest {
                 namespace: "soak".into(),
-                workflow_execution: Some(execution(&workflow_id)),
+                task_queue: Some(TaskQueue { name: "q".into(), ..Default::default() }),
+                identity: format!("worker {workflow_id}"),
                 ..Default::default()
             };
-            service.terminate_workflow_execution(terminate.into_request()).await.expect("it runs");
+            let task = service.poll_workflow_task_queue(poll.into_request()).await.expect("a task");
+            let command = Command {
+                command_type: CommandType::CompleteWorkflowExecution as i32,
+                attributes: Some(Attributes::CompleteWorkflowExecutionCommandAttributes(Default::default())),
+                ..Default::default()
+            };
+            let complete = RespondWorkflowTaskCompletedRequest {
+                task_token: task.into_inner().task_token,
+                commands: vec![command],
+                ..Default::default()
+            };
+            service.respond_workflow_task_completed(complete.into_request()).await.expect("it is open");
         }
         test.sleep(SleepRequest { duration: hour }.into_request()).await.expect("time can be skipped");
         sizes.push(memory(server.process_id()));

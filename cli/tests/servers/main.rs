@@ -6,3 +6,4 @@ mod interop;
 mod kill;
 mod load;
 mod rubbish;
+mod transport;

@@ -275,7 +275,7 @@ impl Cluster {
 
 /// The first workflow task that completed or, if none did, the first that was scheduled.
 fn first_workflow_task(run: &Run) -> Result<i64, Error> {
-    let of_type = |wanted| run.history.since(1).iter().find(move |event| event.event_type() == wanted);
+    let of_type = |wanted| run.history.since(1).find(move |event| event.event_type() == wanted);
     of_type(EventType::WorkflowTaskCompleted)
         .map(|event| event.event_id)
         .or_else(|| of_type(EventType::WorkflowTaskScheduled).map(|event| event.event_id + 1))
@@ -284,8 +284,7 @@ fn first_workflow_task(run: &Run) -> Result<i64, Error> {
 
 /// The last workflow task that completed or, if none did, the first that was scheduled.
 fn last_workflow_task(run: &Run) -> Result<i64, Error> {
-    let events = run.history.since(1);
-    match events.iter().rfind(|event| event.event_type() == EventType::WorkflowTaskCompleted) {
+    match run.history.since(1).rfind(|event| event.event_type() == EventType::WorkflowTaskCompleted) {
         Some(event) => Ok(event.event_id),
         None => first_workflow_task(run),
     }

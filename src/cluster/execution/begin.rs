@@ -77,6 +77,7 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
         run_id: spec.run_id.clone(),
         info: ExecutionInfo {
             first_execution_run_id: started.first_execution_run_id.clone(),
+            workflow_type: started.workflow_type.as_ref().map(|it| it.name.clone()).unwrap_or_default(),
             task_queue: started.task_queue.as_ref().map(|queue| queue.name.clone()).unwrap_or_default(),
             start_time: now,
             original_start_time: now,

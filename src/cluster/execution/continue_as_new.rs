@@ -128,11 +128,7 @@ fn complete(tx: &Transaction<'_>, command: &mut Command) -> Result<TaskQueue, Co
     let run = &*tx.run;
     let refuse = |message: String| CommandFailure::new(CAUSE, message);
     let type_name = command.workflow_type.take().map(|workflow_type| workflow_type.name).unwrap_or_default();
-    let type_name = if type_name.is_empty() {
-        run.started().workflow_type.as_ref().map(|own| own.name.clone()).unwrap_or_default()
-    } else {
-        type_name
-    };
+    let type_name = if type_name.is_empty() { run.info.workflow_type.clone() } else { type_name };
     if type_name.len() > tx.limits().id_length {
         return Err(refuse(format!(
             "WorkflowType on ContinueAsNewWorkflowExecutionCommand exceeds length limit. \

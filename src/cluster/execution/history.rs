@@ -1,6 +1,6 @@
 //! The event history of a run.
 
-use std::{cell::OnceCell, sync::Arc};
+use std::{cell::OnceCell, iter::Rev, slice, sync::Arc};
 
 use prost::Message;
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
@@ -10,11 +10,7 @@ use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 /// Pages of a history never split a batch.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    /// Shared with whoever reads them. Not set while nobody has read a history that is packed.
-    events: OnceCell<Vec<Arc<HistoryEvent>>>,
-    /// How many events there are.
-    count: usize,
-    packed: Option<Packed>,
+    events: Vec<Stored>,
     /// The index of the first event of each batch.
     batches: Vec<usize>,
     /// Whether the last batch still grows.
@@ -22,12 +18,17 @@ pub(crate) struct History {
     size: usize,
 }
 
-/// The events of a run that has closed, each with its length before it, as they are encoded.
+/// An event: as it is read, as it is encoded, or both.
 ///
-/// An event takes two kilobytes, whatever it says, and a hundred bytes like this. A simulation keeps every run, and most of
-/// them nobody ever looks at again.
-#[derive(Debug)]
-struct Packed(Box<[u8]>);
+/// An event takes two kilobytes, whatever it says, and a hundred bytes when it is encoded. Most runs wait for something most
+/// of the time, or have closed, and nobody looks at their events then.
+#[derive(Debug, Clone, Default)]
+struct Stored {
+    /// Shared with whoever reads it.
+    event: OnceCell<Arc<HistoryEvent>>,
+    /// Never out of date: an event that is written does not change any more.
+    encoded: Option<Box<[u8]>>,
+}
 
 /// How much of a history there was at some moment.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +49,7 @@ impl Mark {
 impl History {
     /// The id of the event that will be written next.
     pub(crate) fn next_event_id(&self) -> i64 {
-        self.count as i64 + 1
+        self.events.len() as i64 + 1
     }
 
     /// The size of all events in bytes, as they are encoded.
@@ -56,89 +57,83 @@ impl History {
         self.size
     }
 
-    /// All events.
-    fn events(&self) -> &[Arc<HistoryEvent>] {
-        self.events.get_or_init(|| self.packed.as_ref().map(Packed::unpack).unwrap_or_default())
+    /// Nobody is likely to read this for a while: makes it small. Whoever reads an event makes that one large again.
+    pub(in crate::cluster) fn pack(&mut self) {
+        self.events.iter_mut().for_each(Stored::pack);
     }
 
-    /// Nothing will be written any more, and hardly anything read: makes it small. The next reader makes it large again.
-    pub(in crate::cluster) fn pack(&mut self) {
-        if self.packed.is_none() {
-            self.packed = Some(Packed::of(self.events()));
-            self.events = OnceCell::new();
-        }
+    /// The same for a run that is going to go on: what it was started with will be looked up then.
+    pub(in crate::cluster) fn pack_all_but_first(&mut self) {
+        self.events.iter_mut().skip(1).for_each(Stored::pack);
     }
 
     /// The first event.
     pub(crate) fn first(&self) -> Option<&HistoryEvent> {
-        self.events().first().map(AsRef::as_ref)
+        self.events.first().map(|stored| &**stored.event())
     }
 
     /// The last event.
     pub(crate) fn last(&self) -> Option<&HistoryEvent> {
-        self.events().last().map(AsRef::as_ref)
+        self.events.last().map(|stored| &**stored.event())
     }
 
     /// The event of an id.
     pub(crate) fn get(&self, event_id: i64) -> Option<&HistoryEvent> {
-        self.events().get(usize::try_from(event_id.checked_sub(1)?).ok()?).map(AsRef::as_ref)
+        let index = usize::try_from(event_id.checked_sub(1)?).ok()?;
+        self.events.get(index).map(|stored| &**stored.event())
     }
 
     /// Copies of all events.
     #[cfg(test)]
     pub(crate) fn to_vec(&self) -> Vec<HistoryEvent> {
-        self.events().iter().map(|event| event.as_ref().clone()).collect()
+        self.since(1).map(|event| event.as_ref().clone()).collect()
     }
 
     /// The events with ids from `first` on.
-    pub(crate) fn since(&self, first: i64) -> &[Arc<HistoryEvent>] {
+    pub(crate) fn since(&self, first: i64) -> Events<'_> {
         let index = usize::try_from(first.saturating_sub(1)).unwrap_or(0);
-        self.events().get(index..).unwrap_or_default()
+        Events(self.events.get(index..).unwrap_or_default().iter())
     }
 
     /// The events from `first` to the end of the `count`th batch from there, but none with an id of `end`
     /// or more; and whether `count` was what ended it.
-    pub(crate) fn page(&self, first: i64, end: i64, count: usize) -> (&[Arc<HistoryEvent>], bool) {
-        let from = usize::try_from(first.saturating_sub(1)).unwrap_or(0).min(self.count);
-        let limit = usize::try_from(end.saturating_sub(1)).unwrap_or(0).clamp(from, self.count);
+    pub(crate) fn page(&self, first: i64, end: i64, count: usize) -> (Events<'_>, bool) {
+        let all = self.events.len();
+        let from = usize::try_from(first.saturating_sub(1)).unwrap_or(0).min(all);
+        let limit = usize::try_from(end.saturating_sub(1)).unwrap_or(0).clamp(from, all);
         let batch = self.batches.partition_point(|&start| start <= from);
         let to = match count {
             0 => from,
             // `batch` is the batch after the one that `from` is in.
-            count => self.batches.get(batch + count - 1).copied().unwrap_or(self.count),
+            count => self.batches.get(batch + count - 1).copied().unwrap_or(all),
         };
         let end_batch = self.batches.partition_point(|&start| start < limit);
         let full = end_batch.saturating_sub(batch) + usize::from(from < limit) >= count;
-        (&self.events()[from..to.clamp(from, limit)], full)
+        (Events(self.events[from..to.clamp(from, limit)].iter()), full)
     }
 
     /// The events from `last` down to the start of the `count`th batch, newest first; and whether `count`
     /// was what ended it.
-    pub(crate) fn page_backwards(
-        &self,
-        last: i64,
-        count: usize,
-    ) -> (impl Iterator<Item = &HistoryEvent>, bool) {
-        let to = usize::try_from(last).unwrap_or(0).min(self.count);
+    pub(crate) fn page_backwards(&self, last: i64, count: usize) -> (Rev<Events<'_>>, bool) {
+        let to = usize::try_from(last).unwrap_or(0).min(self.events.len());
         let batches = self.batches.partition_point(|&start| start < to);
         let from = match batches.checked_sub(count) {
             Some(batch) => self.batches.get(batch).copied().unwrap_or(to).min(to),
             None => 0,
         };
-        (self.events()[from..to].iter().rev().map(AsRef::as_ref), batches >= count)
+        (Events(self.events[from..to].iter()).rev(), batches >= count)
     }
 
     /// The events up to an id, in the batches in which they were written; `None` unless the event is the last of its batch.
     pub(super) fn copy_until(&self, last: i64) -> Option<Self> {
-        let end = usize::try_from(last).ok().filter(|&end| 0 < end && end <= self.count)?;
+        let end = usize::try_from(last).ok().filter(|&end| 0 < end && end <= self.events.len())?;
         let batches = self.batches.partition_point(|&start| start < end);
-        if self.batches.get(batches).copied().unwrap_or(self.count) != end {
+        if self.batches.get(batches).copied().unwrap_or(self.events.len()) != end {
             return None;
         }
-        let events = self.events()[..end].to_vec();
-        let size = events.iter().map(|event| event.encoded_len()).sum();
-        let batches = self.batches[..batches].to_vec();
-        Some(Self { count: events.len(), events: events.into(), packed: None, batches, open: false, size })
+        let events = self.events[..end].to_vec();
+        let size = events.iter().map(|stored| stored.event().encoded_len()).sum();
+        Some(Self { events, batches: self.batches[..batches].to_vec(), open: false, size })
     }
 
     /// The events that another cluster wrote. It does not tell in which batches; a workflow task's completion and the events of
@@ -159,23 +154,11 @@ impl History {
     pub(super) fn append(&mut self, event: Arc<HistoryEvent>) {
         debug_assert_eq!(event.event_id, self.next_event_id(), "event ids are contiguous");
         if !self.open {
-            self.batches.push(self.count);
+            self.batches.push(self.events.len());
             self.open = true;
         }
         self.size += event.encoded_len();
-        self.count += 1;
-        self.change(|events| events.push(event));
-    }
-
-    fn change(&mut self, change: impl FnOnce(&mut Vec<Arc<HistoryEvent>>)) {
-        let mut events = self.events.take().unwrap_or_else(|| match self.packed.take() {
-            Some(packed) => packed.unpack(),
-            None => Vec::new(),
-        });
-        change(&mut events);
-        self.events = events.into();
-        // What was packed is out of date.
-        self.packed = None;
+        self.events.push(Stored { event: event.into(), encoded: None });
     }
 
     /// Ends the open batch.
@@ -185,37 +168,56 @@ impl History {
 
     /// Remembers how much there is.
     pub(super) fn mark(&self) -> Mark {
-        Mark { events: self.count, batches: self.batches.len(), open: self.open, size: self.size }
+        Mark { events: self.events.len(), batches: self.batches.len(), open: self.open, size: self.size }
     }
 
     /// Removes what was written since.
     pub(super) fn roll_back(&mut self, mark: Mark) {
-        self.change(|events| events.truncate(mark.events));
-        self.count = mark.events;
+        self.events.truncate(mark.events);
         self.batches.truncate(mark.batches);
         self.open = mark.open;
         self.size = mark.size;
     }
 }
 
-impl Packed {
-    fn of(events: &[Arc<HistoryEvent>]) -> Self {
-        let mut bytes = Vec::new();
-        for event in events {
-            event.encode_length_delimited(&mut bytes).expect("a vector grows as far as it has to");
-        }
-        Self(bytes.into())
+impl Stored {
+    fn event(&self) -> &Arc<HistoryEvent> {
+        self.event.get_or_init(|| {
+            let decoded = self.encoded.as_deref().and_then(|bytes| HistoryEvent::decode(bytes).ok());
+            Arc::new(decoded.expect("an event that is not there as it is read was encoded by `pack`"))
+        })
     }
 
-    fn unpack(&self) -> Vec<Arc<HistoryEvent>> {
-        let (mut bytes, mut events) = (&*self.0, Vec::new());
-        while !bytes.is_empty() {
-            let event = HistoryEvent::decode_length_delimited(&mut bytes).expect("it was encoded by `of`");
-            events.push(Arc::new(event));
+    fn pack(&mut self) {
+        if let Some(event) = self.event.take() {
+            self.encoded.get_or_insert_with(|| event.encode_to_vec().into());
         }
-        events
     }
 }
+
+/// Events of a history, in their order.
+#[derive(Debug, Clone)]
+pub(crate) struct Events<'a>(slice::Iter<'a, Stored>);
+
+impl<'a> Iterator for Events<'a> {
+    type Item = &'a Arc<HistoryEvent>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(Stored::event)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for Events<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back().map(Stored::event)
+    }
+}
+
+impl ExactSizeIterator for Events<'_> {}
 
 #[cfg(test)]
 mod tests {
@@ -281,7 +283,7 @@ mod tests {
             let (mut packed, mut other) = (history(&batches), history(&batches));
             packed.pack();
             prop_assert_eq!((packed.next_event_id(), packed.size()), (other.next_event_id(), other.size()));
-            prop_assert_eq!(packed.since(1), other.since(1));
+            prop_assert_eq!(packed.to_vec(), other.to_vec());
             packed.pack();
             for history in [&mut packed, &mut other] {
                 for _ in 0..more {
@@ -289,7 +291,7 @@ mod tests {
                     history.append(Arc::new(HistoryEvent { event_id, ..Default::default() }));
                 }
             }
-            prop_assert_eq!(packed.since(1), other.since(1));
+            prop_assert_eq!(packed.to_vec(), other.to_vec());
         }
 
         #[test]

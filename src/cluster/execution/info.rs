@@ -15,6 +15,8 @@ pub(crate) struct ExecutionInfo {
     pub(crate) create_request_id: String,
     /// The first run of the chain that this run continues; the run itself if it continues none.
     pub(crate) first_execution_run_id: String,
+    /// The type of the workflow.
+    pub(crate) workflow_type: String,
     /// The name of the task queue for the run's workflow tasks.
     pub(crate) task_queue: String,
     /// When the run started.

@@ -111,6 +111,11 @@ impl Run {
         self.state.status == WorkflowExecutionStatus::Running
     }
 
+    /// Whether the run is open and nothing is to be done about it before something else happens.
+    pub(crate) fn waits(&self) -> bool {
+        self.is_running() && self.state.workflow_task.is_none()
+    }
+
     /// The attributes of the run's first event.
     pub(crate) fn started(&self) -> &WorkflowExecutionStartedEventAttributes {
         match self.history.first().and_then(|event| event.attributes.as_ref()) {

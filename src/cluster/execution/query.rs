@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
-    common::v1::Payloads,
+    common::v1::{Payloads, WorkflowType},
     enums::v1::{QueryRejectCondition, QueryResultType, ResourceExhaustedCause, WorkflowExecutionStatus},
     errordetails::v1::QueryFailedFailure,
     failure::v1::Failure,
@@ -61,31 +61,24 @@ struct BufferedQuery {
 /// The queries of all runs that are handed to workers by themselves.
 #[derive(Debug, Default)]
 pub(crate) struct DirectQueries {
-    by_key: BTreeMap<u64, DirectQuery>,
+    pub(in crate::cluster) by_key: BTreeMap<u64, DirectQuery>,
 }
 
 #[derive(Debug)]
-struct DirectQuery {
+pub(in crate::cluster) struct DirectQuery {
     run: RunKey,
     call: CallId,
     query: WorkflowQuery,
     /// Whether the worker that has the run in its cache is asked.
     sticky: bool,
     /// Whether a worker has it.
-    is_started: bool,
+    pub(in crate::cluster) is_started: bool,
 }
 
 impl DirectQueries {
-    #[cfg(feature = "server")]
     /// Whether the query still waits for its answer.
     pub(crate) fn contains(&self, query: u64) -> bool {
         self.by_key.contains_key(&query)
-    }
-
-    #[cfg(feature = "server")]
-    /// Whether a worker has one of them.
-    pub(crate) fn any_is_started(&self) -> bool {
-        self.by_key.values().any(|query| query.is_started)
     }
 
     /// Whether the query still waits for the worker that has the run in its cache.
@@ -327,8 +320,8 @@ impl Cluster {
         let (mut events, mut next_page_token) = (Vec::new(), Vec::new());
         if !poller.sticky {
             let (page, _) = run.history.page(1, i64::MAX, limits::HISTORY_PAGE);
-            events = page.to_vec();
-            let first_event_id = page.len() as i64 + 1;
+            events.extend(page.cloned());
+            let first_event_id = events.len() as i64 + 1;
             let end_event_id = run.history.next_event_id();
             if first_event_id < end_event_id {
                 let was_running = run.is_running();
@@ -339,7 +332,7 @@ impl Cluster {
         let response = PollWorkflowTaskQueueResponse {
             task_token: token.encode(),
             workflow_execution: Some(run.execution()),
-            workflow_type: run.started().workflow_type.clone(),
+            workflow_type: Some(WorkflowType { name: run.info.workflow_type.clone() }),
             previous_started_event_id: run.state.last_completed_started_event_id,
             attempt: 1,
             history: Some(History::default()),

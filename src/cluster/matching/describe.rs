@@ -14,7 +14,10 @@ use temporalio_common::protos::temporal::api::{
 use prost_types::Timestamp;
 
 use super::{QueueName, TaskKind, WorkerVersion};
-use crate::cluster::{Cluster, Error, reads::NO_TIME, requests};
+use crate::{
+    clock::Time,
+    cluster::{Cluster, Error, reads::NO_TIME, requests},
+};
 
 /// Tasks per second of a whole task queue that a server limits nobody to.
 const RATE_LIMIT: f32 = 4000.0;
@@ -48,6 +51,7 @@ impl Cluster {
     /// Who polls a task queue, and how many tasks wait there.
     pub(in crate::cluster) fn describe_task_queue(
         &self,
+        now: Time,
         request: DescribeTaskQueueRequest,
     ) -> Result<DescribeTaskQueueResponse, Error> {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
@@ -61,7 +65,7 @@ impl Cluster {
         let queue = QueueName { namespace, kind, name: task_queue.name.clone(), workers };
         let backlog = self.matching.backlog(&queue) as i64;
         let pollers = self.matching.versions(&queue).into_iter().flat_map(|queue| {
-            self.matching.pollers(queue).map(|(identity, time)| PollerInfo {
+            self.matching.pollers(queue, now).map(|(identity, time)| PollerInfo {
                 last_access_time: Some(time.to_proto()),
                 identity: identity.to_owned(),
                 rate_per_second: POLLER_RATE,

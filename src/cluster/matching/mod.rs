@@ -14,7 +14,11 @@ pub(crate) use queue::{Matching, Poller, QueueName, Task, TaskKind};
 pub(crate) use version::{WorkerVersion, deployment_version};
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::Priority, history::v1::history_event::Attributes,
+    common::v1::Priority,
+    history::v1::history_event::Attributes,
+    workflowservice::v1::{
+        PollActivityTaskQueueResponse, PollNexusTaskQueueResponse, PollWorkflowTaskQueueResponse,
+    },
 };
 
 use super::{
@@ -24,6 +28,15 @@ use super::{
     limits,
 };
 use crate::{clock::Time, rpc::Response};
+
+/// The answer to a poll that has found nothing.
+pub(crate) fn empty_poll(kind: TaskKind) -> Response {
+    match kind {
+        TaskKind::Workflow => PollWorkflowTaskQueueResponse::default().into(),
+        TaskKind::Activity => PollActivityTaskQueueResponse::default().into(),
+        TaskKind::Nexus => PollNexusTaskQueueResponse::default().into(),
+    }
+}
 
 impl Cluster {
     /// Gives a task to the first poller that waits at the queue, or keeps it for the next.
@@ -38,17 +51,51 @@ impl Cluster {
             }
             waiting => {
                 let priority = self.priority(&task);
-                self.matching.push(queue.clone(), priority, task);
-                if waiting.is_some() {
+                let waiting = waiting.is_some();
+                self.keep_task(now, &queue, priority, task);
+                if waiting {
                     self.await_rate_limit(now, &queue);
                 }
             }
         }
     }
 
+    /// Keeps a task for the next poller. Every now and then, drops those of the queue that are over.
+    fn keep_task(&mut self, now: Time, queue: &QueueName, priority: i32, task: Task) {
+        if self.matching.push(queue.clone(), priority, task) {
+            let mut matching = std::mem::take(&mut self.matching);
+            matching.sweep(queue, |task| self.is_current(task));
+            self.matching = matching;
+        }
+        self.unload_idle_queues(now);
+    }
+
+    /// Every now and then, forgets the task queues that nobody uses any more.
+    fn unload_idle_queues(&mut self, now: Time) {
+        if self.matching.is_crowded() {
+            let mut matching = std::mem::take(&mut self.matching);
+            matching.unload_idle(now, |task| self.is_current(task));
+            self.matching = matching;
+        }
+    }
+
+    /// Whether a task that waits still means something. One for which this is `false` will never mean anything again.
+    pub(super) fn is_current(&self, task: &Task) -> bool {
+        let open = |run| self.runs.get(run).filter(|run| run.is_running());
+        match *task {
+            Task::Workflow { run, stamp } => open(run)
+                .and_then(|run| run.state.workflow_task.as_ref())
+                .is_some_and(|task| task.stamp == stamp && !task.is_started()),
+            Task::Activity { run, scheduled_event_id, attempt, stamp } => {
+                open(run).is_some_and(|run| run.is_activity_task_current(scheduled_event_id, attempt, stamp))
+            }
+            Task::Query { query, .. } => self.direct_queries.contains(query),
+        }
+    }
+
     /// The rate limit of a queue may let tasks go again.
-    pub(super) fn rate_limit_passed(&mut self, now: Time, queue: usize) {
-        let Some(queue) = self.matching.fired(queue) else { return };
+    pub(super) fn rate_limit_passed(&mut self, now: Time, generation: u64) {
+        let Some(queue) = self.matching.fired(generation) else { return };
         while self.matching.lets_go(&queue, now)
             && let Some(poller) = self.next_poller(&queue)
             && let Some(task) = self.next_task(&queue)
@@ -76,6 +123,9 @@ impl Cluster {
         queue: QueueName,
         poller: Poller,
     ) -> Reply {
+        if self.matching.is_shut_down(&poller, now) {
+            return Ok(Some(empty_poll(queue.kind)));
+        }
         self.matching.note_poll(&queue, &poller.identity, now);
         while self.matching.lets_go(&queue, now)
             && let Some(task) = self.next_task(&queue)
@@ -86,6 +136,7 @@ impl Cluster {
             }
         }
         self.matching.park(queue.clone(), poller);
+        self.unload_idle_queues(now);
         self.await_rate_limit(now, &queue);
         self.park(now, context, limits::TASK_LONG_POLL, Parked::Poll(queue));
         Ok(None)

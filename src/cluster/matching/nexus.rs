@@ -2,7 +2,7 @@
 
 use temporalio_common::protos::temporal::api::workflowservice::v1::PollNexusTaskQueueRequest;
 
-use super::TaskKind;
+use super::{Poller, TaskKind};
 use crate::{
     clock::Time,
     cluster::{
@@ -27,6 +27,8 @@ impl Cluster {
             request.identity,
             TaskKind::Nexus,
         )?;
+        self.workers.record(now, queue.namespace, request.worker_heartbeat);
+        let poller = Poller { worker: request.worker_instance_key, ..poller };
         self.poll(now, context, queue, poller)
     }
 }

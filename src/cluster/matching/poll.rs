@@ -40,6 +40,7 @@ impl Cluster {
             request.identity,
             TaskKind::Workflow,
         )?;
+        let poller = Poller { worker: request.worker_instance_key, ..poller };
         let (queue, poller) = self.of_version(
             queue,
             poller,
@@ -67,7 +68,10 @@ impl Cluster {
         let workers = WorkerVersion::None;
         let queue = QueueName { namespace, kind, name: task_queue.name.clone(), workers };
         let sticky = task_queue.kind() == TaskQueueKind::Sticky;
-        Ok((queue, Poller { call: context.id, identity, sticky, version: None, stamp: None }))
+        Ok((
+            queue,
+            Poller { call: context.id, identity, sticky, version: None, stamp: None, worker: String::new() },
+        ))
     }
 
     /// The same poll by a worker that says of which version it is.
@@ -136,23 +140,17 @@ impl Cluster {
         let task = run.state.workflow_task.as_ref()?;
         let previous_started_event_id = run.state.last_completed_started_event_id;
         let first = if partial { previous_started_event_id + 1 } else { 1 };
-        let mut events = run.history.since(first);
         let mut next_page_token = Vec::new();
-        let mut history = Vec::new();
-        let (page, full) = run.history.page(first, i64::MAX, limits::HISTORY_PAGE);
-        if full && page.len() < events.len() {
-            events = page;
-            next_page_token = HistoryToken {
-                run_id: run.run_id.clone(),
-                first_event_id: first + page.len() as i64,
-                end_event_id: run.history.next_event_id(),
-                was_running: true,
-            }
-            .encode();
-        }
-        history.reserve(events.len() + 2);
-        history.extend_from_slice(events);
-        if next_page_token.is_empty() {
+        let (page, _) = run.history.page(first, i64::MAX, limits::HISTORY_PAGE);
+        let mut history = Vec::with_capacity(page.len() + 2);
+        history.extend(page.cloned());
+        let first_event_id = first + history.len() as i64;
+        let end_event_id = run.history.next_event_id();
+        if first_event_id < end_event_id {
+            let run_id = run.run_id.clone();
+            next_page_token =
+                HistoryToken { run_id, first_event_id, end_event_id, was_running: true }.encode();
+        } else {
             history.extend(run.virtual_events(true).into_iter().map(Arc::new));
         }
         let token = WorkflowTaskToken {
@@ -167,9 +165,7 @@ impl Cluster {
         let response = PollWorkflowTaskQueueResponse {
             task_token: token.encode(),
             workflow_execution: Some(run.execution()),
-            workflow_type: Some(WorkflowType {
-                name: run.started().workflow_type.as_ref().map(|t| t.name.clone()).unwrap_or_default(),
-            }),
+            workflow_type: Some(WorkflowType { name: run.info.workflow_type.clone() }),
             previous_started_event_id,
             started_event_id: task.started_event_id,
             attempt: task.attempt,

@@ -49,6 +49,8 @@ pub(crate) struct Poller {
     /// The call to answer.
     pub(crate) call: CallId,
     pub(crate) identity: String,
+    /// The worker's instance key; empty if it says none.
+    pub(crate) worker: String,
     /// Whether it polls a sticky queue, so that it has the run in its cache.
     pub(crate) sticky: bool,
     /// The version of the worker, if it is one of a worker deployment.
@@ -67,10 +69,10 @@ struct TaskQueue {
     last_poll: Option<Time>,
     /// What the worker that polled last wants the whole queue to keep to.
     rate_limit: Option<RateLimit>,
-    /// Counts the timers that were armed for the rate limit.
-    generation: u64,
     /// The timer that will look at the queue again.
     armed: Option<(u64, Time)>,
+    /// Tasks that are over are swept out of the backlog when it has grown to this length.
+    sweep_at: usize,
 }
 
 /// All task queues of a cluster.
@@ -79,13 +81,55 @@ pub(crate) struct Matching {
     queues: IndexMap<QueueName, TaskQueue>,
     /// Counts the tasks that had to wait.
     sequence: u64,
+    /// Counts the timers that were armed for rate limits.
+    generation: u64,
+    /// The queues whose rate limits have a timer, by its generation.
+    armed: BTreeMap<u64, QueueName>,
+    /// Idle queues are forgotten when there are so many.
+    unload_at: usize,
+    /// The workers whose polls were ended because they shut down, by their instance keys, and when that was.
+    shut_down: BTreeMap<String, Time>,
 }
 
+/// Below this many there is nothing worth looking for: tasks that are over, workers that are gone, queues that are idle.
+const SWEEP_AT_LEAST: usize = 128;
+
 impl Matching {
-    /// Adds a task to the backlog, behind all of the same priority and of those with a smaller number.
-    pub(super) fn push(&mut self, queue: QueueName, priority: i32, task: Task) {
+    /// Adds a task to the backlog, behind all of the same priority and of those with a smaller number. Answers whether it is
+    /// time to [`Self::sweep`] the queue.
+    #[must_use]
+    pub(super) fn push(&mut self, queue: QueueName, priority: i32, task: Task) -> bool {
         self.sequence += 1;
-        self.queues.entry(queue).or_default().backlog.insert((priority, self.sequence), task);
+        let queue = self.queues.entry(queue).or_default();
+        queue.backlog.insert((priority, self.sequence), task);
+        queue.backlog.len() >= queue.sweep_at.max(SWEEP_AT_LEAST)
+    }
+
+    /// Drops the tasks of a backlog that are over: where nobody polls, nobody else does.
+    pub(super) fn sweep(&mut self, queue: &QueueName, is_current: impl Fn(&Task) -> bool) {
+        if let Some(queue) = self.queues.get_mut(queue) {
+            queue.backlog.retain(|_, task| is_current(task));
+            queue.sweep_at = queue.backlog.len() * 2;
+        }
+    }
+
+    /// Whether there are so many queues that it is time to [`Self::unload_idle`].
+    pub(super) fn is_crowded(&self) -> bool {
+        self.queues.len() >= self.unload_at.max(SWEEP_AT_LEAST)
+    }
+
+    /// Forgets the queues that hold no task which is not over, and that nobody has polled for a while. That a version of a
+    /// worker has polled is remembered for ever, as a server does.
+    pub(super) fn unload_idle(&mut self, now: Time, is_current: impl Fn(&Task) -> bool) {
+        self.queues.retain(|name, queue| {
+            let is_polled = !queue.pollers.is_empty()
+                || queue.last_poll.is_some_and(|last| now.since(last) < limits::IDLE_TASK_QUEUE);
+            is_polled
+                || name.workers != WorkerVersion::None
+                || queue.armed.is_some()
+                || queue.backlog.values().any(&is_current)
+        });
+        self.unload_at = self.queues.len() * 2;
     }
 
     /// Takes over what a poller says of the rate of its queue.
@@ -121,8 +165,8 @@ impl Matching {
     }
 
     /// The timer to arm for a queue in which tasks and pollers wait for the rate limit, and its deadline.
-    pub(super) fn rate_limit_timer(&mut self, queue: &QueueName, now: Time) -> Option<(Time, Timer)> {
-        let (index, _, queue) = self.queues.get_full_mut(queue)?;
+    pub(super) fn rate_limit_timer(&mut self, name: &QueueName, now: Time) -> Option<(Time, Timer)> {
+        let queue = self.queues.get_mut(name)?;
         if queue.backlog.is_empty() || queue.pollers.is_empty() {
             return None;
         }
@@ -130,24 +174,24 @@ impl Matching {
         if queue.armed.is_some_and(|(_, armed)| armed == deadline) {
             return None;
         }
-        queue.generation += 1;
-        queue.armed = Some((queue.generation, deadline));
-        Some((deadline, Timer::TaskQueueRate { queue: index, generation: queue.generation }))
+        self.generation += 1;
+        if let Some((earlier, _)) = queue.armed.replace((self.generation, deadline)) {
+            self.armed.remove(&earlier);
+        }
+        self.armed.insert(self.generation, name.clone());
+        Some((deadline, Timer::TaskQueueRate { generation: self.generation }))
     }
 
-    /// Whether the timer of a queue's rate limit is the latest one.
-    pub(crate) fn is_armed(&self, queue: usize, generation: u64) -> bool {
-        self.queues
-            .get_index(queue)
-            .and_then(|(_, queue)| queue.armed)
-            .is_some_and(|(armed, _)| armed == generation)
+    /// Whether this timer is the latest one of some queue's rate limit.
+    pub(crate) fn is_armed(&self, generation: u64) -> bool {
+        self.armed.contains_key(&generation)
     }
 
     /// The queue whose timer has fired.
-    pub(super) fn fired(&mut self, queue: usize) -> Option<QueueName> {
-        let (name, queue) = self.queues.get_index_mut(queue)?;
-        queue.armed = None;
-        Some(name.clone())
+    pub(super) fn fired(&mut self, generation: u64) -> Option<QueueName> {
+        let name = self.armed.remove(&generation)?;
+        self.queues.get_mut(&name)?.armed = None;
+        Some(name)
     }
 
     /// Takes the first task of the backlog.
@@ -155,12 +199,16 @@ impl Matching {
         self.queues.get_mut(queue)?.backlog.pop_first().map(|(_, task)| task)
     }
 
+    /// The tasks of the backlog with their priorities, the one that goes first first. Some of them may be over.
+    pub(crate) fn tasks(&self, queue: &QueueName) -> impl Iterator<Item = (i32, &Task)> {
+        let backlog = self.queues.get(queue).into_iter().flat_map(|queue| &queue.backlog);
+        backlog.map(|((priority, _), task)| (*priority, task))
+    }
+
     /// The tasks of the backlog that have the priority of the first one.
     pub(crate) fn first_tasks(&self, queue: &QueueName) -> impl Iterator<Item = &Task> {
-        let backlog = self.queues.get(queue).map(|queue| &queue.backlog);
-        let first = backlog.and_then(|backlog| backlog.first_key_value()).map(|((priority, _), _)| *priority);
-        let tasks = backlog.into_iter().flatten();
-        tasks.take_while(move |((priority, _), _)| Some(*priority) == first).map(|(_, task)| task)
+        let first = self.tasks(queue).next().map(|(priority, _)| priority);
+        self.tasks(queue).take_while(move |(priority, _)| Some(*priority) == first).map(|(_, task)| task)
     }
 
     /// Takes the task of the backlog that has this place, from 0.
@@ -185,6 +233,18 @@ impl Matching {
     /// Whether somebody has ever polled the queue.
     pub(crate) fn is_known(&self, queue: &QueueName) -> bool {
         self.queues.get(queue).is_some_and(|queue| queue.last_poll.is_some())
+    }
+
+    /// How many queues, and how many of their workers, there is something to say of.
+    #[cfg(test)]
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.queues.len(), self.queues.values().map(|queue| queue.polled.len()).sum())
+    }
+
+    /// How many tasks wait in all queues.
+    #[cfg(test)]
+    pub(crate) fn waiting_tasks(&self) -> usize {
+        self.queues.values().map(|queue| queue.backlog.len()).sum()
     }
 
     /// Takes a task out of whatever queue has one.
@@ -222,6 +282,7 @@ impl Matching {
             Some(time) => *time = now,
             None => {
                 queue.polled.insert(identity.to_owned(), now);
+                queue.forget_pollers(now);
             }
         }
     }
@@ -244,23 +305,38 @@ impl Matching {
         queues
     }
 
-    /// When each worker polled the queue last, by identity.
-    pub(crate) fn pollers(&self, queue: &QueueName) -> impl Iterator<Item = (&str, Time)> {
-        self.queues
-            .get(queue)
-            .into_iter()
-            .flat_map(|queue| queue.polled.iter().map(|(identity, &time)| (identity.as_str(), time)))
-    }
-
-    /// The tasks that wait for a poller. Some of them may be over.
-    #[cfg(feature = "server")]
-    pub(crate) fn backlog_of(&self, queue: &QueueName) -> impl Iterator<Item = Task> {
-        self.queues.get(queue).into_iter().flat_map(|queue| queue.backlog.values().copied())
+    /// When each worker polled the queue last, by identity. Whoever did so long ago does not count any more.
+    pub(crate) fn pollers(&self, queue: &QueueName, now: Time) -> impl Iterator<Item = (&str, Time)> {
+        self.queues.get(queue).into_iter().flat_map(move |queue| {
+            let polled = queue.polled.iter().map(|(identity, &time)| (identity.as_str(), time));
+            polled.filter(move |&(identity, time)| queue.counts(identity, time, now))
+        })
     }
 
     /// How many tasks wait for a poller. Some of them may be over.
     pub(crate) fn backlog(&self, queue: &QueueName) -> usize {
         self.queues.get(queue).map_or(0, |queue| queue.backlog.len())
+    }
+
+    /// A worker has shut down. Answers the polls that it has out.
+    pub(crate) fn shut_down(&mut self, worker: &str, now: Time) -> Vec<CallId> {
+        self.shut_down.retain(|_, &mut at| now.since(at) < limits::SHUT_DOWN_WORKER);
+        self.shut_down.insert(worker.to_owned(), now);
+        let pollers = self.queues.values().flat_map(|queue| &queue.pollers);
+        pollers.filter(|poller| poller.worker == worker).map(|poller| poller.call).collect()
+    }
+
+    /// Whether a poll comes from a worker that has shut down lately.
+    pub(crate) fn is_shut_down(&self, poller: &Poller, now: Time) -> bool {
+        !poller.worker.is_empty()
+            && self.shut_down.get(&poller.worker).is_some_and(|&at| now.since(at) < limits::SHUT_DOWN_WORKER)
+    }
+
+    /// Forgets that a worker has ever polled a queue.
+    pub(crate) fn forget_identity(&mut self, queue: &QueueName, identity: &str) {
+        if let Some(queue) = self.queues.get_mut(queue) {
+            queue.polled.shift_remove(identity);
+        }
     }
 
     /// Forgets who polled a queue, and answers the calls that wait there.
@@ -269,5 +345,22 @@ impl Matching {
         queue.last_poll = None;
         queue.polled.clear();
         queue.pollers.drain(..).map(|poller| poller.call).collect()
+    }
+}
+
+impl TaskQueue {
+    /// Whether a worker that polled last at `time` is one of the queue's: it polled lately, or still does.
+    fn counts(&self, identity: &str, time: Time, now: Time) -> bool {
+        now.since(time) < limits::POLLER_HISTORY || self.pollers.iter().any(|it| it.identity == identity)
+    }
+
+    /// Forgets the workers that have not polled for a while, when there could be many of them.
+    fn forget_pollers(&mut self, now: Time) {
+        // Whenever the number is a power of two, so that it costs little for each of them.
+        if self.polled.len() >= SWEEP_AT_LEAST && self.polled.len().is_power_of_two() {
+            let mut polled = std::mem::take(&mut self.polled);
+            polled.retain(|identity, time| self.counts(identity, *time, now));
+            self.polled = polled;
+        }
     }
 }

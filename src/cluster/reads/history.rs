@@ -105,7 +105,7 @@ impl Cluster {
         let run = self.runs.find(namespace, &execution.workflow_id, run_id)?;
         let last = given.map_or(run.history.next_event_id() - 1, |token| token.first_event_id);
         let (events, full) = run.history.page_backwards(last, page_size(request.maximum_page_size));
-        let events: Vec<_> = events.cloned().collect();
+        let events: Vec<_> = events.map(|event| event.as_ref().clone()).collect();
         let next = last.saturating_sub(events.len() as i64);
         let next_page_token = if full {
             HistoryToken { run_id: run.run_id.clone(), first_event_id: next, ..Default::default() }.encode()
@@ -169,7 +169,7 @@ impl HistoryWait {
         let mut next = HistoryToken { was_running: run.is_running(), ..self.token.clone() };
         if self.close_event_only {
             return response(
-                run.history.since(run.history.next_event_id() - 1).iter().map(close_event).collect(),
+                run.history.since(run.history.next_event_id() - 1).map(close_event).collect(),
                 Vec::new(),
             );
         }
@@ -177,7 +177,7 @@ impl HistoryWait {
             next.end_event_id = run.history.next_event_id();
         }
         let (events, full) = run.history.page(self.token.first_event_id, next.end_event_id, self.page);
-        let mut events = events.to_vec();
+        let mut events: Vec<_> = events.cloned().collect();
         next.first_event_id = self.token.first_event_id.saturating_add(events.len() as i64);
         if !full && !waits && next.first_event_id == run.history.next_event_id() {
             events.extend(run.virtual_events(false).into_iter().map(Arc::new));

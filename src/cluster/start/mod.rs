@@ -103,7 +103,8 @@ impl Cluster {
     /// before.
     fn begin(&mut self, now: Time, start: Start, first: impl FnOnce(&mut Transaction<'_>)) -> RunKey {
         let Start { namespace, request, parent, terminated, is_eager } = start;
-        let run_id = self.shared.run_ids.uuid();
+        // Only these ids say when they were drawn: those of runs that follow other ones are of version 4.
+        let run_id = self.shared.run_ids.uuid_at(now.as_millis());
         if let Some(old) = terminated {
             let details = payloads::json(&format!("terminated by new runID: {run_id}"));
             self.change(now, old, |tx| {

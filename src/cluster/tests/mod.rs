@@ -7,6 +7,7 @@ mod policy;
 mod reading;
 mod running;
 mod schedules;
+mod task_queues;
 mod updates;
 mod workflow_tasks;
 

@@ -19,5 +19,6 @@ mod record;
 use index::Position;
 pub(crate) use index::{Index, Visibility};
 pub(crate) use list::Page;
+pub(in crate::cluster) use query::sql;
 pub(crate) use query::{Filter, Query};
 pub(crate) use record::{Closed, Record, stored_attributes};

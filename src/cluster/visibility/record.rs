@@ -73,7 +73,7 @@ impl Record {
         let payloads = run.state.search_attributes.clone();
         Self {
             execution: run.execution(),
-            workflow_type: started.workflow_type.as_ref().map(|it| it.name.clone()).unwrap_or_default(),
+            workflow_type: run.info.workflow_type.clone(),
             task_queue: run.info.task_queue.clone(),
             status: run.state.visible_status(),
             start_time: run.info.start_time,

@@ -11,9 +11,11 @@
 //! # What holds time
 //!
 //! Time is skipped to the next deadline of the cluster, one at a time, when it is not locked and nothing happens any more:
-//! no worker has a task, none is about to poll again, and nobody has just been told the end of what it waited for.
+//! no worker has a task, none is about to poll again, and nobody has just been told the end of what it waited for. What goes on
+//! for ever although nobody takes notice slows it down ([`pace`]).
 
 mod clock;
+mod pace;
 mod test_service;
 mod workers;
 
@@ -32,6 +34,7 @@ pub(super) use test_service::TestCall;
 
 use self::{
     clock::{Clock, LONGEST_SLEEP},
+    pace::Pace,
     test_service::Sleeps,
     workers::Workers,
 };
@@ -87,6 +90,7 @@ pub(super) struct Engine {
     awaited_by_clients: BTreeSet<CallId>,
     /// Until when whoever has just been answered is waited for.
     client_awaited: Option<Wall>,
+    pace: Pace,
     answers: VecDeque<(CallId, Result<Output, Error>)>,
     /// What came in and has to be kept.
     entries: Option<Vec<Entry>>,
@@ -111,6 +115,7 @@ impl Engine {
             most_parked: usize::MAX,
             awaited_by_clients: BTreeSet::new(),
             client_awaited: None,
+            pace: Pace::default(),
             answers: VecDeque::new(),
             entries: None,
         }
@@ -138,6 +143,7 @@ impl Engine {
         match input {
             Input::Call(call) => self.call(now, wall, call),
             Input::Test(id, call) => {
+                self.pace.noticed();
                 if let Some(answer) = self.sleeps.call(now, &mut self.clock, id, call) {
                     self.answers.push_back((id, answer.map(Output::Test)));
                 }
@@ -167,7 +173,9 @@ impl Engine {
             self.keep(|| Entry::call(now, id, deadline, request.name(), bytes));
         }
         if self.clock.can_skip() {
-            self.workers.called(wall, id, &request);
+            if !self.workers.called(wall, id, &request) {
+                self.pace.noticed();
+            }
             if matches!(
                 request,
                 Request::GetWorkflowExecutionHistory(_)
@@ -197,6 +205,7 @@ impl Engine {
             }
             let Some(target) = self.next_deadline() else { return };
             self.clock.skip_to(wall, target);
+            self.pace.skipped(wall);
             self.pass(wall);
         }
     }
@@ -257,7 +266,8 @@ impl Engine {
         }
         self.client_awaited = self.client_awaited.filter(|until| wall < *until);
         let worker = self.workers.awaited(wall, &self.cluster);
-        self.client_awaited.into_iter().chain(worker).max().map_or(Hold::Free, Hold::Until)
+        let paced = self.pace.next(self.sleeps.next_end().is_some()).filter(|next| wall < *next);
+        [self.client_awaited, worker, paced].into_iter().flatten().max().map_or(Hold::Free, Hold::Until)
     }
 
     /// Takes out what the cluster has ready.
@@ -268,7 +278,9 @@ impl Engine {
         while let Some((call, answer)) = self.cluster.poll_answer() {
             let was_parked = self.expiries.remove(call);
             if self.clock.can_skip() {
-                self.workers.answered(wall, call, answer.as_ref().ok());
+                if self.workers.answered(wall, call, answer.as_ref().ok()) {
+                    self.pace.noticed();
+                }
                 if self.awaited_by_clients.remove(&call) && was_parked {
                     self.client_awaited = Some(wall + CLIENT_TURN);
                 }

@@ -33,7 +33,12 @@ struct Server {
 
 impl Server {
     fn new(locks: Option<u32>) -> Self {
-        let config = Config { long_polls: LongPolls::ExpireOutside, ..Config::default() };
+        let config = Config {
+            long_polls: LongPolls::Expire,
+            driver_ends_long_polls: true,
+            skips_time: true,
+            ..Config::default()
+        };
         let start = Wall(Time::from_nanos(1_000_000_000_000_000_000));
         let engine = Engine::new(Cluster::new(config, Seed(1)), start, None, locks);
         Self { engine, start, wall: start, calls: 0, answers: BTreeMap::new() }
@@ -251,6 +256,49 @@ fn with_nothing_to_skip_to_time_goes_like_the_machines() {
     server.start();
     server.wait(DAY);
     assert!((DAY..DAY + MOMENT).contains(&server.elapsed()));
+}
+
+/// A workflow that begins again every hour, whether or not anybody works on it.
+fn cron() -> StartWorkflowExecutionRequest {
+    StartWorkflowExecutionRequest {
+        namespace: "default".into(),
+        workflow_id: "cron".into(),
+        workflow_type: Some(WorkflowType { name: "W".into() }),
+        task_queue: Some(queue()),
+        cron_schedule: "@hourly".into(),
+        workflow_run_timeout: Some(crate::clock::to_proto(Duration::from_secs(60))),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn what_goes_on_for_ever_does_not_keep_the_machine_busy() {
+    let mut server = Server::new(Some(0));
+    server.call(cron(), None);
+    server.wait(Duration::from_secs(10));
+    let unnoticed = server.elapsed();
+    assert!((DAY * 20..DAY * 22).contains(&unnoticed), "{unnoticed:?}");
+    // Polls that find nothing are no reason to go on.
+    let poll = PollWorkflowTaskQueueRequest {
+        namespace: "default".into(),
+        task_queue: Some(TaskQueue { name: "another".into(), ..Default::default() }),
+        ..Default::default()
+    };
+    server.call(poll, None);
+    server.wait(Duration::from_secs(100));
+    assert!(server.elapsed() < unnoticed + DAY * 3);
+    server.test(TestCall::GetCurrentTime);
+    server.wait(Duration::from_secs(10));
+    assert!(server.elapsed() > unnoticed + DAY * 20);
+}
+
+#[test]
+fn whoever_sleeps_sees_all_that_happens_until_then() {
+    let mut server = Server::new(Some(0));
+    server.call(cron(), None);
+    let sleep = server.test(TestCall::Sleep(DAY * 100));
+    server.wait(MOMENT * 100);
+    assert!(server.is_answered(sleep));
 }
 
 #[test]

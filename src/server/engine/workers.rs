@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    cluster::{CallId, Cluster, TaskKind},
+    cluster::{CallId, Cluster, driver::TaskKind},
     rpc::{Request, Response, ResponseMessage},
     server::wall_clock::Wall,
 };
@@ -15,6 +15,9 @@ use crate::{
 const RETURN: Duration = Duration::from_millis(50);
 /// How long it may take if a task waits for it.
 const RETURN_FOR_TASK: Duration = Duration::from_secs(1);
+
+/// Of so many tasks it is known which worker has them. Those that are never reported would pile up.
+const TASKS: usize = 10_000;
 
 /// A task queue that workers poll.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,26 +47,34 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// A call comes in.
-    pub(super) fn called(&mut self, wall: Wall, call: CallId, request: &Request) {
+    /// A call comes in. Tells whether it asks for a task.
+    pub(super) fn called(&mut self, wall: Wall, call: CallId, request: &Request) -> bool {
         if let Some(queue) = polled(request) {
             let polled = self.queues.entry(queue.clone()).or_insert(Polled { waiting: 0, seen: wall });
             polled.waiting += 1;
             polled.seen = wall;
             self.polls.insert(call, queue);
-        } else if let Some(queue) = reported(request).and_then(|token| self.tasks.remove(token)) {
+            return true;
+        }
+        if let Some(queue) = reported(request).and_then(|token| self.tasks.remove(token)) {
             self.queues.entry(queue).or_insert(Polled { waiting: 0, seen: wall }).seen = wall;
         }
+        false
     }
 
-    /// A call has its answer.
-    pub(super) fn answered(&mut self, wall: Wall, call: CallId, response: Option<&Response>) {
-        let Some(queue) = self.ended(wall, call) else { return };
+    /// A call has its answer. Tells whether that is a task for a worker.
+    pub(super) fn answered(&mut self, wall: Wall, call: CallId, response: Option<&Response>) -> bool {
+        let Some(queue) = self.ended(wall, call) else { return false };
         match response.and_then(task_token) {
             Some(token) if !token.is_empty() => {
+                if self.tasks.len() >= TASKS {
+                    // Their workers are waited for as any others are that have just polled.
+                    self.tasks.clear();
+                }
                 self.tasks.insert(token.to_vec(), queue);
+                true
             }
-            _ => {}
+            _ => false,
         }
     }
 

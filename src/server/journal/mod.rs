@@ -7,6 +7,7 @@
 //! Calls that only read are not kept. Calls that waited when the server stopped are gone with their connections.
 
 mod entry;
+mod segment;
 mod store;
 mod writer;
 

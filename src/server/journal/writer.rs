@@ -66,6 +66,8 @@ fn write(
         for afterwards in all {
             afterwards();
         }
+        // Nobody waits for this.
+        journal.pack()?;
     }
     Ok(())
 }

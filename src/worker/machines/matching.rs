@@ -121,7 +121,10 @@ impl Machines {
         if self.options.observe {
             return self.queue.iter().map(Queued::to_command).collect();
         }
-        self.queue.iter_mut().filter_map(|queued| Some(*queued.command.take()?)).collect()
+        // A command is a kilobyte: no room for more than there are.
+        let mut commands = Vec::with_capacity(self.queue.len());
+        commands.extend(self.queue.iter_mut().filter_map(|queued| Some(*queued.command.take()?)));
+        commands
     }
 
     /// Matches an event with the workflow's next command. Returns whether the next event is to be skipped.

@@ -33,6 +33,7 @@ impl Cluster {
             request.identity,
             TaskKind::Activity,
         )?;
+        let poller = Poller { worker: request.worker_instance_key, ..poller };
         let (queue, poller) = self.of_version(
             queue,
             poller,

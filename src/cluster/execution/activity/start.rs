@@ -1,7 +1,7 @@
 //! A worker takes an activity task.
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::{Priority, WorkerVersionStamp},
+    common::v1::{Priority, WorkerVersionStamp, WorkflowType},
     deployment::v1::WorkerDeploymentVersion,
     history::v1::{ActivityTaskScheduledEventAttributes, history_event::Attributes},
     workflowservice::v1::PollActivityTaskQueueResponse,
@@ -81,7 +81,6 @@ impl Run {
         let started_time = activity.started.as_ref()?.time;
         let event = self.history.get(scheduled_event_id)?;
         let scheduled = scheduled_attributes(self, scheduled_event_id)?;
-        let workflow = self.started();
         let token = ActivityTaskToken {
             namespace_id: namespace.id.clone(),
             workflow_id: self.workflow_id.clone(),
@@ -93,7 +92,7 @@ impl Run {
         Some(PollActivityTaskQueueResponse {
             task_token: token.encode(),
             workflow_namespace: namespace.name.clone(),
-            workflow_type: workflow.workflow_type.clone(),
+            workflow_type: Some(WorkflowType { name: self.info.workflow_type.clone() }),
             workflow_execution: Some(self.execution()),
             activity_type: scheduled.activity_type.clone(),
             activity_id: activity.activity_id.clone(),

@@ -57,7 +57,7 @@ pub(super) fn rebuild(now: Time, shared: &mut Shared, rebuild: Rebuild<'_>) -> O
     run.history = history;
     // A server stores the run once before it goes on.
     run.state.transition_count = 1;
-    let events = base.history.since(1).iter().map(|event| &**event);
+    let events = base.history.since(1).map(|event| &**event);
     apply_events(now, shared, &mut run, events.take_while(|event| event.event_id <= last_event_id));
     Some(run)
 }

@@ -48,11 +48,7 @@ pub(super) fn events_behind(runs: &Runs, base: RunKey, first: i64, excluded: &Ex
     let mut next = runs.get(base).map(|run| (run, first));
     while let Some((run, first)) = next {
         events.extend(
-            run.history
-                .since(first)
-                .iter()
-                .filter(|event| is_eligible(event))
-                .map(|event| event.as_ref().clone()),
+            run.history.since(first).filter(|event| is_eligible(event)).map(|event| event.as_ref().clone()),
         );
         next = match run.history.last().and_then(|event| event.attributes.as_ref()) {
             Some(Attributes::WorkflowExecutionContinuedAsNewEventAttributes(closed)) => {

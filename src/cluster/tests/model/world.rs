@@ -87,7 +87,7 @@ impl World {
 
     /// The histories of all runs.
     pub(super) fn histories(&self) -> Vec<Vec<Arc<HistoryEvent>>> {
-        self.runs().map(|run| run.history.since(1).to_vec()).collect()
+        self.runs().map(|run| run.history.since(1).cloned().collect()).collect()
     }
 
     /// Makes a call that is answered at once.
@@ -291,7 +291,7 @@ impl World {
     fn reset(&mut self, id: &str, back: u8) {
         let completed = |event: &&Arc<HistoryEvent>| event.event_type() == EventType::WorkflowTaskCompleted;
         let Some(run) = self.current(id) else { return };
-        let mut tasks = run.history.since(1).iter().filter(completed).map(|event| event.event_id).rev();
+        let mut tasks = run.history.since(1).filter(completed).map(|event| event.event_id).rev();
         let Some(event_id) = tasks.nth(back.into()) else { return };
         let request = ResetWorkflowExecutionRequest {
             namespace: namespace(),

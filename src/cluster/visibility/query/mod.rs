@@ -14,7 +14,7 @@ mod duration;
 mod evaluate;
 mod filter;
 mod resolve;
-mod sql;
+pub(in crate::cluster) mod sql;
 #[cfg(test)]
 mod tests;
 

@@ -22,7 +22,7 @@ pub(super) fn check(run: &Run) {
 pub(super) fn check_signals(world: &World) {
     let mut found = BTreeSet::new();
     for run in world.runs() {
-        for name in run.history.since(1).iter().chain(&run.state.buffered).filter_map(|event| signal(event)) {
+        for name in run.history.since(1).chain(&run.state.buffered).filter_map(|event| signal(event)) {
             assert!(world.signals.contains_key(name) || world.has_deleted, "nobody sent {name}");
             assert!(found.insert((name, run.run_id.as_str())), "{name} was recorded twice");
         }

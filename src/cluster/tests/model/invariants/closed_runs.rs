@@ -5,7 +5,7 @@ use temporalio_common::protos::temporal::api::enums::v1::{EventType, WorkflowExe
 use crate::cluster::execution::Run;
 
 pub(super) fn check(run: &Run) {
-    let history = run.history.since(1);
+    let history: Vec<_> = run.history.since(1).collect();
     let closing = |event_type| match event_type {
         EventType::WorkflowExecutionCompleted => Some(Status::Completed),
         EventType::WorkflowExecutionFailed => Some(Status::Failed),

@@ -15,7 +15,7 @@ use super::{super::updates, world::World};
 /// Checks all of them.
 pub(super) fn check(world: &mut World) {
     for run in world.runs() {
-        let history = run.history.since(1);
+        let history: &[_] = &run.history.since(1).cloned().collect::<Vec<_>>();
         event_ids::check(history);
         workflow_tasks::check(history);
         activities_and_timers::check(history);

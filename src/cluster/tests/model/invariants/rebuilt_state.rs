@@ -32,7 +32,7 @@ struct Pending {
 pub(super) fn check(run: &Run) {
     if run.is_running() {
         let mut rebuilt = Pending::default();
-        for event in run.history.since(1).iter().chain(&run.state.buffered) {
+        for event in run.history.since(1).chain(&run.state.buffered) {
             rebuilt.apply(event);
         }
         assert_eq!(rebuilt, Pending::of(run), "as rebuilt from the history and as it is");

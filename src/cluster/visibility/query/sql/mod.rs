@@ -13,5 +13,5 @@ mod syntax;
 mod tests;
 mod values;
 
-pub(super) use parser::{check, parse};
-pub(super) use syntax::{Expression, Literal, Operator, Other};
+pub(in crate::cluster) use parser::{check, parse, parse_condition};
+pub(in crate::cluster) use syntax::{Expression, Literal, Operator, Other};

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Why a statement is none, in the words of the server's parser.
-pub(in crate::cluster::visibility::query) type SyntaxError = String;
+pub(in crate::cluster) type SyntaxError = String;
 
 pub(super) type Result<T> = std::result::Result<T, SyntaxError>;
 
@@ -21,12 +21,17 @@ const MAX_NESTING: usize = 200;
 const MAX_HEIGHT: usize = 999;
 
 /// Checks the text of a condition as the server does before it uses it: as what follows `select * from dummy where`.
-pub(in crate::cluster::visibility::query) fn check(condition: &str) -> Result<()> {
+pub(in crate::cluster) fn check(condition: &str) -> Result<()> {
     parse_statement(&format!("select * from dummy where {condition}")).map(drop)
 }
 
+/// Parses a condition that stands alone, as the server does: as what follows `select * from table1 where`.
+pub(in crate::cluster) fn parse_condition(condition: &str) -> Result<Statement> {
+    parse_statement(&format!("select * from table1 where {condition}"))
+}
+
 /// Parses the text of a query as the server does: as what follows `select * from table1`.
-pub(in crate::cluster::visibility::query) fn parse(query: &str) -> Result<Statement> {
+pub(in crate::cluster) fn parse(query: &str) -> Result<Statement> {
     let query = query.trim();
     let lowercase = query.to_lowercase();
     let is_only_a_filter =

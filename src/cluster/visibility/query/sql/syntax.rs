@@ -6,16 +6,16 @@ use super::keywords;
 
 /// The parts of a statement that a query of visibility may decide.
 #[derive(Debug, Default)]
-pub(in crate::cluster::visibility::query) struct Statement {
-    pub(in crate::cluster::visibility::query) filter: Option<Expression>,
-    pub(in crate::cluster::visibility::query) group_by: Vec<Expression>,
-    pub(in crate::cluster::visibility::query) order_by: Vec<Expression>,
-    pub(in crate::cluster::visibility::query) has_limit: bool,
+pub(in crate::cluster) struct Statement {
+    pub(in crate::cluster) filter: Option<Expression>,
+    pub(in crate::cluster) group_by: Vec<Expression>,
+    pub(in crate::cluster) order_by: Vec<Expression>,
+    pub(in crate::cluster) has_limit: bool,
 }
 
 /// An expression. Its `Display` is canonical SQL, as error messages repeat it.
 #[derive(Debug, PartialEq)]
-pub(in crate::cluster::visibility::query) enum Expression {
+pub(in crate::cluster) enum Expression {
     Or(Box<Self>, Box<Self>),
     And(Box<Self>, Box<Self>),
     Not(Box<Self>),
@@ -49,7 +49,7 @@ pub(in crate::cluster::visibility::query) enum Expression {
 
 /// How two operands are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cluster::visibility::query) enum Operator {
+pub(in crate::cluster) enum Operator {
     Equal,
     NotEqual,
     Less,
@@ -69,18 +69,18 @@ pub(in crate::cluster::visibility::query) enum Operator {
 
 /// The name of a column, split at its dots.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cluster::visibility::query) struct Column(pub(super) Vec<String>);
+pub(in crate::cluster) struct Column(pub(super) Vec<String>);
 
 impl Column {
     /// The name as a search attribute is looked up by it.
-    pub(in crate::cluster::visibility::query) fn name(&self) -> String {
+    pub(in crate::cluster) fn name(&self) -> String {
         self.0.join(".").replace('`', "")
     }
 }
 
 /// A constant, as written but for the quotes and escapes of a string.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cluster::visibility::query) enum Literal {
+pub(in crate::cluster) enum Literal {
     String(String),
     Integer(String),
     Float(String),
@@ -92,7 +92,7 @@ pub(in crate::cluster::visibility::query) enum Literal {
 
 /// The kinds of expression that no query may contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cluster::visibility::query) enum Other {
+pub(in crate::cluster) enum Other {
     Binary,
     Case,
     Collate,
@@ -108,7 +108,7 @@ pub(in crate::cluster::visibility::query) enum Other {
 
 impl Expression {
     /// What error messages call this kind of expression: the name of its type in the server's parser.
-    pub(in crate::cluster::visibility::query) fn type_name(&self) -> &'static str {
+    pub(in crate::cluster) fn type_name(&self) -> &'static str {
         match self {
             Self::Or(..) => "*sqlparser.OrExpr",
             Self::And(..) => "*sqlparser.AndExpr",
