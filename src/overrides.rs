@@ -121,6 +121,16 @@ impl Overrides {
         });
     }
 
+    /// Whether a test wants other options for an activity.
+    pub(crate) fn change_activities(&self) -> bool {
+        self.with(|changes| !changes.activities.is_empty())
+    }
+
+    /// Whether a test wants other options for a child workflow.
+    pub(crate) fn change_child_workflows(&self) -> bool {
+        self.with(|changes| !changes.child_workflows.is_empty())
+    }
+
     /// Changes the local activities among the commands of workflow code, which never reach the cluster.
     pub(crate) fn rewrite_sdk_commands(&self, commands: &mut [WorkflowCommand]) {
         self.with(|changes| {

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::{
     clock::Time,
     history::History,
+    overrides::Overrides,
     replay::Verdict,
     simulation::{Builder, Execution, divergent},
     worker::ActivityAttempt,
@@ -13,6 +14,7 @@ use crate::{
 /// A simulation that is over, as invariants see it: all histories, and what activity code really did.
 pub struct Finished<'a> {
     pub(super) builder: &'a Builder,
+    pub(super) overrides: &'a Overrides,
     pub(super) start: Time,
     pub(super) end: Time,
     pub(super) executions: &'a [Execution],
@@ -21,12 +23,12 @@ pub struct Finished<'a> {
 
 impl<'a> Finished<'a> {
     pub(crate) fn new(
-        builder: &'a Builder,
+        (builder, overrides): (&'a Builder, &'a Overrides),
         (start, end): (Time, Time),
         executions: &'a [Execution],
         attempts: Vec<ActivityAttempt>,
     ) -> Self {
-        Self { builder, start, end, executions, attempts }
+        Self { builder, overrides, start, end, executions, attempts }
     }
 
     /// The event histories of all runs, in the order in which they started.
@@ -57,6 +59,6 @@ impl<'a> Finished<'a> {
 
     /// The verdicts on the closed runs that do not replay.
     pub(super) fn divergent(&self) -> Vec<Verdict> {
-        divergent(self.builder, self.executions)
+        divergent(self.builder, self.overrides, self.executions)
     }
 }

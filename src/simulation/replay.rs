@@ -5,21 +5,36 @@ use temporalio_common::protos::temporal::api::enums::v1::{EventType, WorkflowExe
 use super::{builder::Builder, report::Execution};
 use crate::{
     history::History,
-    replay::{Production, Replayer, Verdict},
+    overrides::Overrides,
+    replay::{Difference, Production, Replayer, Verdict},
     worker::Worker,
 };
 
-/// The verdicts on those closed runs whose code does something else the second time.
-pub(crate) fn divergent(builder: &Builder, executions: &[Execution]) -> Vec<Verdict> {
+/// The verdicts on those closed runs whose code does something else the second time. What the test has overridden is nothing
+/// of the code's.
+pub(crate) fn divergent(builder: &Builder, overrides: &Overrides, executions: &[Execution]) -> Vec<Verdict> {
     let closed = executions.iter().filter(|execution| {
         execution.run.namespace == builder.namespace
             && execution.history.status() != WorkflowExecutionStatus::Running
     });
-    closed.filter_map(|execution| replay(builder, execution)).collect()
+    let overridden = overridden(overrides);
+    closed.filter_map(|execution| replay(builder, &overridden, execution)).collect()
+}
+
+/// What overrides make differ between the commands of the code and what was recorded of them.
+fn overridden(overrides: &Overrides) -> Vec<Difference> {
+    let mut overridden = Vec::new();
+    if overrides.change_activities() {
+        overridden.extend([Difference::ActivityTimeouts, Difference::ActivityRetryPolicy]);
+    }
+    if overrides.change_child_workflows() {
+        overridden.extend([Difference::ChildTimeouts, Difference::ChildRetryPolicy]);
+    }
+    overridden
 }
 
 /// Replays a run on each worker that may have had it, until one does what was recorded.
-fn replay(builder: &Builder, execution: &Execution) -> Option<Verdict> {
+fn replay(builder: &Builder, overridden: &[Difference], execution: &Execution) -> Option<Verdict> {
     let mut divergent = None;
     for worker in workers_of(builder, execution) {
         let replayer = Replayer::of_worker(worker)
@@ -27,6 +42,7 @@ fn replay(builder: &Builder, execution: &Execution) -> Option<Verdict> {
             .blocked_after(builder.watchdog)
             // It is the second time already.
             .replays(1);
+        let replayer = overridden.iter().fold(replayer, |replayer, it| replayer.allow(*it));
         let mut verdict = replayer.replay(&execution.history);
         if verdict.is_compatible() || is_tolerated(builder, &execution.history, &verdict) {
             return None;

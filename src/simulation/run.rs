@@ -123,17 +123,24 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
             choices: &choices,
         });
     }
-    let result = match result {
-        Ok(value) if builder.replays_itself => match replay::divergent(&builder, all()) {
-            verdicts if verdicts.is_empty() => Ok(value),
-            verdicts => Err((Cause::Replay { verdicts }, None)),
-        },
-        other => other,
+    let result = match (result, &told) {
+        (Ok(value), Some(simulation)) if builder.replays_itself => {
+            match replay::divergent(&builder, &simulation.0.overrides, all()) {
+                verdicts if verdicts.is_empty() => Ok(value),
+                verdicts => Err((Cause::Replay { verdicts }, None)),
+            }
+        }
+        (result, _) => result,
     };
     let result = match (result, told) {
         (Ok(value), Some(simulation)) if builder.expects_something() => {
             let time = (builder.start, service.last_event());
-            let finished = Finished::new(&builder, time, all(), simulation.0.ledger.attempts());
+            let finished = Finished::new(
+                (&builder, &simulation.0.overrides),
+                time,
+                all(),
+                simulation.0.ledger.attempts(),
+            );
             match invariants::violations(&builder, &finished) {
                 violations if violations.is_empty() => Ok(value),
                 violations => Err((Cause::Invariants { violations }, None)),

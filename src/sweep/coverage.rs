@@ -208,8 +208,29 @@ impl fmt::Display for Coverage {
         writeln!(f, "{}", super::summary(self))?;
         self.reached.iter().try_for_each(|(name, times)| writeln!(f, "{times:>8}  {name}"))?;
         let never = self.never();
-        if never.is_empty() { Ok(()) } else { writeln!(f, "   never  {}", never.join(", ")) }
+        let (faults, never): (Vec<_>, Vec<_>) = never.iter().partition(|name| name.starts_with("fault "));
+        let (states, events): (Vec<_>, Vec<_>) =
+            never.iter().partition(|name| name.starts_with("retry state "));
+        // What was looked for and not found says most.
+        [faults, states, events].into_iter().try_for_each(|names| write_never(f, &names))
     }
+}
+
+/// How long the lines of a list are.
+const LINE: usize = 110;
+
+/// The names after one another, on as many lines as it takes.
+fn write_never(f: &mut fmt::Formatter<'_>, names: &[&String]) -> fmt::Result {
+    let mut line = String::new();
+    for name in names {
+        if !line.is_empty() && line.len() + name.len() > LINE {
+            writeln!(f, "   never  {line},")?;
+            line.clear();
+        }
+        line.push_str(if line.is_empty() { "" } else { ", " });
+        line.push_str(name);
+    }
+    if line.is_empty() { Ok(()) } else { writeln!(f, "   never  {line}") }
 }
 
 /// The highest numbers that the API has given to event types and to retry states.

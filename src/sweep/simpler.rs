@@ -77,11 +77,14 @@ fn simpler_activity_effects(effect: &ActivityEffect) -> Vec<ActivityEffect> {
         ActivityEffect::FailAfterwards(failure) => {
             simpler_failure(failure).map(ActivityEffect::FailAfterwards).collect()
         }
+        // That the answer is lost has no number in it.
         ActivityEffect::Slow { by } => {
-            shorter(*by).into_iter().map(|by| ActivityEffect::Slow { by }).collect()
+            let shorter = shorter(*by).into_iter().map(|by| ActivityEffect::Slow { by });
+            [ActivityEffect::LoseAnswer].into_iter().chain(shorter).collect()
         }
         ActivityEffect::AnswerLate { by } => {
-            shorter(*by).into_iter().map(|by| ActivityEffect::AnswerLate { by }).collect()
+            let shorter = shorter(*by).into_iter().map(|by| ActivityEffect::AnswerLate { by });
+            [ActivityEffect::LoseAnswer].into_iter().chain(shorter).collect()
         }
         _ => Vec::new(),
     }

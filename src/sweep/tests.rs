@@ -103,6 +103,28 @@ fn a_list_of_inputs_is_written_one_a_line() {
 }
 
 #[test]
+fn what_was_never_reached_is_listed_in_lines_faults_first() {
+    let plan = Plan::new([Fault::eviction(0, Duration::ZERO)]);
+    let observer = Observer::default();
+    let nothing = Default::default();
+    observer.record(EndedRun {
+        elapsed: Duration::from_secs(1),
+        executions: &[],
+        faults: (&plan, &[0]),
+        reached: &nothing,
+        choices: &[],
+    });
+    let mut coverage = Coverage::default();
+    coverage.add(&observer);
+    let report = coverage.to_string();
+    let lines: Vec<_> = report.lines().collect();
+    assert_eq!(lines[..2], ["1 runs, 0.0 virtual years", "   never  fault eviction"]);
+    assert!(lines[2].starts_with("   never  retry state IN_PROGRESS, retry state NON_RETRYABLE_FAILURE"));
+    assert!(lines.iter().all(|line| line.len() <= 122), "{report}");
+    assert_eq!(report.matches("MarkerRecorded").count(), 1);
+}
+
+#[test]
 fn a_seed_draws_the_same_plan_each_time() {
     let scope = crate::strategies::Scope { workers: 2, most: 8, ..Default::default() };
     let plans = crate::strategies::fault_plans(&scope).boxed();

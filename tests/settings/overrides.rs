@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use temporal_sim::{ExecuteError, Mock, Outcome, Simulation, Worker};
+use temporal_sim::{ExecuteError, Mock, Outcome, Simulation, Worker, invariants::Invariant};
 use temporalio_common::{
     ActivityDefinition,
     protos::temporal::api::{enums::v1::WorkflowExecutionStatus, history::v1::history_event::Attributes},
@@ -36,6 +36,25 @@ fn an_activity_gets_more_attempts_and_longer_pauses() {
         });
         assert_eq!(sim.execute(Checkout::run, 100).await?, "ok");
         assert_eq!(sim.elapsed(), (10 + 20 + 40 + 80) * SECOND);
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_overridden_is_no_difference_of_the_code() {
+    let charge = Mock::new(Outside::charge).returns("ok".into());
+    let simulation = Simulation::builder().worker(worker(&charge)).replays_itself(true);
+    simulation.invariants([Invariant::replays()]).run(async move |sim| {
+        sim.execute(Delegation::run, 100).await?;
+        sim.override_activity_options(Outside::charge, |options| {
+            options.start_to_close_timeout = Some(7 * SECOND);
+            options.retry_policy.maximum_attempts = 9;
+        });
+        sim.override_child_workflow_options(Checkout::run, |options| {
+            options.timeouts.run_timeout = Some(60 * SECOND);
+            options.retry_policy.get_or_insert_default().initial_interval = Some(5 * SECOND);
+        });
+        sim.execute(Delegation::run, 100).await?;
         Ok(())
     });
 }
