@@ -1,9 +1,12 @@
 //! DescribeTaskQueue.
 
 use temporalio_common::protos::temporal::api::{
-    enums::v1::{RateLimitSource, TaskQueueType},
+    enums::v1::{
+        BuildIdTaskReachability, DescribeTaskQueueMode, RateLimitSource, TaskQueueKind, TaskQueueType,
+    },
     taskqueue::v1::{
-        PollerInfo, TaskQueuePartitionMetadata, TaskQueueStats, TaskQueueStatus, TaskQueueVersioningInfo,
+        PollerInfo, TaskQueue, TaskQueuePartitionMetadata, TaskQueueStats, TaskQueueStatus,
+        TaskQueueTypeInfo, TaskQueueVersionInfo, TaskQueueVersioningInfo,
     },
     workflowservice::v1::{
         DescribeTaskQueueRequest, DescribeTaskQueueResponse, ListTaskQueuePartitionsRequest,
@@ -16,7 +19,7 @@ use prost_types::Timestamp;
 use super::{QueueName, TaskKind, WorkerVersion};
 use crate::{
     clock::Time,
-    cluster::{Cluster, Error, reads::NO_TIME, requests},
+    cluster::{Cluster, Error, namespaces::NamespaceKey, reads::NO_TIME, requests},
 };
 
 /// Tasks per second of a whole task queue that a server limits nobody to.
@@ -56,6 +59,9 @@ impl Cluster {
     ) -> Result<DescribeTaskQueueResponse, Error> {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         let task_queue = requests::task_queue(self.limits(), request.task_queue.as_ref())?;
+        if request.api_mode() == DescribeTaskQueueMode::Enhanced {
+            return self.describe_task_queue_by_version(now, namespace, task_queue, &request);
+        }
         let kind = match request.task_queue_type() {
             TaskQueueType::Activity => TaskKind::Activity,
             TaskQueueType::Nexus => TaskKind::Nexus,
@@ -64,15 +70,8 @@ impl Cluster {
         let workers = WorkerVersion::None;
         let queue = QueueName { namespace, kind, name: task_queue.name.clone(), workers };
         let backlog = self.matching.backlog(&queue) as i64;
-        let pollers = self.matching.versions(&queue).into_iter().flat_map(|queue| {
-            self.matching.pollers(queue, now).map(|(identity, time)| PollerInfo {
-                last_access_time: Some(time.to_proto()),
-                identity: identity.to_owned(),
-                rate_per_second: POLLER_RATE,
-                worker_version_capabilities: queue.workers.capabilities(),
-                deployment_options: queue.workers.options(),
-            })
-        });
+        let versions = self.matching.versions(&queue);
+        let pollers = versions.iter().flat_map(|queue| self.poller_infos(now, queue));
         let effective_rate_limit = match self.matching.rate_limit(&queue) {
             Some(rate) if rate < f64::from(RATE_LIMIT) => EffectiveRateLimit {
                 requests_per_second: rate as f32,
@@ -83,8 +82,7 @@ impl Cluster {
                 rate_limit_source: RateLimitSource::System as i32,
             },
         };
-        let has_deployments =
-            self.matching.versions(&queue).iter().any(|queue| queue.workers.options().is_some());
+        let has_deployments = versions.iter().any(|queue| queue.workers.options().is_some());
         Ok(DescribeTaskQueueResponse {
             pollers: pollers.collect(),
             stats: request
@@ -101,6 +99,74 @@ impl Cluster {
                 .include_task_queue_status
                 .then(|| TaskQueueStatus { backlog_count_hint: backlog, ..Default::default() }),
             ..Default::default()
+        })
+    }
+
+    /// The same in the mode of servers with sets of builds: by build and type of task. Here are only workers without a version.
+    fn describe_task_queue_by_version(
+        &self,
+        now: Time,
+        namespace: NamespaceKey,
+        task_queue: &TaskQueue,
+        request: &DescribeTaskQueueRequest,
+    ) -> Result<DescribeTaskQueueResponse, Error> {
+        if task_queue.kind() == TaskQueueKind::Sticky {
+            return Err(Error::invalid_argument(
+                "Enhanced DescribeTaskQueue is not valid for a sticky queue, use api_mode=UNSPECIFIED or a normal queue.",
+            ));
+        }
+        if request.versions.as_ref().is_some_and(|versions| !versions.build_ids.is_empty()) {
+            return Err(Error::unimplemented("DescribeTaskQueue by build ids"));
+        }
+        let types = match request.task_queue_types.as_slice() {
+            [] => &[TaskQueueType::Workflow as i32, TaskQueueType::Activity as i32],
+            types => types,
+        };
+        let of_type = |&of_type: &i32| {
+            let kind = match TaskQueueType::try_from(of_type) {
+                Ok(TaskQueueType::Activity) => TaskKind::Activity,
+                Ok(TaskQueueType::Nexus) => TaskKind::Nexus,
+                _ => TaskKind::Workflow,
+            };
+            let name = task_queue.name.clone();
+            let queue = QueueName { namespace, kind, name, workers: WorkerVersion::None };
+            let backlog = self.matching.backlog(&queue) as i64;
+            let info = TaskQueueTypeInfo {
+                pollers: if request.report_pollers {
+                    self.poller_infos(now, &queue).collect()
+                } else {
+                    vec![]
+                },
+                stats: request
+                    .report_stats
+                    .then(|| TaskQueueStats { approximate_backlog_count: backlog, ..Default::default() }),
+            };
+            (of_type, info)
+        };
+        let unversioned = TaskQueueVersionInfo {
+            types_info: types.iter().map(of_type).collect(),
+            task_reachability: if request.report_task_reachability {
+                BuildIdTaskReachability::Reachable as i32
+            } else {
+                BuildIdTaskReachability::Unspecified as i32
+            },
+        };
+        let is_asked_for = request.versions.as_ref().is_none_or(|versions| versions.unversioned);
+        Ok(DescribeTaskQueueResponse {
+            versions_info: is_asked_for.then(|| (String::new(), unversioned)).into_iter().collect(),
+            ..Default::default()
+        })
+    }
+
+    /// Who polls a queue of workers of one version.
+    fn poller_infos(&self, now: Time, queue: &QueueName) -> impl Iterator<Item = PollerInfo> {
+        let (capabilities, options) = (queue.workers.capabilities(), queue.workers.options());
+        self.matching.pollers(queue, now).map(move |(identity, time)| PollerInfo {
+            last_access_time: Some(time.to_proto()),
+            identity: identity.to_owned(),
+            rate_per_second: POLLER_RATE,
+            worker_version_capabilities: capabilities.clone(),
+            deployment_options: options.clone(),
         })
     }
 }
