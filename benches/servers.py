@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What servers cost beside one another: start-up, memory, workflows per second with the same Go worker.
+"""What servers cost beside one another: start-up, memory, and workflows with the same Go worker.
 
     servers.py [--rounds N] [--workflows N] NAME=COMMAND...
 
@@ -7,14 +7,19 @@ COMMAND starts a server; {port} in it is the port. For example:
 
     servers.py 'temporal-sim=target/release/temporal-sim server start-dev --port {port}' \\
                'test server=target/release/temporal-sim {port} --enable-time-skipping' \\
-               'Temporal CLI=temporal server start-dev --headless --port {port}'
+               'Temporal CLI=temporal server start-dev --headless --port {port}' \\
+               'Java test server=java -cp "lib/*" io.temporal.testserver.TestServer {port} --enable-time-skipping'
 
 The servers take turns, round by round, so that whatever else the machine does hits all of them; the medians are printed
-as rows for book/src/performance.md. The first answer counts from exec. Needs Go.
+as rows for book/src/performance.md. The first answer counts from exec. The processor time of the server and of the Go program
+for each workflow hardly depends on what else the machine does: where theirs is more than the server's, the SDK is what limits
+how many there are per second. Needs Go and Linux.
 """
 
 import argparse
+import os
 import pathlib
+import resource
 import shlex
 import socket
 import statistics
@@ -77,6 +82,12 @@ def memory(process):
     return 0.0
 
 
+def processor_time(process):
+    """What a process has used so far, in milliseconds."""
+    fields = open(f"/proc/{process}/stat").read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
 def measure(command, load, workflows):
     port = free_port()
     begin = time.perf_counter()
@@ -91,12 +102,17 @@ def measure(command, load, workflows):
         started = time.perf_counter() - begin
         time.sleep(0.5)
         idle = memory(server.pid)
-        # The Java server begins to listen before it is ready; the others are.
+        used, children = processor_time(server.pid), resource.getrusage(resource.RUSAGE_CHILDREN)
         rate = float(subprocess.run(
             [load, "-address", f"127.0.0.1:{port}", "-workflows", str(workflows)],
             check=True, capture_output=True, text=True, timeout=600,
         ).stdout)
-        return started * 1000, idle, memory(server.pid), rate
+        used = processor_time(server.pid) - used
+        now = resource.getrusage(resource.RUSAGE_CHILDREN)
+        client = (now.ru_utime + now.ru_stime - children.ru_utime - children.ru_stime) * 1000
+        # A tenth of them go before the others, to warm up.
+        each = workflows + workflows // 10
+        return started * 1000, idle, memory(server.pid), rate, used / each, client / each
     finally:
         server.kill()
         server.wait()
@@ -116,11 +132,13 @@ def main():
         for _ in range(arguments.rounds):
             for name, command in servers:
                 measured[name].append(measure(command, load, arguments.workflows))
-    print("| | first answer | memory, idle | memory, after the workflows | workflows per second |")
-    print("|---|---|---|---|---|")
+    print("| | first answer | memory, idle | memory, after the workflows | workflows per second "
+          "| for each: the server's processor | the Go program's |")
+    print("|---|---|---|---|---|---|---|")
     for name, rounds in measured.items():
-        started, idle, after, rate = (statistics.median(column) for column in zip(*rounds))
-        print(f"| {name} | {started:.0f} ms | {idle:.0f} MiB | {after:.0f} MiB | {rate:.0f} |")
+        started, idle, after, rate, used, client = (statistics.median(column) for column in zip(*rounds))
+        print(f"| {name} | {started:.0f} ms | {idle:.1f} MiB | {after:.0f} MiB | {rate:.0f} "
+              f"| {used:.2f} ms | {client:.2f} ms |")
 
 
 if __name__ == "__main__":

@@ -64,9 +64,10 @@ impl Run {
 }
 
 impl Request {
-    /// Whether it changes nothing in the cluster: answered or not, everything goes on as if it had never come.
-    pub(crate) fn only_reads(&self) -> bool {
-        matches!(
+    /// Whether it has to be done again when the server is started again. Not if it changes nothing: answered or not, everything
+    /// goes on as if it had never come. Nor if it is about what a real server has in its memory only.
+    pub(crate) fn is_kept(&self) -> bool {
+        !matches!(
             self,
             Self::GetSystemInfo(_)
                 | Self::GetClusterInfo(_)
@@ -76,6 +77,10 @@ impl Request {
                 | Self::GetWorkflowExecutionHistory(_)
                 | Self::GetWorkflowExecutionHistoryReverse(_)
                 | Self::DescribeTaskQueue(_)
+                | Self::RecordWorkerHeartbeat(_)
+                | Self::DescribeWorker(_)
+                | Self::ListWorkers(_)
+                | Self::CountWorkers(_)
                 | Self::ListTaskQueuePartitions(_)
                 | Self::DescribeSchedule(_)
                 | Self::ListScheduleMatchingTimes(_)

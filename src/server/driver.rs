@@ -65,7 +65,7 @@ impl Handle {
         timeout: Option<Duration>,
     ) -> Result<Output, Error> {
         let id = self.next_id();
-        let encoded = (self.keeps && (self.keeps_reads || !request.only_reads())).then_some(encoded);
+        let encoded = (self.keeps && (self.keeps_reads || request.is_kept())).then_some(encoded);
         self.submit(id, Input::Call(Incoming { id, request, timeout, encoded })).await
     }
 

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use std::time::Duration;
-use temporal_sim::{Cause, ExecuteError, Failure, Simulation, Worker};
+use temporal_sim::{Builder, Cause, ExecuteError, Failure, Simulation, Worker};
 use temporal_sim_fixtures::misbehaving::{
     AwaitsForeignFuture, BlocksThread, CallsNobody, CallsPanickingActivity, ChangesItsMind, Fails, Greeter,
     Mistake, NeverStops, Panics, SpinsHot, WaitsForever,
@@ -31,10 +31,28 @@ where
     W::Input: Send,
     W::Output: Send,
 {
-    Simulation::builder()
+    failure_of(Simulation::builder(), workflow, input)
+}
+
+/// The same with little patience for code that holds its thread.
+fn impatient_failure<W>(workflow: W, input: W::Input) -> Failure
+where
+    W: HasWorkflowDefinition + WorkflowDefinition + Send + 'static,
+    W::Input: Send,
+    W::Output: Send,
+{
+    failure_of(Simulation::builder().watchdog(Duration::from_millis(500)), workflow, input)
+}
+
+fn failure_of<W>(builder: Builder, workflow: W, input: W::Input) -> Failure
+where
+    W: HasWorkflowDefinition + WorkflowDefinition + Send + 'static,
+    W::Input: Send,
+    W::Output: Send,
+{
+    builder
         .worker(worker())
         .budget(10_000)
-        .watchdog(Duration::from_millis(500))
         .try_run(async move |sim| Ok(sim.execute(workflow, input).await.map(drop)))
         .expect_err("the simulation must notice")
 }
@@ -54,14 +72,14 @@ fn a_panic() {
 
 #[test]
 fn a_blocked_thread() {
-    let failure = failure(BlocksThread::run, Duration::from_secs(2));
+    let failure = impatient_failure(BlocksThread::run, Duration::from_secs(2));
     assert!(matches!(failure.cause(), Cause::Blocked { .. }), "{failure}");
     assert_snapshot!(message(&failure), @r#"workflow BlocksThread, id "BlocksThread-1" has held its thread for 500ms of real time. Workflow code must not block or loop without an await; an activity that blocks belongs into `tokio::task::spawn_blocking`. The limit is `Builder::watchdog`"#);
 }
 
 #[test]
 fn a_loop_that_never_awaits() {
-    let failure = failure(SpinsHot::run, 2_000_000_000);
+    let failure = impatient_failure(SpinsHot::run, 2_000_000_000);
     assert!(matches!(failure.cause(), Cause::Blocked { .. }), "{failure}");
 }
 

@@ -60,6 +60,20 @@ impl Running {
         let _ = self.child.wait();
     }
 
+    /// Asks it to end, as whoever presses Control-C does.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("there is such a program");
+        assert!(sent.success(), "it is not running any more");
+    }
+
+    /// Waits until it has ended.
+    #[cfg(unix)]
+    pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
+        self.child.wait().expect("it was started")
+    }
+
     pub(crate) fn process_id(&self) -> u32 {
         self.child.id()
     }

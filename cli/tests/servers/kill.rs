@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use temporalio_client::Connection;
 use temporalio_common::protos::temporal::api::{
     command::v1::{Command, StartTimerCommandAttributes, command::Attributes},
+    common::v1::{Payload, Payloads},
     enums::v1::{CommandType, EventType},
     history::v1::HistoryEvent,
     taskqueue::v1::TaskQueue,
@@ -15,6 +16,12 @@ use temporalio_common::protos::temporal::api::{
 use tonic::{IntoRequest as _, Status};
 
 use crate::harness::{Running, execution, history, start_request};
+
+/// So large that the file packs what it has.
+fn large() -> Payloads {
+    let payload = Payload { data: vec![7; 1_100_000], ..Default::default() };
+    Payloads { payloads: vec![payload] }
+}
 
 /// What the server has told its clients.
 #[derive(Default)]
@@ -33,7 +40,8 @@ impl Told {
         for number in 0.. {
             let workflow_id = format!("wf-{round}-{number}");
             let mut service = connection.workflow_service();
-            let start = start_request("default", &workflow_id);
+            let mut start = start_request("default", &workflow_id);
+            start.input = (number == 0).then(large);
             service.start_workflow_execution(start.into_request()).await?;
             self.signals.insert(workflow_id.clone(), (0, 0));
             for signal in 0..3 {
@@ -109,7 +117,7 @@ async fn nothing_that_was_acknowledged_is_lost() {
         told.check(&connection).await;
         // A task that was out when the server was killed is still the same task.
         told.complete(&connection).await.expect("its token was acknowledged");
-        let moment = Duration::from_millis(100 + (round as u64 * 173) % 400);
+        let moment = Duration::from_millis(500 + (round as u64 * 373) % 1000);
         tokio::select! {
             ended = told.work(&connection, round) => panic!("the server is gone: {ended:?}"),
             () = tokio::time::sleep(moment) => server.kill(),

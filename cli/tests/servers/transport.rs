@@ -27,7 +27,7 @@ use tonic_reflection::pb::v1::{
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 
-use crate::harness::{connect, start_request};
+use crate::harness::{Running, connect, start_request};
 
 /// Serves for as long as the client takes, and says how the server ended.
 async fn serve(change: impl FnOnce(&mut Options), client: impl AsyncFnOnce(SocketAddr)) {
@@ -177,6 +177,22 @@ async fn a_server_that_stops_answers_the_polls_that_wait_and_hangs_up() {
         },
     )
     .await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn whoever_stops_the_binary_leaves_nobody_without_an_answer() {
+    let mut server = Running::start_dev(&[]);
+    let mut service = server.connect().await.workflow_service();
+    let mut waiting = Box::pin(service.poll_workflow_task_queue(poll().into_request()));
+    tokio::select! {
+        answer = &mut waiting => panic!("there is no task, but {answer:?}"),
+        () = a_moment() => {}
+    }
+    server.terminate();
+    assert!(waiting.await.expect("an answer").into_inner().task_token.is_empty());
+    let ended = tokio::task::spawn_blocking(move || server.wait()).await.expect("it does not panic");
+    assert!(ended.success(), "{ended}");
 }
 
 #[tokio::test]

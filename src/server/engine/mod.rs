@@ -173,7 +173,8 @@ impl Engine {
             self.keep(|| Entry::call(now, id, deadline, request.name(), bytes));
         }
         if self.clock.can_skip() {
-            if !self.workers.called(wall, id, &request) {
+            let is_poll = self.workers.called(wall, id, &request);
+            if !is_poll && !matches!(request, Request::RecordWorkerHeartbeat(_)) {
                 self.pace.noticed();
             }
             if matches!(
