@@ -243,7 +243,8 @@ impl Course<'_> {
     }
 
     /// Which timeout is the first to expire, of the attempt, the activity and the workflow, and when.
-    #[inline]
+    // Wherever it is called, it is known which of the timeouts are armed.
+    #[inline(always)]
     fn first_cut(&self, times: AttemptTimes) -> Option<(Time, End<'static>)> {
         let first = times.expirations(&self.timeouts).into_iter().flatten().min();
         let first = first.map(|(at, timeout_type)| (at, End::TimedOut(timeout_type)));
