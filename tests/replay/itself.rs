@@ -100,7 +100,7 @@ fn code_that_depends_on_state_which_executions_share() {
     a workflow execution that ended well does something else when it is replayed. Its code looks at something that is not in its history: a clock or randomness of the machine, the environment, the order of a HashMap, state that executions share
 
       CountsItself-1: nondeterminism
-      workflow CountsItself, id "CountsItself-1", run 723923dd-4a3f-4d74-9c6a-57c8f74315e1, 10 events
+      workflow CountsItself, id "CountsItself-1", run 01941f29-7c00-7239-a3dd-4a3f0d741c6a, 10 events
       a worker reports nondeterminism: event 5 (EVENT_TYPE_TIMER_STARTED): the workflow's next command is COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION
       event 5: other command (2025-01-01T00:00:00Z)
         recorded: TimerStarted #1 for 1m
