@@ -1,6 +1,11 @@
 //! The event history of a run.
 
-use std::{cell::OnceCell, iter::Rev, slice, sync::Arc};
+use std::{
+    cell::{Cell, OnceCell},
+    iter::Rev,
+    ops::Range,
+    sync::Arc,
+};
 
 use prost::Message;
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
@@ -11,6 +16,8 @@ use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 #[derive(Debug, Default)]
 pub(crate) struct History {
     events: Vec<Stored>,
+    /// Between the first event and this index, all are there only as they are encoded.
+    large_from: Cell<usize>,
     /// The index of the first event of each batch.
     batches: Vec<usize>,
     /// Whether the last batch still grows.
@@ -59,28 +66,41 @@ impl History {
 
     /// Nobody is likely to read this for a while: makes it small. Whoever reads an event makes that one large again.
     pub(in crate::cluster) fn pack(&mut self) {
-        self.events.iter_mut().for_each(Stored::pack);
+        self.pack_all_but_first();
+        self.events.iter_mut().take(1).for_each(Stored::pack);
     }
 
     /// The same for a run that is going to go on: what it was started with will be looked up then.
     pub(in crate::cluster) fn pack_all_but_first(&mut self) {
-        self.events.iter_mut().skip(1).for_each(Stored::pack);
+        let large_from = self.large_from.replace(self.events.len()).max(1);
+        self.events.iter_mut().skip(large_from).for_each(Stored::pack);
     }
 
     /// The first event.
     pub(crate) fn first(&self) -> Option<&HistoryEvent> {
-        self.events.first().map(|stored| &**stored.event())
+        self.at(0).map(AsRef::as_ref)
     }
 
     /// The last event.
     pub(crate) fn last(&self) -> Option<&HistoryEvent> {
-        self.events.last().map(|stored| &**stored.event())
+        self.at(self.events.len().checked_sub(1)?).map(AsRef::as_ref)
     }
 
     /// The event of an id.
     pub(crate) fn get(&self, event_id: i64) -> Option<&HistoryEvent> {
-        let index = usize::try_from(event_id.checked_sub(1)?).ok()?;
-        self.events.get(index).map(|stored| &**stored.event())
+        self.at(usize::try_from(event_id.checked_sub(1)?).ok()?).map(AsRef::as_ref)
+    }
+
+    fn at(&self, index: usize) -> Option<&Arc<HistoryEvent>> {
+        let stored = self.events.get(index)?;
+        if stored.event.get().is_none() {
+            self.large_from.update(|large_from| large_from.min(index));
+        }
+        Some(stored.event())
+    }
+
+    fn events(&self, indexes: Range<usize>) -> Events<'_> {
+        Events { history: self, indexes }
     }
 
     /// Copies of all events.
@@ -92,7 +112,7 @@ impl History {
     /// The events with ids from `first` on.
     pub(crate) fn since(&self, first: i64) -> Events<'_> {
         let index = usize::try_from(first.saturating_sub(1)).unwrap_or(0);
-        Events(self.events.get(index..).unwrap_or_default().iter())
+        self.events(index.min(self.events.len())..self.events.len())
     }
 
     /// The events from `first` to the end of the `count`th batch from there, but none with an id of `end`
@@ -109,7 +129,7 @@ impl History {
         };
         let end_batch = self.batches.partition_point(|&start| start < limit);
         let full = end_batch.saturating_sub(batch) + usize::from(from < limit) >= count;
-        (Events(self.events[from..to.clamp(from, limit)].iter()), full)
+        (self.events(from..to.clamp(from, limit)), full)
     }
 
     /// The events from `last` down to the start of the `count`th batch, newest first; and whether `count`
@@ -121,7 +141,7 @@ impl History {
             Some(batch) => self.batches.get(batch).copied().unwrap_or(to).min(to),
             None => 0,
         };
-        (Events(self.events[from..to].iter()).rev(), batches >= count)
+        (self.events(from..to).rev(), batches >= count)
     }
 
     /// The events up to an id, in the batches in which they were written; `None` unless the event is the last of its batch.
@@ -133,7 +153,8 @@ impl History {
         }
         let events = self.events[..end].to_vec();
         let size = events.iter().map(|stored| stored.event().encoded_len()).sum();
-        Some(Self { events, batches: self.batches[..batches].to_vec(), open: false, size })
+        let batches = self.batches[..batches].to_vec();
+        Some(Self { events, large_from: Cell::new(0), batches, open: false, size })
     }
 
     /// The events that another cluster wrote. It does not tell in which batches; a workflow task's completion and the events of
@@ -174,6 +195,7 @@ impl History {
     /// Removes what was written since.
     pub(super) fn roll_back(&mut self, mark: Mark) {
         self.events.truncate(mark.events);
+        self.large_from.update(|large_from| large_from.min(mark.events));
         self.batches.truncate(mark.batches);
         self.open = mark.open;
         self.size = mark.size;
@@ -197,23 +219,26 @@ impl Stored {
 
 /// Events of a history, in their order.
 #[derive(Debug, Clone)]
-pub(crate) struct Events<'a>(slice::Iter<'a, Stored>);
+pub(crate) struct Events<'a> {
+    history: &'a History,
+    indexes: Range<usize>,
+}
 
 impl<'a> Iterator for Events<'a> {
     type Item = &'a Arc<HistoryEvent>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(Stored::event)
+        self.history.at(self.indexes.next()?)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+        self.indexes.size_hint()
     }
 }
 
 impl DoubleEndedIterator for Events<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.0.next_back().map(Stored::event)
+        self.history.at(self.indexes.next_back()?)
     }
 }
 
@@ -284,7 +309,7 @@ mod tests {
             packed.pack();
             prop_assert_eq!((packed.next_event_id(), packed.size()), (other.next_event_id(), other.size()));
             prop_assert_eq!(packed.to_vec(), other.to_vec());
-            packed.pack();
+            packed.pack_all_but_first();
             for history in [&mut packed, &mut other] {
                 for _ in 0..more {
                     let event_id = history.next_event_id();
@@ -292,6 +317,27 @@ mod tests {
                 }
             }
             prop_assert_eq!(packed.to_vec(), other.to_vec());
+        }
+
+        #[test]
+        fn what_is_packed_is_small_whatever_was_read(
+            batches in prop::collection::vec(1..4_usize, 0..12),
+            reads in prop::collection::vec(1..40_i64, 0..8),
+            more in 0..3_usize,
+        ) {
+            let mut history = history(&batches);
+            history.pack_all_but_first();
+            for event_id in reads {
+                let _ = history.get(event_id);
+            }
+            for _ in 0..more {
+                let event_id = history.next_event_id();
+                history.append(Arc::new(HistoryEvent { event_id, ..Default::default() }));
+            }
+            history.pack_all_but_first();
+            prop_assert!(history.events.iter().skip(1).all(|stored| stored.event.get().is_none()));
+            history.pack();
+            prop_assert!(history.events.iter().all(|stored| stored.event.get().is_none()));
         }
 
         #[test]
