@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-pub(crate) use super::matching::TaskKind;
+pub(crate) use super::{limits::RETENTION, matching::TaskKind};
 
 use super::{
     CallId, Cluster,
@@ -57,9 +57,7 @@ impl Cluster {
 
 impl Run {
     fn has_started_tasks(&self) -> bool {
-        self.is_running()
-            && (self.state.has_started_workflow_task()
-                || self.activities.iter().any(|activity| activity.is_started()))
+        self.is_running() && (self.state.has_started_workflow_task() || self.has_started_activity())
     }
 }
 

@@ -84,6 +84,6 @@ impl Cluster {
     /// Whether a worker has an activity of an open run.
     pub(crate) fn has_started_activity(&self) -> bool {
         let mut open = self.runs.iter().filter(|run| run.is_running());
-        open.any(|run| run.activities.iter().any(|activity| activity.is_started()))
+        open.any(|run| run.has_started_activity())
     }
 }

@@ -1,6 +1,6 @@
 //! What a server has from its start: namespaces and search attributes, registered as an operator would.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use prost::Message as _;
 use temporalio_common::protos::temporal::api::{
@@ -16,12 +16,9 @@ use super::{
 };
 use crate::{
     clock,
-    cluster::{CallId, DEFAULT_NAMESPACE},
+    cluster::{CallId, DEFAULT_NAMESPACE, driver::RETENTION},
     rpc::Rpc,
 };
-
-/// How long closed workflows are kept.
-const RETENTION: Duration = Duration::from_secs(24 * 3600);
 
 /// Why a server cannot have from its start what it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -192,8 +192,8 @@ impl Builder {
     /// Whether every run that has closed is replayed at the end, with the workflows of the workers: a test that
     /// passes then also proves that its workflows replay. Each command of the code is compared with what was
     /// recorded, field by field, as [`Replayer`](crate::replay::Replayer) does it; the first difference fails the
-    /// simulation. Options that the test overrides are not compared. Default `false`; [`check_determinism`](crate::check_determinism) turns it on for the first
-    /// of its two runs.
+    /// simulation. Options that the test overrides are not compared. Default `false`;
+    /// [`check_determinism`](crate::check_determinism) turns it on for the first of its two runs.
     #[must_use]
     pub fn replays_itself(mut self, replays: bool) -> Self {
         self.replays_itself = replays;

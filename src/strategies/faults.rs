@@ -9,9 +9,8 @@ use crate::{
     Worker,
     faults::{
         ActivityEffect, ActivityFault, CallEffect, CallError, Fault, LocalActivityEffect, LocalActivityFault,
-        Outage, Plan, Recovery, StalledQueue, When, WorkflowTaskEffect, WorkflowTaskFault,
+        Outage, Plan, Recovery, StalledQueue, When, WorkflowTaskEffect, WorkflowTaskFault, unavailable,
     },
-    policy::AttemptFailure,
     schedule::Schedule,
 };
 
@@ -125,6 +124,7 @@ impl Kinds<'_> {
                 Fault::Activity(ActivityFault { activity_type, when, effect })
             })
         };
+        // All failures are ones that pass: one that forbids a retry is what an activity means, and no fault.
         let always = |effect| attempts(Just(effect).boxed());
         let slow = by.clone().prop_map(|by| ActivityEffect::Slow { by }).boxed();
         let late = by.clone().prop_map(|by| ActivityEffect::AnswerLate { by }).boxed();
@@ -308,9 +308,4 @@ fn lengths(often: u64, at_most: u64, near: &[Duration]) -> BoxedStrategy<Duratio
         return seconds.boxed();
     }
     prop_oneof![seconds, instants(Duration::ZERO, near)].boxed()
-}
-
-/// What passes: a failure that forbids a retry is what an activity means, and no fault.
-fn unavailable() -> AttemptFailure {
-    AttemptFailure { error_type: "Unavailable".to_owned(), ..Default::default() }
 }

@@ -34,16 +34,12 @@ where
     failure_of(Simulation::builder(), workflow, input)
 }
 
-/// The same with little patience for code that holds its thread.
-fn impatient_failure<W>(workflow: W, input: W::Input) -> Failure
-where
-    W: HasWorkflowDefinition + WorkflowDefinition + Send + 'static,
-    W::Input: Send,
-    W::Output: Send,
-{
-    failure_of(Simulation::builder().watchdog(Duration::from_millis(500)), workflow, input)
+/// With little patience for code that holds its thread.
+fn impatient() -> Builder {
+    Simulation::builder().watchdog(Duration::from_millis(500))
 }
 
+/// The same with other settings.
 fn failure_of<W>(builder: Builder, workflow: W, input: W::Input) -> Failure
 where
     W: HasWorkflowDefinition + WorkflowDefinition + Send + 'static,
@@ -72,14 +68,14 @@ fn a_panic() {
 
 #[test]
 fn a_blocked_thread() {
-    let failure = impatient_failure(BlocksThread::run, Duration::from_secs(2));
+    let failure = failure_of(impatient(), BlocksThread::run, Duration::from_secs(2));
     assert!(matches!(failure.cause(), Cause::Blocked { .. }), "{failure}");
     assert_snapshot!(message(&failure), @r#"workflow BlocksThread, id "BlocksThread-1" has held its thread for 500ms of real time. Workflow code must not block or loop without an await; an activity that blocks belongs into `tokio::task::spawn_blocking`. The limit is `Builder::watchdog`"#);
 }
 
 #[test]
 fn a_loop_that_never_awaits() {
-    let failure = impatient_failure(SpinsHot::run, 2_000_000_000);
+    let failure = failure_of(impatient(), SpinsHot::run, 2_000_000_000);
     assert!(matches!(failure.cause(), Cause::Blocked { .. }), "{failure}");
 }
 

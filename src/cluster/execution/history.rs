@@ -29,7 +29,7 @@ pub(crate) struct History {
 ///
 /// An event takes two kilobytes, whatever it says, and a hundred bytes when it is encoded. Most runs wait for something most
 /// of the time, or have closed, and nobody looks at their events then.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Stored {
     /// Shared with whoever reads it.
     event: OnceCell<Arc<HistoryEvent>>,

@@ -116,6 +116,11 @@ impl Run {
         self.is_running() && self.state.workflow_task.is_none()
     }
 
+    /// Whether a worker has an activity of the run.
+    pub(crate) fn has_started_activity(&self) -> bool {
+        self.activities.iter().any(|activity| activity.is_started())
+    }
+
     /// The attributes of the run's first event.
     pub(crate) fn started(&self) -> &WorkflowExecutionStartedEventAttributes {
         match self.history.first().and_then(|event| event.attributes.as_ref()) {

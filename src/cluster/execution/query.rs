@@ -29,11 +29,11 @@ use crate::{
     cluster::{
         CallId, Cluster, Error,
         calls::{CallContext, Parked, Reply, reply},
-        limits::{self, Limits},
-        matching::{Poller, QueueName, Task, TaskKind, WorkerVersion},
+        limits::Limits,
+        matching::{Poller, QueueName, Task, TaskKind, WorkerVersion, first_page},
         requests,
         timers::Timer,
-        token::{HistoryToken, QueryTaskToken},
+        token::QueryTaskToken,
     },
     rpc::Response,
 };
@@ -317,18 +317,8 @@ impl Cluster {
         asked.is_started = true;
         let namespace_id = self.shared.namespaces.get(run.namespace)?.id.clone();
         let token = QueryTaskToken { namespace_id, run_id: run.run_id.clone(), query };
-        let (mut events, mut next_page_token) = (Vec::new(), Vec::new());
-        if !poller.sticky {
-            let (page, _) = run.history.page(1, i64::MAX, limits::HISTORY_PAGE);
-            events.extend(page.cloned());
-            let first_event_id = events.len() as i64 + 1;
-            let end_event_id = run.history.next_event_id();
-            if first_event_id < end_event_id {
-                let was_running = run.is_running();
-                let run_id = run.run_id.clone();
-                next_page_token = HistoryToken { run_id, first_event_id, end_event_id, was_running }.encode();
-            }
-        }
+        let (events, next_page_token) =
+            if poller.sticky { (Vec::new(), Vec::new()) } else { first_page(run, 1) };
         let response = PollWorkflowTaskQueueResponse {
             task_token: token.encode(),
             workflow_execution: Some(run.execution()),

@@ -62,11 +62,7 @@ impl Cluster {
         if request.api_mode() == DescribeTaskQueueMode::Enhanced {
             return self.describe_task_queue_by_version(now, namespace, task_queue, &request);
         }
-        let kind = match request.task_queue_type() {
-            TaskQueueType::Activity => TaskKind::Activity,
-            TaskQueueType::Nexus => TaskKind::Nexus,
-            _ => TaskKind::Workflow,
-        };
+        let kind = TaskKind::of(request.task_queue_type());
         let workers = WorkerVersion::None;
         let queue = QueueName { namespace, kind, name: task_queue.name.clone(), workers };
         let backlog = self.matching.backlog(&queue) as i64;
@@ -123,11 +119,7 @@ impl Cluster {
             types => types,
         };
         let of_type = |&of_type: &i32| {
-            let kind = match TaskQueueType::try_from(of_type) {
-                Ok(TaskQueueType::Activity) => TaskKind::Activity,
-                Ok(TaskQueueType::Nexus) => TaskKind::Nexus,
-                _ => TaskKind::Workflow,
-            };
+            let kind = TaskKind::of(TaskQueueType::try_from(of_type).unwrap_or_default());
             let name = task_queue.name.clone();
             let queue = QueueName { namespace, kind, name, workers: WorkerVersion::None };
             let backlog = self.matching.backlog(&queue) as i64;

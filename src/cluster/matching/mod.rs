@@ -10,6 +10,7 @@ mod queue;
 mod rate_limit;
 mod version;
 
+pub(in crate::cluster) use poll::first_page;
 pub(crate) use queue::{Matching, Poller, QueueName, Task, TaskKind};
 pub(crate) use version::{WorkerVersion, deployment_version};
 

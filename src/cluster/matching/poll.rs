@@ -140,17 +140,8 @@ impl Cluster {
         let task = run.state.workflow_task.as_ref()?;
         let previous_started_event_id = run.state.last_completed_started_event_id;
         let first = if partial { previous_started_event_id + 1 } else { 1 };
-        let mut next_page_token = Vec::new();
-        let (page, _) = run.history.page(first, i64::MAX, limits::HISTORY_PAGE);
-        let mut history = Vec::with_capacity(page.len() + 2);
-        history.extend(page.cloned());
-        let first_event_id = first + history.len() as i64;
-        let end_event_id = run.history.next_event_id();
-        if first_event_id < end_event_id {
-            let run_id = run.run_id.clone();
-            next_page_token =
-                HistoryToken { run_id, first_event_id, end_event_id, was_running: true }.encode();
-        } else {
+        let (mut history, next_page_token) = first_page(run, first);
+        if next_page_token.is_empty() {
             history.extend(run.virtual_events(true).into_iter().map(Arc::new));
         }
         let token = WorkflowTaskToken {
@@ -186,4 +177,20 @@ impl Cluster {
         task.history = Some(History { events });
         Some(task)
     }
+}
+
+/// What a worker gets of a history at once, from an event on, and the token for the rest; an empty one if that is all.
+pub(in crate::cluster) fn first_page(run: &Run, first: i64) -> (Vec<Arc<HistoryEvent>>, Vec<u8>) {
+    let (page, _) = run.history.page(first, i64::MAX, limits::HISTORY_PAGE);
+    // With room for the two that are in no history yet.
+    let mut events = Vec::with_capacity(page.len() + 2);
+    events.extend(page.cloned());
+    let token = HistoryToken {
+        run_id: run.run_id.clone(),
+        first_event_id: first + events.len() as i64,
+        end_event_id: run.history.next_event_id(),
+        was_running: run.is_running(),
+    };
+    let is_all = token.first_event_id >= token.end_event_id;
+    (events, if is_all { Vec::new() } else { token.encode() })
 }

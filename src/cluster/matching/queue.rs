@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use temporalio_common::protos::temporal::api::{
-    common::v1::WorkerVersionStamp, deployment::v1::WorkerDeploymentVersion,
+    common::v1::WorkerVersionStamp, deployment::v1::WorkerDeploymentVersion, enums::v1::TaskQueueType,
 };
 
 use super::{WorkerVersion, rate_limit::RateLimit};
@@ -20,6 +20,17 @@ pub(crate) enum TaskKind {
     Activity,
     /// There are workers that ask for these, but never any tasks.
     Nexus,
+}
+
+impl TaskKind {
+    /// Of a type that a request names; workflow tasks if it names none.
+    pub(crate) fn of(task_queue_type: TaskQueueType) -> Self {
+        match task_queue_type {
+            TaskQueueType::Activity => Self::Activity,
+            TaskQueueType::Nexus => Self::Nexus,
+            TaskQueueType::Workflow | TaskQueueType::Unspecified => Self::Workflow,
+        }
+    }
 }
 
 /// Names a task queue.
