@@ -63,7 +63,7 @@ pub use limits::Limits;
 use self::{
     batch::Batches,
     calls::{CallContext, Calls},
-    execution::{Effect, FollowUp, Run, RunKey, Runs, Transaction, query::DirectQueries},
+    execution::{Effect, FollowUp, Run, RunKey, Runs, ShownBuild, Transaction, query::DirectQueries},
     matching::Matching,
     namespaces::{Namespace, Namespaces},
     retention::Retention,
@@ -148,8 +148,8 @@ pub(crate) struct Cluster {
     calls: Calls,
     workers: Workers,
     direct_queries: DirectQueries,
-    /// The runs that closed last, the latest one last.
-    closed: VecDeque<RunKey>,
+    /// The runs that came to rest last, the latest one last.
+    resting: VecDeque<RunKey>,
     follow_ups: VecDeque<FollowUp>,
     scheduler: Scheduler,
     /// Where the clock was last set to: what was due before that happens then.
@@ -173,6 +173,8 @@ pub(crate) struct Shared {
     pub(crate) query_ids: Stream,
     pub(crate) activity_jitter: Stream,
     pub(crate) jitter: Stream,
+    /// What runs have in common that their workers make them show.
+    pub(crate) shown_build: ShownBuild,
     task_id: i64,
     stamp: u64,
     runs: usize,
@@ -198,8 +200,11 @@ impl Shared {
     }
 }
 
-/// How many closed runs keep their histories as they are.
-const RECENTLY_CLOSED: usize = 8;
+/// How many runs that wait or have closed keep their histories as they are.
+const RECENTLY_RESTING: usize = 16;
+
+/// How many events a run that waits keeps as they are.
+const LARGE_EVENTS: usize = 64;
 
 /// The namespace that every cluster has.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
@@ -224,6 +229,7 @@ impl Cluster {
                 query_ids: seed.stream("query ids"),
                 activity_jitter: seed.stream("activity jitter"),
                 jitter: seed.stream("workflow task backoff"),
+                shown_build: ShownBuild::default(),
                 task_id: 0,
                 stamp: 0,
                 runs: 0,
@@ -237,7 +243,7 @@ impl Cluster {
             calls: Calls::default(),
             workers: Workers::default(),
             direct_queries: DirectQueries::default(),
-            closed: VecDeque::new(),
+            resting: VecDeque::new(),
             follow_ups: VecDeque::new(),
             scheduler,
             not_before: Time::from_nanos(i128::MIN),
@@ -316,9 +322,7 @@ impl Cluster {
             transaction.keep_in_memory();
         }
         let has_closed = was_running && !transaction.run.is_running();
-        if had_workflow_task && transaction.run.waits() {
-            transaction.run.history.pack_all_but_first();
-        }
+        let waits = had_workflow_task && transaction.run.waits();
         let effects = transaction.commit();
         self.apply(effects);
         self.note_change(run);
@@ -327,19 +331,33 @@ impl Cluster {
         self.wake_updaters(run);
         if has_closed {
             self.tell_schedules_of_close(run);
-            self.pack_history_later(run);
             self.retain(now, run);
+        }
+        if has_closed || waits {
+            self.rest(run);
         }
         outcome
     }
 
-    /// A run has closed. Its history stays as it is for a while: whoever waits for the run reads it at once.
-    fn pack_history_later(&mut self, run: RunKey) {
-        self.closed.push_back(run);
-        if self.closed.len() > RECENTLY_CLOSED
-            && let Some(run) = self.closed.pop_front().and_then(|run| self.runs.get_mut(run))
+    /// A run has closed, or waits for something. Its history stays as it is for a while: what it waits for may come at once,
+    /// and whoever waits for its end reads it then.
+    fn rest(&mut self, key: RunKey) {
+        if let Some(run) = self.runs.get_mut(key)
+            && run.history.large() > LARGE_EVENTS
         {
-            run.history.pack();
+            run.history.pack_all_but_first();
+        }
+        if self.resting.back() != Some(&key) {
+            self.resting.push_back(key);
+        }
+        if self.resting.len() > RECENTLY_RESTING
+            && let Some(run) = self.resting.pop_front().and_then(|run| self.runs.get_mut(run))
+        {
+            if run.waits() {
+                run.history.pack_all_but_first();
+            } else if !run.is_running() {
+                run.history.pack();
+            }
         }
     }
 

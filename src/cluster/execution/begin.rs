@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::{Link, Payload},
-    enums::v1::{EventType, VersioningBehavior, WorkflowExecutionStatus},
+    enums::v1::{VersioningBehavior, WorkflowExecutionStatus},
     history::v1::{WorkflowExecutionStartedEventAttributes, history_event::Attributes},
     sdk::v1::UserMetadata,
 };
 
 use super::{
     Effect, Event, ExecutionInfo, ExecutionOptions, History, MutableState, Pending, Run, Transaction,
-    activity, query, state::AttachedRequest, timer, update::Updates, versioning::Versioning,
+    activity, query, timer, update::Updates, versioning::Versioning,
     workflow_task::Problems,
 };
 use crate::{
@@ -68,8 +68,6 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
     let fields = |fields: Option<&crate::proto_map::ProtoMap<Payload>>| -> Arc<BTreeMap<_, _>> {
         Arc::new(fields.into_iter().flatten().map(|(key, payload)| (key.clone(), payload.clone())).collect())
     };
-    let start_request =
-        AttachedRequest { event_type: EventType::WorkflowExecutionStarted, event_id: Some(1) };
     let mut run = Box::new(Run {
         key: shared.next_run_key(),
         namespace: spec.namespace,
@@ -123,7 +121,7 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
             ),
             pause: None,
             versioning: Arc::new(Versioning::of(started)),
-            request_ids: Arc::new([(spec.create_request_id.clone(), start_request)].into()),
+            attached_requests: Arc::default(),
             options: Arc::new(ExecutionOptions::of(started)),
             reset_run_id: String::new(),
             transition_count: 0,

@@ -13,10 +13,16 @@ use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 /// The events of a run, numbered from 1, and the batches in which they were written.
 ///
 /// Pages of a history never split a batch.
+///
+/// An event takes two kilobytes, whatever it says, and a hundred bytes when it is encoded. Most runs wait for something most
+/// of the time, or have closed, and nobody looks at their events then: these are kept only as they are encoded.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    events: Vec<Stored>,
-    /// Between the first event and this index, all are there only as they are encoded.
+    /// Shared with whoever reads them. An event that is not there is among those that are packed.
+    events: Vec<OnceCell<Arc<HistoryEvent>>>,
+    /// The oldest events as they are encoded. Never out of date: an event that is written does not change any more.
+    packed: Packed,
+    /// No event between the first one and this index is there but packed.
     large_from: Cell<usize>,
     /// The index of the first event of each batch.
     batches: Vec<usize>,
@@ -25,16 +31,12 @@ pub(crate) struct History {
     size: usize,
 }
 
-/// An event: as it is read, as it is encoded, or both.
-///
-/// An event takes two kilobytes, whatever it says, and a hundred bytes when it is encoded. Most runs wait for something most
-/// of the time, or have closed, and nobody looks at their events then.
-#[derive(Debug, Clone)]
-struct Stored {
-    /// Shared with whoever reads it.
-    event: OnceCell<Arc<HistoryEvent>>,
-    /// Never out of date: an event that is written does not change any more.
-    encoded: Option<Box<[u8]>>,
+/// Encoded events, one behind the other.
+#[derive(Debug, Default)]
+struct Packed {
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
 }
 
 /// How much of a history there was at some moment.
@@ -64,16 +66,29 @@ impl History {
         self.size
     }
 
+    /// How many events are there as they are read, or have been since they were packed.
+    pub(in crate::cluster) fn large(&self) -> usize {
+        self.events.len() - self.large_from.get()
+    }
+
     /// Nobody is likely to read this for a while: makes it small. Whoever reads an event makes that one large again.
     pub(in crate::cluster) fn pack(&mut self) {
         self.pack_all_but_first();
-        self.events.iter_mut().take(1).for_each(Stored::pack);
+        self.events.iter_mut().take(1).for_each(|event| drop(event.take()));
+        self.packed.bytes.shrink_to_fit();
+        self.packed.ends.shrink_to_fit();
     }
 
     /// The same for a run that is going to go on: what it was started with will be looked up then.
     pub(in crate::cluster) fn pack_all_but_first(&mut self) {
+        let packed = self.packed.ends.len();
+        self.packed.bytes.reserve(self.size.saturating_sub(self.packed.bytes.len()));
+        self.packed.ends.reserve(self.events.len().saturating_sub(packed));
+        for event in self.events.iter().skip(packed).filter_map(OnceCell::get) {
+            self.packed.push(event);
+        }
         let large_from = self.large_from.replace(self.events.len()).max(1);
-        self.events.iter_mut().skip(large_from).for_each(Stored::pack);
+        self.events.iter_mut().skip(large_from).for_each(|event| drop(event.take()));
     }
 
     /// The first event.
@@ -92,11 +107,12 @@ impl History {
     }
 
     fn at(&self, index: usize) -> Option<&Arc<HistoryEvent>> {
-        let stored = self.events.get(index)?;
-        if stored.event.get().is_none() {
+        let event = self.events.get(index)?;
+        Some(event.get_or_init(|| {
             self.large_from.update(|large_from| large_from.min(index));
-        }
-        Some(stored.event())
+            let decoded = self.packed.get(index).and_then(|bytes| HistoryEvent::decode(bytes).ok());
+            Arc::new(decoded.expect("an event that is not there as it is read was packed"))
+        }))
     }
 
     fn events(&self, indexes: Range<usize>) -> Events<'_> {
@@ -151,10 +167,10 @@ impl History {
         if self.batches.get(batches).copied().unwrap_or(self.events.len()) != end {
             return None;
         }
-        let events = self.events[..end].to_vec();
-        let size = events.iter().map(|stored| stored.event().encoded_len()).sum();
+        let events: Vec<_> = self.events(0..end).map(|event| event.clone().into()).collect();
+        let size = self.events(0..end).map(|event| event.encoded_len()).sum();
         let batches = self.batches[..batches].to_vec();
-        Some(Self { events, large_from: Cell::new(0), batches, open: false, size })
+        Some(Self { events, batches, size, ..Self::default() })
     }
 
     /// The events that another cluster wrote. It does not tell in which batches; a workflow task's completion and the events of
@@ -179,7 +195,7 @@ impl History {
             self.open = true;
         }
         self.size += event.encoded_len();
-        self.events.push(Stored { event: event.into(), encoded: None });
+        self.events.push(event.into());
     }
 
     /// Ends the open batch.
@@ -195,6 +211,7 @@ impl History {
     /// Removes what was written since.
     pub(super) fn roll_back(&mut self, mark: Mark) {
         self.events.truncate(mark.events);
+        self.packed.truncate(mark.events);
         self.large_from.update(|large_from| large_from.min(mark.events));
         self.batches.truncate(mark.batches);
         self.open = mark.open;
@@ -202,18 +219,20 @@ impl History {
     }
 }
 
-impl Stored {
-    fn event(&self) -> &Arc<HistoryEvent> {
-        self.event.get_or_init(|| {
-            let decoded = self.encoded.as_deref().and_then(|bytes| HistoryEvent::decode(bytes).ok());
-            Arc::new(decoded.expect("an event that is not there as it is read was encoded by `pack`"))
-        })
+impl Packed {
+    fn push(&mut self, event: &HistoryEvent) {
+        event.encode(&mut self.bytes).expect("a vector has room for any message");
+        self.ends.push(self.bytes.len());
     }
 
-    fn pack(&mut self) {
-        if let Some(event) = self.event.take() {
-            self.encoded.get_or_insert_with(|| event.encode_to_vec().into());
-        }
+    fn get(&self, index: usize) -> Option<&[u8]> {
+        let start = index.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
+        self.bytes.get(start..*self.ends.get(index)?)
+    }
+
+    fn truncate(&mut self, events: usize) {
+        self.ends.truncate(events);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
     }
 }
 

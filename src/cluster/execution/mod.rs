@@ -50,14 +50,15 @@ pub(crate) use info::ExecutionInfo;
 pub(crate) use options::{ExecutionOptions, check_override, normalised_override};
 pub(crate) use pending::Pending;
 pub(crate) use runs::Runs;
-pub(crate) use state::MutableState;
+pub(crate) use state::{AttachedRequest, MutableState};
+pub(crate) use versioning::ShownBuild;
 pub(crate) use transaction::{BUFFERED_EVENT_ID, Effect, Event, FollowUp, Transaction};
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, iter};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::WorkflowExecution,
-    enums::v1::WorkflowExecutionStatus,
+    enums::v1::{EventType, WorkflowExecutionStatus},
     history::v1::{WorkflowExecutionStartedEventAttributes, history_event::Attributes},
 };
 
@@ -114,6 +115,18 @@ impl Run {
     /// Whether the run is open and nothing is to be done about it before something else happens.
     pub(crate) fn waits(&self) -> bool {
         self.is_running() && self.state.workflow_task.is_none()
+    }
+
+    /// Whether the run was started with this request id, or has it attached.
+    pub(crate) fn knows_request(&self, request_id: &str) -> bool {
+        self.info.create_request_id == request_id || self.state.attached_requests.contains_key(request_id)
+    }
+
+    /// The request ids that the run knows, with the events that carry them.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = (&str, AttachedRequest)> {
+        let start = AttachedRequest { event_type: EventType::WorkflowExecutionStarted, event_id: Some(1) };
+        let attached = self.state.attached_requests.iter().map(|(id, request)| (id.as_str(), *request));
+        iter::once((self.info.create_request_id.as_str(), start)).chain(attached)
     }
 
     /// Whether a worker has an activity of the run.

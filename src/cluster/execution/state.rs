@@ -58,8 +58,8 @@ pub(crate) struct MutableState {
     pub(crate) worker_version: Option<WorkerVersionStamp>,
     /// The deployment of the worker that last completed a workflow task; empty if it belongs to none.
     pub(crate) worker_deployment_name: Arc<str>,
-    /// Request ids that starts attached to this run.
-    pub(crate) request_ids: Arc<BTreeMap<String, AttachedRequest>>,
+    /// Request ids that starts and updates attached to this run. The one that it was started with is not among them.
+    pub(crate) attached_requests: Arc<BTreeMap<String, AttachedRequest>>,
     /// What the run knows of the versions of its workers.
     pub(crate) versioning: Arc<Versioning>,
     /// Who has paused the run, while it is.
@@ -90,8 +90,8 @@ impl MutableState {
 
     /// The event that carries a request id was held back, and has got its id.
     pub(crate) fn resolve_request_id(&mut self, request_id: &str, event_id: i64) {
-        if self.request_ids.contains_key(request_id)
-            && let Some(request) = Arc::make_mut(&mut self.request_ids).get_mut(request_id)
+        if self.attached_requests.contains_key(request_id)
+            && let Some(request) = Arc::make_mut(&mut self.attached_requests).get_mut(request_id)
         {
             request.event_id = Some(event_id);
         }

@@ -5,7 +5,7 @@
 //! to the version that is current for its task queue. No deployment has a current version here, so such a run goes back to
 //! workers without one: a *transition*, which ends with the first workflow task that one of them completes.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::{Payload, WorkerVersionStamp},
@@ -59,6 +59,13 @@ pub(crate) struct Versioning {
 pub(in crate::cluster::execution) struct CompletedBy<'a> {
     pub(in crate::cluster::execution) version: Option<&'a WorkerDeploymentVersion>,
     pub(in crate::cluster::execution) behavior: VersioningBehavior,
+}
+
+/// The search attributes that a run has got from a worker without a version, when it had none. Most runs get the same.
+#[derive(Debug, Default)]
+pub(crate) struct ShownBuild {
+    stamp: Option<WorkerVersionStamp>,
+    attributes: Arc<BTreeMap<String, Payload>>,
 }
 
 impl Versioning {
@@ -157,9 +164,11 @@ impl MutableState {
 
     /// Whether the run has nothing to do with versions, and its search attributes list the builds of its workers.
     pub(super) fn shows_unversioned_builds(&self) -> bool {
-        !self.versioning.is_known
-            && !self.options.has_versioning()
-            && self.search_attributes.contains_key(BUILD_IDS)
+        self.has_no_versioning() && self.search_attributes.contains_key(BUILD_IDS)
+    }
+
+    fn has_no_versioning(&self) -> bool {
+        !self.versioning.is_known && !self.options.has_versioning()
     }
 
     fn change_versioning(&mut self) -> &mut Versioning {
@@ -210,6 +219,30 @@ impl Run {
         versioning.behavior = by.behavior;
         versioning.version = if is_silent { None } else { by.version.cloned() };
         has_arrived || before != (state.effective_version().cloned(), state.effective_behavior())
+    }
+
+    /// The same as [`Self::show_versions`], sharing what is the same for other runs.
+    pub(super) fn show_worker(
+        &mut self,
+        shown: &mut ShownBuild,
+        stamp: Option<&WorkerVersionStamp>,
+        used: Option<&WorkerDeploymentVersion>,
+    ) {
+        let is_shared = used.is_none()
+            && self.state.has_no_versioning()
+            && self.state.worker_deployment_name.is_empty()
+            && self.state.search_attributes.is_empty();
+        if is_shared && shown.stamp.as_ref() == stamp && !shown.attributes.is_empty() {
+            self.state.search_attributes = shown.attributes.clone();
+            return;
+        }
+        self.show_versions(stamp, used);
+        if is_shared {
+            *shown = ShownBuild {
+                stamp: stamp.cloned(),
+                attributes: self.state.search_attributes.clone(),
+            };
+        }
     }
 
     /// Sets the search attributes that tell of the run's versions. `stamp` and `used` are those of the worker that has

@@ -91,13 +91,13 @@ pub(crate) fn execution_info(run: &Run) -> WorkflowExecutionInfo {
 }
 
 fn extended_info(run: &Run) -> WorkflowExecutionExtendedInfo {
-    let request_id_infos = run.state.request_ids.iter().map(|(request_id, request)| {
+    let request_id_infos = run.requests().map(|(request_id, request)| {
         let info = RequestIdInfo {
             event_type: request.event_type as i32,
             event_id: request.event_id.unwrap_or_default(),
             buffered: request.event_id.is_none(),
         };
-        (request_id.clone(), info)
+        (request_id.to_owned(), info)
     });
     WorkflowExecutionExtendedInfo {
         execution_expiration_time: run.info.execution_expiration.map(Time::to_proto),

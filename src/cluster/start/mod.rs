@@ -249,7 +249,7 @@ impl Cluster {
         let Some(current) = self.runs.current(namespace, &request.workflow_id) else {
             return Ok(Resolution::Start { terminate: None });
         };
-        let is_repeated = current.state.request_ids.contains_key(&request.request_id);
+        let is_repeated = current.knows_request(&request.request_id);
         if is_repeated && (repeats_closed || current.state.status == WorkflowExecutionStatus::Running) {
             return Ok(Resolution::Repeated(current.key));
         }

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Visibility {
     by_namespace: BTreeMap<NamespaceKey, Index>,
-    /// Open runs to which something has happened since their records were brought up to date.
+    /// Runs to which something has happened since their records were brought up to date.
     changed: BTreeSet<RunKey>,
 }
 
@@ -76,15 +76,10 @@ impl From<Position> for (i64, i64, String) {
 }
 
 impl Cluster {
-    /// Something has happened to a run. The record of an open one is left alone until somebody wants to read it, because
-    /// much more will happen to it.
+    /// Something has happened to a run. Its record is left alone until somebody wants to read it: much more may happen to the
+    /// run before, and often nobody ever does.
     pub(in crate::cluster) fn update_visibility(&mut self, run: RunKey) {
-        if self.runs.get(run).is_some_and(Run::is_running) {
-            self.visibility.changed.insert(run);
-        } else {
-            self.visibility.changed.remove(&run);
-            self.update_record(run);
-        }
+        self.visibility.changed.insert(run);
     }
 
     /// Has visibility know of whatever has happened: before somebody reads it, and before the types of search attributes

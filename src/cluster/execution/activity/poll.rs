@@ -139,11 +139,11 @@ impl Cluster {
         run: RunKey,
         completion: &Completion,
     ) -> Vec<PollActivityTaskQueueResponse> {
-        completion
-            .eager_activities
-            .iter()
-            .filter_map(|&activity| self.start_activity(now, run, activity, &completion.identity, None))
-            .collect()
+        let mut tasks = Vec::with_capacity(completion.eager_activities.len());
+        for &activity in &completion.eager_activities {
+            tasks.extend(self.start_activity(now, run, activity, &completion.identity, None));
+        }
+        tasks
     }
 
     fn start_activity(

@@ -223,7 +223,7 @@ fn complete(
             behavior: behavior(&request),
             binary_checksum: &request.binary_checksum,
         };
-        if tx.run.track_worker(tx.now, worker, completed_event_id) {
+        if tx.run.track_worker(tx.now, &mut tx.shared.shown_build, worker, completed_event_id) {
             tx.reschedule_activities(tx.now.since(scheduled_time));
         }
         (completed_event_id, 0)

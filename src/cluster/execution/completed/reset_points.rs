@@ -9,7 +9,7 @@ use temporalio_common::protos::temporal::api::{
 
 use crate::{
     clock::Time,
-    cluster::execution::{Run, versioning::CompletedBy},
+    cluster::execution::{Run, versioning::{CompletedBy, ShownBuild}},
 };
 
 /// The builds by which a worker says which code it runs.
@@ -32,6 +32,7 @@ impl Run {
     pub(in crate::cluster::execution) fn track_worker(
         &mut self,
         now: Time,
+        shown: &mut ShownBuild,
         worker: WorkerBuild<'_>,
         completed_event_id: i64,
     ) -> bool {
@@ -54,7 +55,10 @@ impl Run {
         }
         let known = |point: &ResetPointInfo| point.build_id == build_id && point.binary_checksum == checksum;
         if !state.auto_reset_points.iter().any(known) {
-            Arc::make_mut(&mut state.auto_reset_points).push(ResetPointInfo {
+            let points = Arc::make_mut(&mut state.auto_reset_points);
+            // Hardly any run has a second one.
+            points.reserve_exact(1);
+            points.push(ResetPointInfo {
                 build_id: build_id.to_owned(),
                 binary_checksum: checksum.to_owned(),
                 run_id: self.run_id.clone(),
@@ -65,7 +69,7 @@ impl Run {
             });
         }
         if !is_as_before {
-            self.show_versions(stamp, version);
+            self.show_worker(shown, stamp, version);
         }
         goes_elsewhere
     }

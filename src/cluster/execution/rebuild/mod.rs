@@ -92,7 +92,7 @@ fn apply(now: Time, shared: &mut Shared, run: &mut Run, event: &HistoryEvent) {
                 behavior: completed.versioning_behavior(),
                 binary_checksum: &completed.binary_checksum,
             };
-            run.track_worker(now, worker, event_id);
+            run.track_worker(now, &mut shared.shown_build, worker, event_id);
         }
         A::UpsertWorkflowSearchAttributesEventAttributes(upserted) => {
             let fields = upserted.search_attributes.iter().flat_map(|it| &it.indexed_fields);

@@ -73,7 +73,7 @@ impl Run {
     fn attach_request(&mut self, request_id: &str, event_type: EventType, event_id: Option<i64>) {
         if !request_id.is_empty() {
             let attached = AttachedRequest { event_type, event_id };
-            Arc::make_mut(&mut self.state.request_ids).insert(request_id.to_owned(), attached);
+            Arc::make_mut(&mut self.state.attached_requests).insert(request_id.to_owned(), attached);
         }
     }
 }
