@@ -23,7 +23,6 @@ use std::{
     time::Duration,
 };
 
-use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use tokio::{sync::Notify, time::Instant};
 
 pub(crate) use call::Pending;
@@ -79,9 +78,6 @@ struct State {
     budget: Option<Budget>,
     trace: Option<Vec<TraceEntry>>,
 }
-
-/// An answer, and the events of its history beside it.
-pub(crate) type WithEvents<R> = (Box<<R as Rpc>::Response>, Vec<Arc<HistoryEvent>>);
 
 /// What a worker asks.
 #[derive(Debug)]
@@ -189,20 +185,13 @@ impl Service {
         }
     }
 
-    /// The same for a worker, whose calls may go wrong. The events of a history are left where the cluster has them:
-    /// they are beside the answer.
-    pub(crate) async fn call_from_worker<R: Rpc>(&self, asked: Asked) -> Result<WithEvents<R>, Failed> {
+    /// The same for a worker, whose calls may go wrong.
+    pub(crate) async fn call_from_worker(&self, asked: Asked) -> Result<Response, Failed> {
         let mut call = match asked {
             Asked::Once(request) => self.submit(Caller::Worker, request, None),
             Asked::Again(request) => self.pass(Caller::Worker, request, None),
         };
-        match (&mut call).await {
-            Ok(Response { message, events }) => match R::message(message) {
-                Some(message) => Ok((message, events)),
-                None => Err(Failed { error: mismatched(R::NAME), request: None }),
-            },
-            Err(error) => Err(Failed { error, request: call.take_request() }),
-        }
+        (&mut call).await.map_err(|error| Failed { error, request: call.take_request() })
     }
 
     /// Calls an RPC whose caller stops waiting at `deadline`.
@@ -523,7 +512,8 @@ async fn once_more() {
     .await;
 }
 
-fn mismatched(rpc: &str) -> Error {
+/// The error of a call that was answered with what answers another RPC.
+pub(crate) fn mismatched(rpc: &str) -> Error {
     Error::internal(format!("{rpc} was answered with another RPC's response"))
 }
 

@@ -2,7 +2,9 @@
 
 use std::{cell::Cell, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use temporalio_client::Client;
+use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use tokio::sync::Semaphore;
 use tonic::Code;
 
@@ -15,10 +17,13 @@ use crate::{
     cluster::Error,
     faults::Injector,
     overrides::Overrides,
-    rpc::{Request, Rpc},
+    rpc::{Request, Response, Rpc},
     sdk::WorkflowSettings,
-    service::{Asked, Failed, Service, WithEvents},
+    service::{Asked, Failed, Service, mismatched},
 };
+
+/// An answer, and the events of its history, which are left where the cluster has them.
+pub(crate) type WithEvents<R> = (Box<<R as Rpc>::Response>, Vec<Arc<HistoryEvent>>);
 
 /// What all parts of one running worker share.
 pub(crate) struct Shared {
@@ -78,8 +83,7 @@ impl Shared {
 
     /// Calls an RPC; tries again what the official client tries again, for up to ten seconds.
     pub(crate) fn call<R: Rpc>(&self, request: R) -> impl Future<Output = Result<Box<R::Response>, Error>> {
-        let answered = self.call_for_events(request);
-        async move { Ok(answered.await?.0) }
+        self.call_for_events(request).map(|answered| Ok(answered?.0))
     }
 
     /// Does the same with an RPC that answers with a history, whose events it leaves where the server has them.
@@ -87,12 +91,17 @@ impl Shared {
         &self,
         request: R,
     ) -> impl Future<Output = Result<WithEvents<R>, Error>> {
-        self.retry::<R>(Box::new(request).into_request(), Some(GIVE_UP_AFTER))
+        self.send(Box::new(request).into_request()).map(|answered| with_events::<R>(answered?))
     }
 
     /// Calls an RPC that waits for a task; tries again for ever.
     pub(crate) fn poll<R: Rpc>(&self, request: R) -> impl Future<Output = Result<WithEvents<R>, Error>> {
-        self.retry::<R>(Box::new(request).into_request(), None)
+        self.retry(Box::new(request).into_request(), None).map(|answered| with_events::<R>(answered?))
+    }
+
+    /// Does what [`Self::call`] does, with any RPC.
+    pub(crate) fn send(&self, request: Request) -> impl Future<Output = Result<Response, Error>> {
+        self.retry(request, Some(GIVE_UP_AFTER))
     }
 
     /// Sleeps until a virtual time; for ever, if there is none.
@@ -103,16 +112,12 @@ impl Shared {
         }
     }
 
-    async fn retry<R: Rpc>(
-        &self,
-        request: Request,
-        give_up_after: Option<Duration>,
-    ) -> Result<WithEvents<R>, Error> {
+    async fn retry(&self, request: Request, give_up_after: Option<Duration>) -> Result<Response, Error> {
         let started = self.service.now();
         let mut pause = FIRST_PAUSE;
         let mut asked = Asked::Once(request);
         loop {
-            match self.service.call_from_worker::<R>(asked).await {
+            match self.service.call_from_worker(asked).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failed { error, request: Some(again) }) if is_transient(error.code) => {
                     let now = self.service.now();
@@ -127,6 +132,11 @@ impl Shared {
             }
         }
     }
+}
+
+fn with_events<R: Rpc>(answer: Response) -> Result<WithEvents<R>, Error> {
+    let Response { message, events } = answer;
+    Ok((R::message(message).ok_or_else(|| mismatched(R::NAME))?, events))
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

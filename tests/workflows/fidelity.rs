@@ -2,7 +2,7 @@
 //! with those that a real server and the official worker recorded for it.
 
 use crate::support::{embedded::Embedded, normal_form};
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path};
 use temporal_sim::{Simulation, Worker};
 use temporal_sim_fixtures::{
     features::attributes,
@@ -71,7 +71,8 @@ fn read(file: &Path) -> anyhow::Result<History> {
 }
 
 /// How long a scenario took on the real server, from its first event to its last.
-pub(crate) fn real_time(scenario: &str) -> anyhow::Result<Duration> {
+#[cfg(feature = "server")]
+pub(crate) fn real_time(scenario: &str) -> anyhow::Result<std::time::Duration> {
     let mut times = Vec::new();
     for file in fs::read_dir(RECORDINGS)? {
         let file = file?.path();
@@ -82,7 +83,7 @@ pub(crate) fn real_time(scenario: &str) -> anyhow::Result<Duration> {
     }
     let nanos = times.iter().map(|time| i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos));
     let (first, last) = (nanos.clone().min().unwrap_or_default(), nanos.max().unwrap_or_default());
-    Ok(Duration::from_nanos(u64::try_from(last - first)?))
+    Ok(std::time::Duration::from_nanos(u64::try_from(last - first)?))
 }
 
 /// The first difference between two histories, or nothing.

@@ -11,8 +11,7 @@ use temporalio_common::protos::temporal::api::{
 
 use super::{
     Effect, Event, ExecutionInfo, ExecutionOptions, History, MutableState, Pending, Run, Transaction,
-    activity, query, timer, update::Updates, versioning::Versioning,
-    workflow_task::Problems,
+    activity, query, timer, update::Updates, versioning::Versioning, workflow_task::Problems,
 };
 use crate::{
     clock::{self, Time},

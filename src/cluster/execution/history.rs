@@ -18,25 +18,18 @@ use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 /// of the time, or have closed, and nobody looks at their events then: these are kept only as they are encoded.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    /// Shared with whoever reads them. An event that is not there is among those that are packed.
+    /// Shared with whoever reads them. One that is not there is decoded when somebody wants to read it.
     events: Vec<OnceCell<Arc<HistoryEvent>>>,
-    /// The oldest events as they are encoded. Never out of date: an event that is written does not change any more.
-    packed: Packed,
-    /// No event between the first one and this index is there but packed.
+    /// The events as they are encoded, one behind the other: an event that is written does not change any more.
+    encoded: Vec<u8>,
+    /// Where the encoded form of each ends.
+    ends: Vec<usize>,
+    /// No event between the first one and this index is there as it is read, unless it has to be.
     large_from: Cell<usize>,
     /// The index of the first event of each batch.
     batches: Vec<usize>,
     /// Whether the last batch still grows.
     open: bool,
-    size: usize,
-}
-
-/// Encoded events, one behind the other.
-#[derive(Debug, Default)]
-struct Packed {
-    bytes: Vec<u8>,
-    /// Where each ends.
-    ends: Vec<usize>,
 }
 
 /// How much of a history there was at some moment.
@@ -63,10 +56,10 @@ impl History {
 
     /// The size of all events in bytes, as they are encoded.
     pub(crate) fn size(&self) -> usize {
-        self.size
+        self.encoded.len()
     }
 
-    /// How many events are there as they are read, or have been since they were packed.
+    /// How many events may be there as they are read.
     pub(in crate::cluster) fn large(&self) -> usize {
         self.events.len() - self.large_from.get()
     }
@@ -74,21 +67,25 @@ impl History {
     /// Nobody is likely to read this for a while: makes it small. Whoever reads an event makes that one large again.
     pub(in crate::cluster) fn pack(&mut self) {
         self.pack_all_but_first();
-        self.events.iter_mut().take(1).for_each(|event| drop(event.take()));
-        self.packed.bytes.shrink_to_fit();
-        self.packed.ends.shrink_to_fit();
+        self.pack_event(0);
+        self.encoded.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.events.shrink_to_fit();
+        self.batches.shrink_to_fit();
     }
 
     /// The same for a run that is going to go on: what it was started with will be looked up then.
     pub(in crate::cluster) fn pack_all_but_first(&mut self) {
-        let packed = self.packed.ends.len();
-        self.packed.bytes.reserve(self.size.saturating_sub(self.packed.bytes.len()));
-        self.packed.ends.reserve(self.events.len().saturating_sub(packed));
-        for event in self.events.iter().skip(packed).filter_map(OnceCell::get) {
-            self.packed.push(event);
-        }
         let large_from = self.large_from.replace(self.events.len()).max(1);
-        self.events.iter_mut().skip(large_from).for_each(|event| drop(event.take()));
+        (large_from..self.events.len()).for_each(|index| self.pack_event(index));
+    }
+
+    fn pack_event(&mut self, index: usize) {
+        if can_be_decoded(self.encoded(index))
+            && let Some(event) = self.events.get_mut(index)
+        {
+            event.take();
+        }
     }
 
     /// The first event.
@@ -110,9 +107,19 @@ impl History {
         let event = self.events.get(index)?;
         Some(event.get_or_init(|| {
             self.large_from.update(|large_from| large_from.min(index));
-            let decoded = self.packed.get(index).and_then(|bytes| HistoryEvent::decode(bytes).ok());
-            Arc::new(decoded.expect("an event that is not there as it is read was packed"))
+            let decoded = HistoryEvent::decode(self.encoded(index));
+            Arc::new(decoded.expect("what cannot be decoded is kept as it is read"))
         }))
+    }
+
+    /// An event as it is encoded.
+    fn encoded(&self, index: usize) -> &[u8] {
+        self.encoded.get(self.end(index)..self.end(index + 1)).unwrap_or_default()
+    }
+
+    /// Where the encoded form of so many events ends.
+    fn end(&self, events: usize) -> usize {
+        events.checked_sub(1).and_then(|last| self.ends.get(last).copied()).unwrap_or(0)
     }
 
     fn events(&self, indexes: Range<usize>) -> Events<'_> {
@@ -167,10 +174,14 @@ impl History {
         if self.batches.get(batches).copied().unwrap_or(self.events.len()) != end {
             return None;
         }
-        let events: Vec<_> = self.events(0..end).map(|event| event.clone().into()).collect();
-        let size = self.events(0..end).map(|event| event.encoded_len()).sum();
-        let batches = self.batches[..batches].to_vec();
-        Some(Self { events, batches, size, ..Self::default() })
+        Some(Self {
+            events: self.events.get(..end)?.to_vec(),
+            encoded: self.encoded.get(..self.end(end))?.to_vec(),
+            ends: self.ends.get(..end)?.to_vec(),
+            large_from: Cell::new(self.large_from.get().min(end)),
+            batches: self.batches.get(..batches)?.to_vec(),
+            open: false,
+        })
     }
 
     /// The events that another cluster wrote. It does not tell in which batches; a workflow task's completion and the events of
@@ -194,7 +205,8 @@ impl History {
             self.batches.push(self.events.len());
             self.open = true;
         }
-        self.size += event.encoded_len();
+        event.encode(&mut self.encoded).expect("a vector has room for any message");
+        self.ends.push(self.encoded.len());
         self.events.push(event.into());
     }
 
@@ -205,36 +217,34 @@ impl History {
 
     /// Remembers how much there is.
     pub(super) fn mark(&self) -> Mark {
-        Mark { events: self.events.len(), batches: self.batches.len(), open: self.open, size: self.size }
+        Mark { events: self.events.len(), batches: self.batches.len(), open: self.open, size: self.size() }
     }
 
     /// Removes what was written since.
     pub(super) fn roll_back(&mut self, mark: Mark) {
         self.events.truncate(mark.events);
-        self.packed.truncate(mark.events);
+        self.ends.truncate(mark.events);
+        self.encoded.truncate(mark.size);
         self.large_from.update(|large_from| large_from.min(mark.events));
         self.batches.truncate(mark.batches);
         self.open = mark.open;
-        self.size = mark.size;
     }
 }
 
-impl Packed {
-    fn push(&mut self, event: &HistoryEvent) {
-        event.encode(&mut self.bytes).expect("a vector has room for any message");
-        self.ends.push(self.bytes.len());
-    }
-
-    fn get(&self, index: usize) -> Option<&[u8]> {
-        let start = index.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
-        self.bytes.get(start..*self.ends.get(index)?)
-    }
-
-    fn truncate(&mut self, events: usize) {
-        self.ends.truncate(events);
-        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
-    }
+/// Whether an event that was encoded like this can be decoded again.
+///
+/// Messages are decoded only so deep, but a failure can have as many causes as it likes. Nothing else in an event is nested
+/// in itself.
+fn can_be_decoded(encoded: &[u8]) -> bool {
+    let causes = encoded.iter().filter(|&&byte| byte == CAUSE).count();
+    causes < DEEP || HistoryEvent::decode(encoded).is_ok()
 }
+
+/// The byte with which the cause of a failure begins, besides other things.
+const CAUSE: u8 = 0x22;
+
+/// So many levels are always decoded: the limit is 100.
+const DEEP: usize = 80;
 
 /// Events of a history, in their order.
 #[derive(Debug, Clone)]
@@ -266,8 +276,14 @@ impl ExactSizeIterator for Events<'_> {}
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use prost_reflect::{Kind, MessageDescriptor};
+    use temporalio_common::protos::temporal::api::{
+        failure::v1::Failure,
+        history::v1::{WorkflowExecutionFailedEventAttributes, history_event::Attributes},
+    };
 
     use super::*;
+    use crate::proto_json;
 
     fn history(batches: &[usize]) -> History {
         let mut history = History::default();
@@ -279,6 +295,51 @@ mod tests {
             history.close_batch();
         }
         history
+    }
+
+    /// Protobuf messages are decoded only so deep, but a workflow can fail with a chain of causes as long as it likes.
+    #[test]
+    fn an_event_that_cannot_be_decoded_stays_as_it_is() {
+        let mut failure = Failure::default();
+        for _ in 0..200 {
+            failure = Failure { cause: Some(Box::new(failure)), ..Default::default() };
+        }
+        let mut history = history(&[1]);
+        history.append(Arc::new(HistoryEvent {
+            event_id: 2,
+            attributes: Some(Attributes::WorkflowExecutionFailedEventAttributes(
+                WorkflowExecutionFailedEventAttributes { failure: Some(failure), ..Default::default() },
+            )),
+            ..Default::default()
+        }));
+        let before = history.to_vec();
+        history.pack();
+        assert_eq!(history.to_vec(), before);
+    }
+
+    #[test]
+    fn nothing_but_the_cause_of_a_failure_is_nested_in_itself() {
+        fn check(message: &MessageDescriptor, above: &mut Vec<String>) {
+            assert!(
+                !above.iter().any(|name| name == message.full_name()),
+                "{above:?} > {}",
+                message.full_name()
+            );
+            above.push(message.full_name().to_owned());
+            for field in message.fields() {
+                let is_cause = field.full_name() == "temporal.api.failure.v1.Failure.cause"
+                    && (field.number() << 3) | 2 == u32::from(CAUSE);
+                if let Kind::Message(inner) = field.kind()
+                    && !is_cause
+                {
+                    check(&inner, above);
+                }
+            }
+            above.pop();
+        }
+        let event = proto_json::message_type("temporal.api.history.v1.HistoryEvent")
+            .expect("it is among the descriptors");
+        check(&event, &mut Vec::new());
     }
 
     proptest! {
@@ -354,9 +415,9 @@ mod tests {
                 history.append(Arc::new(HistoryEvent { event_id, ..Default::default() }));
             }
             history.pack_all_but_first();
-            prop_assert!(history.events.iter().skip(1).all(|stored| stored.event.get().is_none()));
+            prop_assert!(history.events.iter().skip(1).all(|event| event.get().is_none()));
             history.pack();
-            prop_assert!(history.events.iter().all(|stored| stored.event.get().is_none()));
+            prop_assert!(history.events.iter().all(|event| event.get().is_none()));
         }
 
         #[test]

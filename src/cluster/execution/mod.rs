@@ -26,6 +26,7 @@ mod rebuild;
 mod reset;
 mod runs;
 mod size;
+mod small_map;
 mod sticky;
 mod transaction;
 mod versioning;
@@ -51,8 +52,8 @@ pub(crate) use options::{ExecutionOptions, check_override, normalised_override};
 pub(crate) use pending::Pending;
 pub(crate) use runs::Runs;
 pub(crate) use state::{AttachedRequest, MutableState};
-pub(crate) use versioning::ShownBuild;
 pub(crate) use transaction::{BUFFERED_EVENT_ID, Effect, Event, FollowUp, Transaction};
+pub(crate) use versioning::ShownBuild;
 
 use std::{collections::BTreeSet, iter};
 

@@ -1,6 +1,6 @@
 //! The pending work of a run: a map whose changes can be taken back.
 
-use std::collections::BTreeMap;
+use super::small_map::SmallMap;
 
 /// A map in key order, with an undo log that costs nothing unless it is being kept.
 ///
@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 /// that as cheap as the change itself, however many entries are pending.
 #[derive(Debug)]
 pub(crate) struct Pending<K, V> {
-    entries: BTreeMap<K, V>,
+    entries: SmallMap<K, V>,
     /// What each touched key held before, oldest first; `None` while no log is kept.
     undo: Option<Vec<(K, Option<V>)>>,
 }
 
 impl<K, V> Default for Pending<K, V> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), undo: None }
+        Self { entries: SmallMap::default(), undo: None }
     }
 }
 
@@ -25,7 +25,7 @@ impl<K: Ord + Clone, V: Clone> Pending<K, V> {
     where
         K: std::borrow::Borrow<Q>,
     {
-        self.entries.get(key)
+        self.entries.get(key).map(|(_, value)| value)
     }
 
     /// The entry of a key, to change it.
@@ -34,7 +34,7 @@ impl<K: Ord + Clone, V: Clone> Pending<K, V> {
         K: std::borrow::Borrow<Q>,
     {
         if let Some(undo) = &mut self.undo {
-            let (key, value) = self.entries.get_key_value(key)?;
+            let (key, value) = self.entries.get(key)?;
             undo.push((key.clone(), Some(value.clone())));
         }
         self.entries.get_mut(key)
@@ -45,7 +45,7 @@ impl<K: Ord + Clone, V: Clone> Pending<K, V> {
     where
         K: std::borrow::Borrow<Q>,
     {
-        self.entries.contains_key(key)
+        self.entries.get(key).is_some()
     }
 
     /// Sets the entry of a key.
@@ -61,7 +61,7 @@ impl<K: Ord + Clone, V: Clone> Pending<K, V> {
     where
         K: std::borrow::Borrow<Q>,
     {
-        let (key, value) = self.entries.remove_entry(key)?;
+        let (key, value) = self.entries.remove(key)?;
         if let Some(undo) = &mut self.undo {
             undo.push((key, Some(value.clone())));
         }
@@ -93,7 +93,7 @@ impl<K: Ord + Clone, V: Clone> Pending<K, V> {
         for (key, before) in self.undo.take().into_iter().flatten().rev() {
             match before {
                 Some(value) => self.entries.insert(key, value),
-                None => self.entries.remove(&key),
+                None => self.entries.remove(&key).map(|(_, value)| value),
             };
         }
     }
@@ -144,11 +144,11 @@ mod tests {
         ) {
             let mut pending = Pending::default();
             apply(&mut pending, &before);
-            let entries = pending.entries.clone();
+            let entries: Vec<_> = pending.iter().map(|(&key, &value)| (key, value)).collect();
             pending.keep_log();
             apply(&mut pending, &after);
             pending.roll_back();
-            prop_assert_eq!(pending.entries, entries);
+            prop_assert!(pending.iter().map(|(&key, &value)| (key, value)).eq(entries));
         }
     }
 }

@@ -238,10 +238,7 @@ impl Run {
         }
         self.show_versions(stamp, used);
         if is_shared {
-            *shown = ShownBuild {
-                stamp: stamp.cloned(),
-                attributes: self.state.search_attributes.clone(),
-            };
+            *shown = ShownBuild { stamp: stamp.cloned(), attributes: self.state.search_attributes.clone() };
         }
     }
 

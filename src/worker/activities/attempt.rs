@@ -55,37 +55,39 @@ pub(crate) async fn run_attempt(shared: &Shared, mut task: Box<PollActivityTaskQ
     else {
         unreachable!("a polled activity task is one to start");
     };
+    let start = Box::new(start);
     let mut attempt = Attempt::new(shared, task_token, &start);
     let fault = shared.faults.activity(shared.service.now(), &start.activity_type);
     match &fault {
-        Some(ActivityEffect::Fail(failure)) => return attempt.report(failed(failure)).await,
         Some(ActivityEffect::Hang) => return std::future::pending().await,
-        Some(ActivityEffect::Slow { by }) => shared.service.sleep_until(shared.service.now() + *by).await,
+        Some(ActivityEffect::Slow { by }) => attempt.pause(*by).await,
         Some(ActivityEffect::LoseHeartbeats) => attempt.loses_heartbeats = true,
         _ => {}
     }
-    let result = match decoded {
-        Ok(()) => attempt.execute(start).await,
-        Err(error) => Some(ActivityExecutionResult::fail(Failure::application_failure(
+    let result = match (&fault, decoded) {
+        (Some(ActivityEffect::Fail(failure)), _) => Some(failed(failure)),
+        (_, Ok(())) => attempt.execute(start).await,
+        (_, Err(error)) => Some(ActivityExecutionResult::fail(Failure::application_failure(
             format!("Failed decoding activity task: {error}"),
             false,
         ))),
     };
-    let Some(result) = result else { return };
+    let Some(mut result) = result else { return };
+    // The attempt has one place in its future for its report, whatever a fault makes of it.
+    let mut again = None;
     match fault {
-        Some(ActivityEffect::LoseAnswer) => {}
-        Some(ActivityEffect::FailAfterwards(failure)) => attempt.report(failed(&failure)).await,
-        Some(ActivityEffect::AnswerLate { by }) => {
-            shared.service.sleep_until(shared.service.now() + by).await;
-            attempt.report(result).await;
-        }
+        Some(ActivityEffect::LoseAnswer) => return,
+        Some(ActivityEffect::FailAfterwards(failure)) => result = failed(&failure),
+        Some(ActivityEffect::AnswerLate { by }) => attempt.pause(by).await,
         Some(ActivityEffect::AnswerTwice) => {
-            let task_token = attempt.task_token.clone();
-            attempt.report(result.clone()).await;
-            attempt.task_token = task_token;
-            attempt.report(result).await;
+            again = Some(Box::new((attempt.task_token.clone(), result.clone())));
         }
-        _ => attempt.report(result).await,
+        _ => {}
+    }
+    loop {
+        attempt.report(result).await;
+        let Some(next) = again.take() else { return };
+        (attempt.task_token, result) = *next;
     }
 }
 
@@ -156,8 +158,12 @@ impl<'a> Attempt<'a> {
         }
     }
 
+    async fn pause(&self, pause: Duration) {
+        self.shared.service.sleep_until(self.shared.service.now() + pause).await;
+    }
+
     /// Runs the activity to its end; `None` if there is nothing to report.
-    async fn execute(&mut self, mut start: Start) -> Option<ActivityExecutionResult> {
+    async fn execute(&mut self, mut start: Box<Start>) -> Option<ActivityExecutionResult> {
         let shared = self.shared;
         let data_converter = &shared.worker.options.data_converter;
         let converter = data_converter.payload_converter();
@@ -185,7 +191,7 @@ impl<'a> Attempt<'a> {
         let AttemptContext { context, environment } = match attempt_context(
             task_token,
             task_queue,
-            start,
+            *start,
             converter,
             shared.client.clone(),
             on_heartbeat,

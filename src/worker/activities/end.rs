@@ -1,5 +1,6 @@
 //! What an attempt tells the server at its end.
 
+use futures_util::FutureExt as _;
 use temporalio_common::protos::{
     coresdk::activity_result::activity_execution_result::Status,
     temporal::api::{
@@ -13,7 +14,7 @@ use temporalio_common::protos::{
     },
 };
 
-use crate::{cluster::Error, worker::shared::Shared};
+use crate::{cluster::Error, rpc::Rpc as _, worker::shared::Shared};
 
 /// The request that ends an attempt.
 pub(super) enum AttemptEnd {
@@ -119,18 +120,14 @@ impl AttemptEnd {
     }
 
     /// Sends it. The error comes with the name of the RPC.
-    pub(super) async fn send(self, shared: &Shared) -> Result<(), (&'static str, Error)> {
-        match self {
-            Self::Completed(request) => {
-                shared.call(request).await.map(drop).map_err(|error| ("RespondActivityTaskCompleted", error))
-            }
-            Self::Failed(request) => {
-                shared.call(request).await.map(drop).map_err(|error| ("RespondActivityTaskFailed", error))
-            }
-            Self::Canceled(request) => {
-                shared.call(request).await.map(drop).map_err(|error| ("RespondActivityTaskCanceled", error))
-            }
-        }
+    pub(super) fn send(self, shared: &Shared) -> impl Future<Output = Result<(), (&'static str, Error)>> {
+        let request = match self {
+            Self::Completed(request) => Box::new(request).into_request(),
+            Self::Failed(request) => Box::new(request).into_request(),
+            Self::Canceled(request) => Box::new(request).into_request(),
+        };
+        let rpc = request.name();
+        shared.send(request).map(move |answered| answered.map(drop).map_err(|error| (rpc, error)))
     }
 }
 

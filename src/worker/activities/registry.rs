@@ -68,17 +68,18 @@ impl RegisteredActivity {
     }
 
     /// Runs the activity. A panic becomes the failure that the SDK makes of it.
-    pub(crate) async fn call(
+    pub(crate) fn call(
         &self,
         context: ActivityContext,
         arguments: Vec<Payload>,
         converter: &PayloadConverter,
-    ) -> Result<Payload, ActivityError> {
-        let returned =
-            AssertUnwindSafe(async { (self.call)(context, arguments, converter).await }).catch_unwind().await;
-        returned.unwrap_or_else(|panic| {
-            let message = format!("Activity function panicked: {}", panics::message(&*panic));
-            Err(ApplicationFailure::new(anyhow::anyhow!(message)).into())
+    ) -> impl Future<Output = Result<Payload, ActivityError>> {
+        let returned = AssertUnwindSafe(async move { (self.call)(context, arguments, converter).await });
+        returned.catch_unwind().map(|returned| {
+            returned.unwrap_or_else(|panic| {
+                let message = format!("Activity function panicked: {}", panics::message(&*panic));
+                Err(ApplicationFailure::new(anyhow::anyhow!(message)).into())
+            })
         })
     }
 }

@@ -49,6 +49,11 @@ impl Queued {
 impl Machines {
     /// Adds a machine.
     pub(super) fn add(&mut self, machine: Machine) -> MachineId {
+        // A machine is large, and most runs have few: no room for more than half as many again.
+        let count = self.machines.len();
+        if count == self.machines.capacity() {
+            self.machines.reserve_exact((count / 2).max(1));
+        }
         self.machines.push(machine);
         MachineId(self.machines.len() - 1)
     }

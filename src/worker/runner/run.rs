@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::future::LocalBoxFuture;
 use temporalio_common::protos::{
     coresdk::{
         workflow_activation::{WorkflowActivation, workflow_activation_job::Variant as Job},
@@ -296,9 +297,9 @@ impl Run {
         }
     }
 
-    /// Runs the workflow's code, which is made first if the activation starts it.
+    /// Runs the workflow's code.
     async fn activate(&mut self, mut activation: WorkflowActivation) -> Result<Success, TaskFailure> {
-        let shared = &*self.shared;
+        let shared = self.shared.clone();
         let decoded = shared.codec.decode_for_workflow(&mut activation).await;
         decoded.map_err(|error| {
             TaskFailure::new(format!("Failed decoding activation: {error}"))
@@ -309,16 +310,7 @@ impl Run {
             type_name: self.workflow_type.clone(),
             id: self.workflow_id.clone(),
         };
-        let start = activation.jobs.iter_mut().find_map(|job| match &mut job.variant {
-            Some(Job::InitializeWorkflow(start)) => Some(std::mem::take(start)),
-            _ => None,
-        });
-        if let Some(start) = start {
-            let worker = &shared.worker;
-            let factory = worker.workflows.get(&start.workflow_type, &worker.options.task_queue)?;
-            let _running = shared.progress.enter(running.clone());
-            self.instance = Some(factory.instantiate(&shared.settings, &self.run_id, start)?);
-        }
+        self.instantiate(&mut activation, &running)?;
         let Some(instance) = &mut self.instance else {
             return Err(TaskFailure::new("an activation came for a workflow that was never started"));
         };
@@ -336,6 +328,25 @@ impl Run {
                 .caused_by(WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure)
         })?;
         Ok(success)
+    }
+
+    /// Makes the workflow's code, if the activation starts it.
+    fn instantiate(
+        &mut self,
+        activation: &mut WorkflowActivation,
+        running: &Running,
+    ) -> Result<(), TaskFailure> {
+        let start = activation.jobs.iter_mut().find_map(|job| match &mut job.variant {
+            Some(Job::InitializeWorkflow(start)) => Some(std::mem::take(start)),
+            _ => None,
+        });
+        if let Some(start) = start {
+            let worker = &self.shared.worker;
+            let factory = worker.workflows.get(&start.workflow_type, &worker.options.task_queue)?;
+            let _running = self.shared.progress.enter(running.clone());
+            self.instance = Some(factory.instantiate(&self.shared.settings, &self.run_id, start)?);
+        }
+        Ok(())
     }
 
     async fn complete(
@@ -393,19 +404,28 @@ impl Run {
 
     /// Reports that the task failed, to the server on the task's first attempt only: later ones would most
     /// likely fail in the same way, and are left to time out.
-    async fn fail(&self, task_token: Vec<u8>, attempt: i32, is_query: bool, failed: TaskFailure) -> Next {
+    fn fail(
+        &self,
+        task_token: Vec<u8>,
+        attempt: i32,
+        is_query: bool,
+        failed: TaskFailure,
+    ) -> LocalBoxFuture<'_, Next> {
         let TaskFailure { failure, cause, .. } = failed;
         let cause = cause.unwrap_or(WorkflowTaskFailedCause::WorkflowWorkerUnhandledFailure);
         self.report_failure(cause, failure.clone());
-        if is_query {
-            self.answer_query(reporting::query_failure(&self.shared, task_token, cause, failure)).await;
-        } else if attempt <= 1 {
-            let request = reporting::failure(&self.shared, task_token, cause, failure);
-            if let Err(error) = self.shared.call(request).await {
-                return self.refused("RespondWorkflowTaskFailed", error);
+        // In a box: what handles a task has no room for what is large and rare.
+        Box::pin(async move {
+            if is_query {
+                self.answer_query(reporting::query_failure(&self.shared, task_token, cause, failure)).await;
+            } else if attempt <= 1 {
+                let request = reporting::failure(&self.shared, task_token, cause, failure);
+                if let Err(error) = self.shared.call(request).await {
+                    return self.refused("RespondWorkflowTaskFailed", error);
+                }
             }
-        }
-        Next::Leave
+            Next::Leave
+        })
     }
 
     fn report_failure(&self, cause: WorkflowTaskFailedCause, failure: Failure) {

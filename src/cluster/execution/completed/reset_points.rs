@@ -9,7 +9,10 @@ use temporalio_common::protos::temporal::api::{
 
 use crate::{
     clock::Time,
-    cluster::execution::{Run, versioning::{CompletedBy, ShownBuild}},
+    cluster::execution::{
+        Run,
+        versioning::{CompletedBy, ShownBuild},
+    },
 };
 
 /// The builds by which a worker says which code it runs.

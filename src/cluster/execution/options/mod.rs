@@ -75,7 +75,8 @@ impl Run {
         if !updated.attached_request_id.is_empty() {
             let attached =
                 AttachedRequest { event_type: EventType::WorkflowExecutionOptionsUpdated, event_id };
-            Arc::make_mut(&mut self.state.attached_requests).insert(updated.attached_request_id.clone(), attached);
+            Arc::make_mut(&mut self.state.attached_requests)
+                .insert(updated.attached_request_id.clone(), attached);
         }
         if updated.priority.is_some() {
             // A priority can be replaced, but not taken away.
