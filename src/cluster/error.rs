@@ -22,39 +22,48 @@ pub(crate) struct Error {
     pub(crate) details: Vec<prost_types::Any>,
 }
 
+// All that makes an error is cold: what makes one is all over the cluster, and the compiler puts it out of the way of what goes
+// well, of which the caches of the processor then hold more.
 impl Error {
     /// An error without details.
+    #[cold]
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), details: Vec::new() }
     }
 
     /// An RPC, or an option of one, that is not served. Says which, and where to read what is.
+    #[cold]
     pub(crate) fn unimplemented(what: &str) -> Self {
         let page = "see \"How faithful it is\" in its book";
         Self::new(Code::Unimplemented, format!("{what} is not served by temporal-sim: {page}"))
     }
 
     /// The request itself is wrong.
+    #[cold]
     pub(crate) fn invalid_argument(message: impl Into<String>) -> Self {
         Self::new(Code::InvalidArgument, message)
     }
 
     /// What the request names does not exist, or no longer.
+    #[cold]
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::detailed(Code::NotFound, message, "NotFoundFailure", &NotFoundFailure::default())
     }
 
     /// The workflow execution has a close event already.
+    #[cold]
     pub(crate) fn already_completed() -> Self {
         Self::not_found("workflow execution already completed")
     }
 
     /// A workflow task that is no longer the pending one.
+    #[cold]
     pub(crate) fn workflow_task_not_found() -> Self {
         Self::not_found("Workflow task not found.")
     }
 
     /// The namespace is not registered.
+    #[cold]
     pub(crate) fn namespace_not_found(namespace: &str) -> Self {
         Self::detailed(
             Code::NotFound,
@@ -76,6 +85,7 @@ impl Error {
     }
 
     /// A start that the id policies refuse because of the run `run_id`.
+    #[cold]
     pub(crate) fn already_started(
         message: impl Into<String>,
         start_request_id: String,
@@ -88,11 +98,13 @@ impl Error {
     }
 
     /// The state of the execution does not allow the request.
+    #[cold]
     pub(crate) fn failed_precondition(message: impl Into<String>) -> Self {
         Self::new(Code::FailedPrecondition, message)
     }
 
     /// A query or an update cannot be served by the run in its present state.
+    #[cold]
     pub(crate) fn workflow_not_ready(message: impl Into<String>) -> Self {
         Self::detailed(
             Code::FailedPrecondition,
@@ -103,6 +115,7 @@ impl Error {
     }
 
     /// A limit of the server is reached; clients retry these.
+    #[cold]
     pub(crate) fn resource_exhausted(cause: ResourceExhaustedCause, message: impl Into<String>) -> Self {
         let failure =
             ResourceExhaustedFailure { cause: cause as i32, scope: ResourceExhaustedScope::Namespace as i32 };
@@ -118,6 +131,7 @@ impl Error {
     }
 
     /// An error with one detail message of the package `temporal.api.errordetails.v1`.
+    #[cold]
     pub(crate) fn detailed(
         code: Code,
         message: impl Into<String>,
@@ -131,11 +145,13 @@ impl Error {
         Self { code, message: message.into(), details: vec![detail] }
     }
 
+    #[cold]
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(Code::Internal, message)
     }
 
     /// The caller's own deadline passed.
+    #[cold]
     pub(crate) fn deadline_exceeded() -> Self {
         Self::new(Code::DeadlineExceeded, "context deadline exceeded")
     }

@@ -345,7 +345,7 @@ impl Cluster {
         if let Some(run) = self.runs.get_mut(key)
             && run.history.large() > LARGE_EVENTS
         {
-            run.history.pack_all_but_first();
+            run.history.pack();
         }
         if self.resting.back() != Some(&key) {
             self.resting.push_back(key);
@@ -354,9 +354,10 @@ impl Cluster {
             && let Some(run) = self.resting.pop_front().and_then(|run| self.runs.get_mut(run))
         {
             if run.waits() {
-                run.history.pack_all_but_first();
+                run.history.pack();
             } else if !run.is_running() {
                 run.history.pack();
+                run.history.shrink_to_fit();
             }
         }
     }

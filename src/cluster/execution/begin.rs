@@ -76,6 +76,8 @@ pub(super) fn run_without_events(now: Time, shared: &mut Shared, spec: &RunSpec)
             first_execution_run_id: started.first_execution_run_id.clone(),
             workflow_type: started.workflow_type.as_ref().map(|it| it.name.clone()).unwrap_or_default(),
             task_queue: started.task_queue.as_ref().map(|queue| queue.name.clone()).unwrap_or_default(),
+            cron_schedule: started.cron_schedule.clone(),
+            has_parent: started.parent_workflow_execution.is_some(),
             start_time: now,
             original_start_time: now,
             execution_time,

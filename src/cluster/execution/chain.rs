@@ -14,7 +14,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{
-    RunKey, Transaction,
+    ExecutionInfo, RunKey, Transaction,
     begin::{RunSpec, begin_run},
 };
 use crate::{
@@ -90,9 +90,8 @@ impl Transaction<'_> {
         last_completion_result: Option<Payloads>,
         continued_failure: Option<Failure>,
     ) -> String {
-        let started = self.run.started();
-        let scheduled = self.run.info.execution_time;
-        let Some(backoff) = cron::backoff(&started.cron_schedule, scheduled, self.now) else {
+        let ExecutionInfo { cron_schedule, execution_time, .. } = &self.run.info;
+        let Some(backoff) = cron::backoff(cron_schedule, *execution_time, self.now) else {
             return String::new();
         };
         let started = WorkflowExecutionStartedEventAttributes {
@@ -102,7 +101,7 @@ impl Transaction<'_> {
             continued_failure,
             inherited_pinned_version: None,
             declined_target_version_upgrade: None,
-            ..started.clone()
+            ..self.run.started().clone()
         };
         self.continue_with(NextRun { started, backoff: Some(backoff) })
     }

@@ -24,7 +24,7 @@ pub(crate) struct History {
     encoded: Vec<u8>,
     /// Where the encoded form of each ends.
     ends: Vec<usize>,
-    /// No event between the first one and this index is there as it is read, unless it has to be.
+    /// No event before this index is there as it is read, unless it has to be.
     large_from: Cell<usize>,
     /// The index of the first event of each batch.
     batches: Vec<usize>,
@@ -66,26 +66,19 @@ impl History {
 
     /// Nobody is likely to read this for a while: makes it small. Whoever reads an event makes that one large again.
     pub(in crate::cluster) fn pack(&mut self) {
-        self.pack_all_but_first();
-        self.pack_event(0);
+        for index in self.large_from.replace(self.events.len())..self.events.len() {
+            if can_be_decoded(self.encoded(index)) {
+                self.events[index].take();
+            }
+        }
+    }
+
+    /// Nothing more will be written.
+    pub(in crate::cluster) fn shrink_to_fit(&mut self) {
         self.encoded.shrink_to_fit();
         self.ends.shrink_to_fit();
         self.events.shrink_to_fit();
         self.batches.shrink_to_fit();
-    }
-
-    /// The same for a run that is going to go on: what it was started with will be looked up then.
-    pub(in crate::cluster) fn pack_all_but_first(&mut self) {
-        let large_from = self.large_from.replace(self.events.len()).max(1);
-        (large_from..self.events.len()).for_each(|index| self.pack_event(index));
-    }
-
-    fn pack_event(&mut self, index: usize) {
-        if can_be_decoded(self.encoded(index))
-            && let Some(event) = self.events.get_mut(index)
-        {
-            event.take();
-        }
     }
 
     /// The first event.
@@ -389,7 +382,7 @@ mod tests {
             packed.pack();
             prop_assert_eq!((packed.next_event_id(), packed.size()), (other.next_event_id(), other.size()));
             prop_assert_eq!(packed.to_vec(), other.to_vec());
-            packed.pack_all_but_first();
+            packed.pack();
             for history in [&mut packed, &mut other] {
                 for _ in 0..more {
                     let event_id = history.next_event_id();
@@ -406,7 +399,7 @@ mod tests {
             more in 0..3_usize,
         ) {
             let mut history = history(&batches);
-            history.pack_all_but_first();
+            history.pack();
             for event_id in reads {
                 let _ = history.get(event_id);
             }
@@ -414,8 +407,6 @@ mod tests {
                 let event_id = history.next_event_id();
                 history.append(Arc::new(HistoryEvent { event_id, ..Default::default() }));
             }
-            history.pack_all_but_first();
-            prop_assert!(history.events.iter().skip(1).all(|event| event.get().is_none()));
             history.pack();
             prop_assert!(history.events.iter().all(|event| event.get().is_none()));
         }

@@ -19,6 +19,10 @@ pub(crate) struct ExecutionInfo {
     pub(crate) workflow_type: String,
     /// The name of the task queue for the run's workflow tasks.
     pub(crate) task_queue: String,
+    /// The cron schedule; empty if there is none.
+    pub(crate) cron_schedule: String,
+    /// Whether a workflow execution started the run, as its child.
+    pub(crate) has_parent: bool,
     /// When the run started.
     pub(crate) start_time: Time,
     /// When the first run of a chain of resets started: the start time of a run that was never reset.

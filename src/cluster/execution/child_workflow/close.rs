@@ -45,7 +45,7 @@ impl Cluster {
     /// Tells the parent of a closed run about it. The parent is a certain run: if that has closed, nobody is told, unless it
     /// was reset.
     fn tell_parent(&mut self, now: Time, run: RunKey) {
-        let Some(run) = self.runs.get(run) else { return };
+        let Some(run) = self.runs.get(run).filter(|run| run.info.has_parent) else { return };
         let Some(parent) = &run.started().parent_workflow_execution else { return };
         let Some(closed) = closed_child(run) else { return };
         let Some(parent) = self.open_parent(run, parent) else { return };
