@@ -2,30 +2,36 @@
 
 use super::error::Error;
 
-/// Tells tokens of one kind from those of another, and from garbage.
-trait Tagged: prost::Message + Default {
+/// Opaque bytes, and what they mean.
+pub(crate) trait Token: prost::Message + Default {
+    /// Tells tokens of one kind from those of another, and from garbage.
     const TAG: u8;
-}
 
-fn encode<T: Tagged>(token: &T) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1 + token.encoded_len());
-    bytes.push(T::TAG);
-    bytes.extend(token.encode_to_vec());
-    bytes
-}
-
-fn decode<T: Tagged>(bytes: &[u8]) -> Option<T> {
-    match bytes {
-        [tag, rest @ ..] if *tag == T::TAG => T::decode(rest).ok(),
-        _ => None,
+    /// The error, in the words of the server, if a caller hands back something else.
+    fn garbage() -> Error {
+        Error::invalid_argument("Error deserializing task token.")
     }
-}
 
-fn decode_task<T: Tagged>(bytes: &[u8]) -> Result<T, Error> {
-    if bytes.is_empty() {
-        return Err(Error::invalid_argument("Task token not set on request."));
+    /// The bytes that a caller gets.
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(1 + self.encoded_len());
+        bytes.push(Self::TAG);
+        self.encode(&mut bytes).expect("a vector has room for any message");
+        bytes
     }
-    decode(bytes).ok_or_else(|| Error::invalid_argument("Error deserializing task token."))
+
+    /// What a caller hands back.
+    ///
+    /// # Errors
+    ///
+    /// INVALID_ARGUMENT if it is nothing or garbage.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        match bytes {
+            [] => Err(Error::invalid_argument("Task token not set on request.")),
+            [tag, rest @ ..] if *tag == Self::TAG => Self::decode(rest).map_err(|_| Self::garbage()),
+            _ => Err(Self::garbage()),
+        }
+    }
 }
 
 /// Names a started workflow task.
@@ -47,24 +53,8 @@ pub(crate) struct WorkflowTaskToken {
     pub(crate) stamp: u64,
 }
 
-impl Tagged for WorkflowTaskToken {
+impl Token for WorkflowTaskToken {
     const TAG: u8 = 1;
-}
-
-impl WorkflowTaskToken {
-    /// The bytes that a worker gets.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        encode(self)
-    }
-
-    /// What a worker hands back.
-    ///
-    /// # Errors
-    ///
-    /// INVALID_ARGUMENT, in the words of the server, if there is nothing or garbage.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        decode_task(bytes)
-    }
 }
 
 /// Names a started activity task. The scheduled event id is 0 if the activity is named by its id.
@@ -84,24 +74,8 @@ pub(crate) struct ActivityTaskToken {
     pub(crate) activity_id: String,
 }
 
-impl Tagged for ActivityTaskToken {
+impl Token for ActivityTaskToken {
     const TAG: u8 = 2;
-}
-
-impl ActivityTaskToken {
-    /// The bytes that a worker gets.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        encode(self)
-    }
-
-    /// What a worker hands back.
-    ///
-    /// # Errors
-    ///
-    /// INVALID_ARGUMENT, in the words of the server, if there is nothing or garbage.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        decode_task(bytes)
-    }
 }
 
 /// Names a query that was handed to a worker by itself.
@@ -115,24 +89,8 @@ pub(crate) struct QueryTaskToken {
     pub(crate) query: u64,
 }
 
-impl Tagged for QueryTaskToken {
+impl Token for QueryTaskToken {
     const TAG: u8 = 3;
-}
-
-impl QueryTaskToken {
-    /// The bytes that a worker gets.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        encode(self)
-    }
-
-    /// What a worker hands back.
-    ///
-    /// # Errors
-    ///
-    /// INVALID_ARGUMENT, in the words of the server, if there is nothing or garbage.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        decode_task(bytes)
-    }
 }
 
 /// Where a read of a history goes on. It pins the run.
@@ -151,23 +109,11 @@ pub(crate) struct HistoryToken {
     pub(crate) was_running: bool,
 }
 
-impl Tagged for HistoryToken {
+impl Token for HistoryToken {
     const TAG: u8 = 4;
-}
 
-impl HistoryToken {
-    /// The bytes that a reader gets.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        encode(self)
-    }
-
-    /// What a reader hands back.
-    ///
-    /// # Errors
-    ///
-    /// INVALID_ARGUMENT if it is garbage.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        decode(bytes).ok_or_else(|| Error::invalid_argument("Invalid NextPageToken."))
+    fn garbage() -> Error {
+        Error::invalid_argument("Invalid NextPageToken.")
     }
 }
 
@@ -180,16 +126,16 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_are_too_odd_to_decode(bytes: Vec<u8>) {
-            let _ = WorkflowTaskToken::decode(&bytes);
-            let _ = HistoryToken::decode(&bytes);
+            let _ = WorkflowTaskToken::from_bytes(&bytes);
+            let _ = HistoryToken::from_bytes(&bytes);
         }
     }
 
     #[test]
     fn a_token_of_another_kind_is_garbage() {
         let token = QueryTaskToken { query: 1, ..Default::default() };
-        assert_eq!(QueryTaskToken::decode(&token.encode()), Ok(token.clone()));
-        let error = WorkflowTaskToken::decode(&token.encode()).unwrap_err();
+        assert_eq!(QueryTaskToken::from_bytes(&token.to_bytes()), Ok(token.clone()));
+        let error = WorkflowTaskToken::from_bytes(&token.to_bytes()).unwrap_err();
         assert_eq!(error.message, "Error deserializing task token.");
     }
 }

@@ -13,10 +13,10 @@ use temporalio_common::{
     search_attributes::{SearchAttributeKey, SearchAttributeValue},
 };
 
-use super::{Failure, ResumeError, Simulation, reproduce, resume::Resumed, run, watchdog};
+use super::{Failure, Listener, ResumeError, Simulation, reproduce, resume::Resumed, run, watchdog};
 use crate::{
     clock::Time, cluster::Limits, determinism::Recorder, faults::Plan, history::History,
-    invariants::Invariant, panics, rng::Seed, schedule::Schedule, sweep::Observer, worker::Worker,
+    invariants::Invariant, panics, rng::Seed, schedule::Schedule, worker::Worker,
 };
 
 /// Describes a simulation. Get one from [`Simulation::builder`].
@@ -36,7 +36,7 @@ pub struct Builder {
     pub(super) replays_itself: bool,
     pub(super) resumed: Vec<Resumed>,
     pub(super) recorder: Option<Recorder>,
-    pub(super) observer: Option<Observer>,
+    pub(super) listener: Option<Arc<dyn Listener>>,
     pub(super) invariants: Vec<Invariant>,
     pub(super) settles_within: Option<Duration>,
 }
@@ -64,7 +64,7 @@ impl Default for Builder {
             replays_itself: false,
             resumed: Vec::new(),
             recorder: None,
-            observer: None,
+            listener: None,
             invariants: Vec::new(),
             settles_within: None,
         }
@@ -82,9 +82,9 @@ impl Builder {
         Self { seed: Seed(seed), faults: plan, ..Self::default() }
     }
 
-    /// A simulation of a search, which tells the observer what it came to and leaves it to say so.
-    pub(crate) fn observed(seed: u64, plan: Plan, observer: Observer) -> Self {
-        Self { observer: Some(observer), ..Self::planned(seed, plan) }
+    /// A simulation of a search: it tells the listener what it came to, and leaves it to say so.
+    pub(crate) fn observed(seed: u64, plan: Plan, listener: impl Listener + 'static) -> Self {
+        Self { listener: Some(Arc::new(listener)), ..Self::planned(seed, plan) }
     }
 
     /// The number that everything random comes from: run ids, random values of workflows, jitter. Default
@@ -301,7 +301,7 @@ impl Builder {
                 .build()
                 .expect("a current-thread runtime without I/O needs nothing that could be missing");
             // A sweep says itself what becomes of its simulations.
-            let _quiet = self.observer.is_some().then(panics::quiet);
+            let _quiet = self.listener.is_some().then(panics::quiet);
             runtime.block_on(run::run(self, progress, body))
         })
     }

@@ -3,6 +3,7 @@
 mod builder;
 mod clock;
 mod deadlock;
+mod ended;
 mod execute;
 mod failure;
 mod overrides;
@@ -26,6 +27,7 @@ use temporalio_client::{Client, ClientOptions, Connection};
 pub use builder::Builder;
 pub(crate) use builder::seed_of_environment;
 pub use clock::hold_clock;
+pub(crate) use ended::{EndedRun, Listener};
 pub use execute::ExecuteError;
 pub use failure::{Cause, Failure};
 pub(crate) use replay::divergent;

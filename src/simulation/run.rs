@@ -15,6 +15,7 @@ use super::{
     Inner, Simulation,
     builder::{Builder, Stopped},
     deadlock::deadlock,
+    ended::EndedRun,
     failure::{Cause, Failure, Fatal},
     replay, report, reproduce, resume, settle,
 };
@@ -26,7 +27,6 @@ use crate::{
     panics,
     schedule::Deviations,
     service::{Concurrent, Service, in_memory},
-    sweep::EndedRun,
     worker::{Environment, Event, Events, Ledger, Progress, Runner, Shutdown},
 };
 
@@ -112,10 +112,10 @@ async fn simulate_unboxed(builder: Builder, progress: Arc<Progress>, body: Body<
     // Copies of every history: made for those who ask for them, and once.
     let executions = OnceCell::new();
     let all = || executions.get_or_init(|| report::executions(&service));
-    if let Some((observer, simulation)) = builder.observer.as_ref().zip(told.as_ref()) {
+    if let Some((listener, simulation)) = builder.listener.as_ref().zip(told.as_ref()) {
         let elapsed = service.last_event().since(builder.start);
         let reached = simulation.0.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        observer.record(EndedRun {
+        listener.ended(EndedRun {
             elapsed,
             executions: all(),
             faults: (&builder.faults, &simulation.0.faults.fired()),
@@ -325,7 +325,7 @@ fn end<T>(ended: Ended<T>, builder: &Builder) -> Result<T, (Cause, Option<Box<dy
         Err(panic) => {
             let message = panics::message(&*panic);
             // Nobody else has shown where.
-            let place = builder.observer.as_ref().and_then(|_| panics::place());
+            let place = builder.listener.as_ref().and_then(|_| panics::place());
             let message = place.map_or(message.clone(), |place| format!("{message}\n  at {place}"));
             Err((Cause::Panic { message }, Some(panic)))
         }

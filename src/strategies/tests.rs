@@ -7,6 +7,7 @@ use proptest::{
     strategy::ValueTree as _,
     test_runner::{Config, TestCaseError, TestError, TestRunner},
 };
+use serde_json::Value;
 
 use super::*;
 use crate::{
@@ -162,25 +163,14 @@ fn clock_steps_local_activities_and_calls_that_are_made_again_shrink_to_what_a_p
     assert_eq!(overtaken, Fault::call("SignalWorkflowExecution", When::once(), by));
 }
 
-/// What there is, by the names that coverage has for it. Whoever adds a fault adds it here: the compiler says so.
-fn all_names() -> BTreeSet<String> {
-    let name = |fault: &Fault| match fault {
-        Fault::Activity(_)
-        | Fault::Outage(_)
-        | Fault::WorkerDown(_)
-        | Fault::Eviction(_)
-        | Fault::WorkflowTask(_)
-        | Fault::Call(_)
-        | Fault::LocalActivity(_)
-        | Fault::Stall(_)
-        | Fault::ClockStep(_) => fault.name(),
-    };
+/// Every fault that there is.
+fn all() -> Vec<Fault> {
     let failure = AttemptFailure::default;
     let (by, error) = (seconds(1), CallError::Unavailable);
     let activity = |effect| Fault::activity("charge", When::once(), effect);
     let local = |effect| Fault::local_activity("charge", When::once(), effect);
     let call = |effect| Fault::call("StartWorkflowExecution", When::once(), effect);
-    let faults = [
+    vec![
         activity(ActivityEffect::Fail(failure())),
         activity(ActivityEffect::FailAfterwards(failure())),
         activity(ActivityEffect::Slow { by }),
@@ -207,8 +197,26 @@ fn all_names() -> BTreeSet<String> {
         call(CallEffect::Twice),
         call(CallEffect::Repeat { after: by }),
         call(CallEffect::Overtaken { by }),
-    ];
-    faults.iter().map(name).collect()
+    ]
+}
+
+/// The name that coverage has for a fault. Whoever adds one adds it to [`all`], too: the compiler says so.
+fn name(fault: &Fault) -> String {
+    match fault {
+        Fault::Activity(_)
+        | Fault::Outage(_)
+        | Fault::WorkerDown(_)
+        | Fault::Eviction(_)
+        | Fault::WorkflowTask(_)
+        | Fault::Call(_)
+        | Fault::LocalActivity(_)
+        | Fault::Stall(_)
+        | Fault::ClockStep(_) => fault.name(),
+    }
+}
+
+fn all_names() -> BTreeSet<String> {
+    all().iter().map(name).collect()
 }
 
 /// What so many plans have.
@@ -217,6 +225,20 @@ fn drawn(scope: &Scope) -> BTreeSet<String> {
     let plans = fault_plans(scope);
     let mut draw = || plans.new_tree(&mut runner).expect("a plan").current();
     (0..2000).flat_map(|_| draw().faults).map(|fault| fault.name()).collect()
+}
+
+#[test]
+fn faults_are_named_as_json_spells_them() {
+    for fault in all() {
+        let json = serde_json::to_value(&fault).expect("a fault is JSON");
+        let (kind, fields) = json.as_object().and_then(|json| json.iter().next()).expect("its kind");
+        let effect = match fields.get("effect") {
+            Some(Value::Object(effect)) => effect.keys().next().cloned(),
+            effect => effect.and_then(Value::as_str).map(str::to_owned),
+        };
+        let name = effect.map_or_else(|| kind.clone(), |effect| format!("{kind} {effect}"));
+        assert_eq!((fault.kind(), fault.name()), (kind.as_str(), name));
+    }
 }
 
 #[test]

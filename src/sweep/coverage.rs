@@ -19,7 +19,11 @@ use temporalio_common::protos::temporal::api::{
     },
 };
 
-use crate::{faults::Plan, history::History, schedule::Choice, simulation::Execution};
+use crate::{
+    history::History,
+    schedule::Choice,
+    simulation::{EndedRun, Listener},
+};
 
 /// What was reached, and how often:
 ///
@@ -50,20 +54,6 @@ struct Observed {
     choices: Vec<Choice>,
 }
 
-/// A simulation that has ended.
-pub(crate) struct EndedRun<'a> {
-    /// How much virtual time passed in it.
-    pub(crate) elapsed: Duration,
-    /// All runs.
-    pub(crate) executions: &'a [Execution],
-    /// What was to go wrong, and how often each fault happened.
-    pub(crate) faults: (&'a Plan, &'a [u64]),
-    /// What the test has reached, and how often.
-    pub(crate) reached: &'a BTreeMap<String, u64>,
-    /// What was chosen when there was more than one thing that could go first.
-    pub(crate) choices: &'a [Choice],
-}
-
 /// More timelines than this help nobody.
 const SHOWN: usize = 10;
 
@@ -86,10 +76,11 @@ impl Observer {
     pub(super) fn choices(&self) -> Vec<Choice> {
         self.lock().choices.clone()
     }
+}
 
-    /// A simulation has ended.
-    pub(crate) fn record(&self, ended: EndedRun<'_>) {
-        let EndedRun { elapsed, executions, faults: (plan, fired), reached, choices: chosen } = ended;
+impl Listener for Observer {
+    fn ended(&self, run: EndedRun<'_>) {
+        let EndedRun { elapsed, executions, faults: (plan, fired), reached, choices: chosen } = run;
         let mut observed = self.lock();
         let Observed { coverage, timelines, choices } = &mut *observed;
         chosen.clone_into(choices);

@@ -58,7 +58,7 @@ pub use exhaustive::{Exhaustive, Explored};
 pub use regression::Regression;
 pub use report::{Report, SweepFailure};
 
-pub(crate) use coverage::{EndedRun, Observer};
+use coverage::Observer;
 
 use crate::{
     faults::Plan,

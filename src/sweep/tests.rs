@@ -9,6 +9,7 @@ use super::*;
 use crate::{
     faults::{ActivityEffect, Fault, When},
     schedule::Schedule,
+    simulation::{EndedRun, Listener as _},
 };
 
 #[test]
@@ -107,7 +108,7 @@ fn what_was_never_reached_is_listed_in_lines_faults_first() {
     let plan = Plan::new([Fault::eviction(0, Duration::ZERO)]);
     let observer = Observer::default();
     let nothing = Default::default();
-    observer.record(EndedRun {
+    observer.ended(EndedRun {
         elapsed: Duration::from_secs(1),
         executions: &[],
         faults: (&plan, &[0]),

@@ -12,7 +12,11 @@ use super::{
 };
 use crate::{
     clock::Time,
-    cluster::{Cluster, error::Error, token::WorkflowTaskToken},
+    cluster::{
+        Cluster,
+        error::Error,
+        token::{Token as _, WorkflowTaskToken},
+    },
 };
 
 impl Cluster {
@@ -23,7 +27,7 @@ impl Cluster {
         request: RespondWorkflowTaskFailedRequest,
     ) -> Result<RespondWorkflowTaskFailedResponse, Error> {
         self.shared.namespaces.check_given(&request.namespace)?;
-        let token = WorkflowTaskToken::decode(&request.task_token)?;
+        let token = WorkflowTaskToken::from_bytes(&request.task_token)?;
         let run =
             self.run_of_token(&request.namespace, &token.namespace_id, &token.workflow_id, &token.run_id)?;
         if !run.is_running() {

@@ -33,7 +33,7 @@ use crate::{
         matching::{Poller, QueueName, Task, TaskKind, WorkerVersion, first_page},
         requests,
         timers::Timer,
-        token::QueryTaskToken,
+        token::{QueryTaskToken, Token as _},
     },
     rpc::Response,
 };
@@ -160,7 +160,7 @@ impl Cluster {
         request: RespondQueryTaskCompletedRequest,
     ) -> Result<RespondQueryTaskCompletedResponse, Error> {
         self.shared.namespaces.check_given(&request.namespace)?;
-        let token = QueryTaskToken::decode(&request.task_token)?;
+        let token = QueryTaskToken::from_bytes(&request.task_token)?;
         if self
             .shared
             .namespaces
@@ -320,7 +320,7 @@ impl Cluster {
         let (events, next_page_token) =
             if poller.sticky { (Vec::new(), Vec::new()) } else { first_page(run, 1) };
         let response = PollWorkflowTaskQueueResponse {
-            task_token: token.encode(),
+            task_token: token.to_bytes(),
             workflow_execution: Some(run.execution()),
             workflow_type: Some(WorkflowType { name: run.info.workflow_type.clone() }),
             previous_started_event_id: run.state.last_completed_started_event_id,

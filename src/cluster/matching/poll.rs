@@ -19,7 +19,7 @@ use crate::{
         calls::{CallContext, Reply},
         execution::{Run, RunKey},
         limits, requests,
-        token::{HistoryToken, WorkflowTaskToken},
+        token::{HistoryToken, Token as _, WorkflowTaskToken},
     },
     rpc::Response,
 };
@@ -154,7 +154,7 @@ impl Cluster {
             stamp: task.stamp,
         };
         let response = PollWorkflowTaskQueueResponse {
-            task_token: token.encode(),
+            task_token: token.to_bytes(),
             workflow_execution: Some(run.execution()),
             workflow_type: Some(WorkflowType { name: run.info.workflow_type.clone() }),
             previous_started_event_id,
@@ -192,5 +192,5 @@ pub(in crate::cluster) fn first_page(run: &Run, first: i64) -> (Vec<Arc<HistoryE
         was_running: run.is_running(),
     };
     let is_all = token.first_event_id >= token.end_event_id;
-    (events, if is_all { Vec::new() } else { token.encode() })
+    (events, if is_all { Vec::new() } else { token.to_bytes() })
 }

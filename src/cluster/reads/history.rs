@@ -20,7 +20,7 @@ use crate::{
         calls::{CallContext, Parked, Reply},
         execution::{Run, RunKey, run_timeout},
         limits, requests,
-        token::HistoryToken,
+        token::{HistoryToken, Token as _},
     },
     rpc::Response,
 };
@@ -51,7 +51,7 @@ impl Cluster {
         let execution = requests::execution(request.execution.as_ref())?;
         let given = match request.next_page_token.as_slice() {
             [] => None,
-            token => Some(HistoryToken::decode(token)?),
+            token => Some(HistoryToken::from_bytes(token)?),
         };
         let mut run_id = execution.run_id.as_str();
         if let Some(token) = &given {
@@ -99,7 +99,7 @@ impl Cluster {
         let execution = requests::execution(request.execution.as_ref())?;
         let given = match request.next_page_token.as_slice() {
             [] => None,
-            token => Some(HistoryToken::decode(token)?),
+            token => Some(HistoryToken::from_bytes(token)?),
         };
         let run_id = given.as_ref().map_or(&execution.run_id, |token| &token.run_id);
         let run = self.runs.find(namespace, &execution.workflow_id, run_id)?;
@@ -108,7 +108,7 @@ impl Cluster {
         let events: Vec<_> = events.map(|event| event.as_ref().clone()).collect();
         let next = last.saturating_sub(events.len() as i64);
         let next_page_token = if full {
-            HistoryToken { run_id: run.run_id.clone(), first_event_id: next, ..Default::default() }.encode()
+            HistoryToken { run_id: run.run_id.clone(), first_event_id: next, ..Default::default() }.to_bytes()
         } else {
             Vec::new()
         };
@@ -144,7 +144,7 @@ impl Cluster {
     pub(in crate::cluster) fn empty_history(&self, wait: &HistoryWait) -> Answer {
         Ok(GetWorkflowExecutionHistoryResponse {
             history: Some(History::default()),
-            next_page_token: if wait.waits { wait.token.encode() } else { Vec::new() },
+            next_page_token: if wait.waits { wait.token.to_bytes() } else { Vec::new() },
             ..Default::default()
         }
         .into())
@@ -182,7 +182,7 @@ impl HistoryWait {
         if !full && !waits && next.first_event_id == run.history.next_event_id() {
             events.extend(run.virtual_events(false).into_iter().map(Arc::new));
         }
-        let token = if full || (waits && run.is_running()) { next.encode() } else { Vec::new() };
+        let token = if full || (waits && run.is_running()) { next.to_bytes() } else { Vec::new() };
         response(events, token)
     }
 }

@@ -25,7 +25,7 @@ use crate::{
         failure,
         limits::Limits,
         requests,
-        token::ActivityTaskToken,
+        token::{ActivityTaskToken, Token as _},
     },
 };
 
@@ -287,7 +287,7 @@ impl Cluster {
     /// The activity task that a token stands for, whether it still exists or not.
     fn activity_of_token(&self, namespace: &str, token: &[u8]) -> Result<ActivityName, Error> {
         self.shared.namespaces.check_given(namespace)?;
-        let token = ActivityTaskToken::decode(token)?;
+        let token = ActivityTaskToken::from_bytes(token)?;
         let run = self.run_of_token(namespace, &token.namespace_id, &token.workflow_id, &token.run_id)?;
         let which = Which::Task { scheduled_event_id: token.scheduled_event_id, attempt: token.attempt };
         Ok(ActivityName { run: run.key, which, worker_version: None })

@@ -11,7 +11,7 @@ use super::pending::Started;
 use crate::cluster::{
     execution::{Run, Transaction},
     namespaces::Namespace,
-    token::ActivityTaskToken,
+    token::{ActivityTaskToken, Token as _},
 };
 
 impl Run {
@@ -90,7 +90,7 @@ impl Run {
             activity_id: activity.activity_id.clone(),
         };
         Some(PollActivityTaskQueueResponse {
-            task_token: token.encode(),
+            task_token: token.to_bytes(),
             workflow_namespace: namespace.name.clone(),
             workflow_type: Some(WorkflowType { name: self.info.workflow_type.clone() }),
             workflow_execution: Some(self.execution()),

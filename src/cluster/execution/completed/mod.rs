@@ -28,7 +28,12 @@ use super::{
 };
 use crate::{
     clock::{self, Time},
-    cluster::{Cluster, error::Error, matching::deployment_version, token::WorkflowTaskToken},
+    cluster::{
+        Cluster,
+        error::Error,
+        matching::deployment_version,
+        token::{Token as _, WorkflowTaskToken},
+    },
     rpc::Response,
 };
 
@@ -146,7 +151,7 @@ impl Cluster {
         token: &[u8],
     ) -> Result<RunKey, Error> {
         self.shared.namespaces.check_given(namespace)?;
-        let token = WorkflowTaskToken::decode(token)?;
+        let token = WorkflowTaskToken::from_bytes(token)?;
         let run = self.run_of_token(namespace, &token.namespace_id, &token.workflow_id, &token.run_id)?;
         if is_current(run, &token) { Ok(run.key) } else { Err(Error::workflow_task_not_found()) }
     }
