@@ -55,7 +55,7 @@ pub(crate) use state::{AttachedRequest, MutableState};
 pub(crate) use transaction::{BUFFERED_EVENT_ID, Effect, Event, FollowUp, Transaction};
 pub(crate) use versioning::ShownBuild;
 
-use std::{collections::BTreeSet, iter};
+use std::{collections::BTreeSet, iter, sync::Arc};
 
 use temporalio_common::protos::temporal::api::{
     common::v1::WorkflowExecution,
@@ -123,7 +123,20 @@ impl Run {
         self.info.create_request_id == request_id || self.state.attached_requests.contains_key(request_id)
     }
 
-    /// The request ids that the run knows, with the events that carry them.
+    /// Attaches a request id, if it is one, to the run.
+    pub(in crate::cluster) fn attach_request(
+        &mut self,
+        request_id: &str,
+        event_type: EventType,
+        event_id: Option<i64>,
+    ) {
+        if !request_id.is_empty() {
+            let attached = AttachedRequest { event_type, event_id };
+            Arc::make_mut(&mut self.state.attached_requests).insert(request_id.to_owned(), attached);
+        }
+    }
+
+    /// The request ids that the run knows, with the events that carry them. Of two with the same id, the second counts.
     pub(crate) fn requests(&self) -> impl Iterator<Item = (&str, AttachedRequest)> {
         let start = AttachedRequest { event_type: EventType::WorkflowExecutionStarted, event_id: Some(1) };
         let attached = self.state.attached_requests.iter().map(|(id, request)| (id.as_str(), *request));

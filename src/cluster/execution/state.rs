@@ -58,7 +58,8 @@ pub(crate) struct MutableState {
     pub(crate) worker_version: Option<WorkerVersionStamp>,
     /// The deployment of the worker that last completed a workflow task; empty if it belongs to none.
     pub(crate) worker_deployment_name: Arc<str>,
-    /// Request ids that starts and updates attached to this run. The one that it was started with is not among them.
+    /// Request ids that starts and updates attached to this run. The one that it was started with is only among them if
+    /// another event than the first carries it.
     pub(crate) attached_requests: Arc<BTreeMap<String, AttachedRequest>>,
     /// What the run knows of the versions of its workers.
     pub(crate) versioning: Arc<Versioning>,

@@ -59,7 +59,7 @@ impl Cluster {
                     tx.flush_buffered_events();
                     // The signal has the same request id, and comes last.
                     let signaled = tx.run.history.next_event_id() - 1;
-                    tx.run.state.resolve_request_id(&request_id, signaled);
+                    tx.run.attach_request(&request_id, EventType::WorkflowExecutionStarted, Some(signaled));
                     tx.schedule_first_workflow_task();
                 });
                 self.signal_with_start_response(run, &request_id, true)

@@ -28,7 +28,7 @@ use temporalio_common::protos::temporal::api::{
     workflow::v1::{VersioningOverride, WorkflowExecutionOptions},
 };
 
-use super::{Run, state::AttachedRequest};
+use super::Run;
 
 /// The options of a run as they are at present.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -72,12 +72,11 @@ impl Run {
         updated: &OptionsUpdated,
         event_id: Option<i64>,
     ) {
-        if !updated.attached_request_id.is_empty() {
-            let attached =
-                AttachedRequest { event_type: EventType::WorkflowExecutionOptionsUpdated, event_id };
-            Arc::make_mut(&mut self.state.attached_requests)
-                .insert(updated.attached_request_id.clone(), attached);
-        }
+        self.attach_request(
+            &updated.attached_request_id,
+            EventType::WorkflowExecutionOptionsUpdated,
+            event_id,
+        );
         if updated.priority.is_some() {
             // A priority can be replaced, but not taken away.
             Arc::make_mut(&mut self.state.options).priority.clone_from(&updated.priority);

@@ -12,7 +12,7 @@ use temporalio_common::protos::temporal::api::{
 };
 
 use super::{
-    super::{Run, Transaction, state::AttachedRequest},
+    super::{Run, Transaction},
     registry::{State, Update},
 };
 
@@ -68,13 +68,6 @@ impl Run {
     pub(in crate::cluster::execution) fn apply_update_completed(&mut self, event_id: i64, id: &str) {
         self.state.updates.remove(id);
         self.completed_updates.insert(id.to_owned(), event_id);
-    }
-
-    fn attach_request(&mut self, request_id: &str, event_type: EventType, event_id: Option<i64>) {
-        if !request_id.is_empty() {
-            let attached = AttachedRequest { event_type, event_id };
-            Arc::make_mut(&mut self.state.attached_requests).insert(request_id.to_owned(), attached);
-        }
     }
 }
 
