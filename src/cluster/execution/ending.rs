@@ -86,7 +86,7 @@ impl Cluster {
     /// Forgets a closed run. Whoever waits for it is told that it is gone.
     pub(in crate::cluster) fn delete_run(&mut self, run: RunKey) {
         let Some(run) = self.runs.remove(run) else { return };
-        self.visibility.get_mut(run.namespace).remove(&run.run_id);
+        self.visibility.remove(&run);
         for call in run.waiting {
             if matches!(self.calls.get(call), Some(Parked::History(_))) {
                 self.answer_parked(call, Err(Runs::no_such_run(&run.workflow_id, &run.run_id)));

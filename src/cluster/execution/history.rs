@@ -67,7 +67,7 @@ impl History {
     /// Nobody is likely to read this for a while: makes it small. Whoever reads an event makes that one large again.
     pub(in crate::cluster) fn pack(&mut self) {
         for index in self.large_from.replace(self.events.len())..self.events.len() {
-            if can_be_decoded(self.encoded(index)) {
+            if self.events[index].get().is_some() && can_be_decoded(self.encoded(index)) {
                 self.events[index].take();
             }
         }

@@ -34,8 +34,14 @@ impl Visibility {
         self.by_namespace.get(&namespace)
     }
 
+    /// Forgets a run.
+    pub(crate) fn remove(&mut self, run: &Run) {
+        self.changed.remove(&run.key);
+        self.get_mut(run.namespace).remove(&run.run_id);
+    }
+
     /// The records of a namespace.
-    pub(crate) fn get_mut(&mut self, namespace: NamespaceKey) -> &mut Index {
+    fn get_mut(&mut self, namespace: NamespaceKey) -> &mut Index {
         self.by_namespace.entry(namespace).or_default()
     }
 }
@@ -134,7 +140,7 @@ impl Index {
     }
 
     /// Forgets a run.
-    pub(crate) fn remove(&mut self, run_id: &str) {
+    fn remove(&mut self, run_id: &str) {
         if let Some(position) = self.positions.remove(run_id) {
             self.records.remove(&position);
         }
