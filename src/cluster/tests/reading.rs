@@ -1,7 +1,9 @@
 //! Reading histories while they grow.
 
 use temporalio_common::protos::temporal::api::{
-    enums::v1::HistoryEventFilterType, workflowservice::v1::TerminateWorkflowExecutionRequest,
+    command::v1::FailWorkflowExecutionCommandAttributes, enums::v1::HistoryEventFilterType,
+    failure::v1::Failure, history::v1::history_event::Attributes as Event,
+    workflowservice::v1::TerminateWorkflowExecutionRequest,
 };
 
 use super::*;
@@ -64,4 +66,36 @@ fn a_long_poll_ends_with_nothing_where_long_polls_expire() {
     let answer = server.answer::<GetWorkflowExecutionHistoryRequest>(waiting).expect("an answer").unwrap();
     assert_eq!(answer.history.unwrap().events.len(), 0);
     assert!(!answer.next_page_token.is_empty());
+}
+
+/// A message is decoded only so deep, and what has rested for a while is kept as it is encoded.
+#[test]
+fn a_failure_is_read_as_it_was_written_however_many_causes_it_has() {
+    let depth =
+        |failure: &Failure| std::iter::successors(Some(failure), |failure| failure.cause.as_deref()).count();
+    let mut server = Server::new();
+    for causes in 80..120 {
+        let failure = (1..causes).fold(Failure::default(), |cause, _| Failure {
+            cause: Some(Box::new(cause)),
+            ..Default::default()
+        });
+        server.start(&format!("wf-{causes}"));
+        let task = server.poll();
+        let attributes = FailWorkflowExecutionCommandAttributes { failure: Some(failure) };
+        let attributes = Attributes::FailWorkflowExecutionCommandAttributes(attributes);
+        server.complete(&task, vec![command(attributes)]).expect("the end of the run");
+    }
+    // These have rested for longest.
+    for causes in 80..100 {
+        let request = read(HistoryEventFilterType::CloseEvent, Vec::new());
+        let request = GetWorkflowExecutionHistoryRequest {
+            execution: Some(execution(&format!("wf-{causes}"))),
+            ..request
+        };
+        let end = server.call(request).unwrap().history.unwrap().events.remove(0);
+        let Some(Event::WorkflowExecutionFailedEventAttributes(failed)) = end.attributes else {
+            panic!("not the event of a failure: {:?}", end.event_type())
+        };
+        assert_eq!(depth(&failed.failure.unwrap()), causes);
+    }
 }
