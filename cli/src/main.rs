@@ -19,12 +19,6 @@ use self::{
     output::Output,
 };
 
-/// A server makes and drops millions of events, and keeps little of each workflow that is over. In between, the allocators of
-/// most systems leave more unused than there is in use.
-#[cfg(feature = "mimalloc")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What a command came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
