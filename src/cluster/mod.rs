@@ -173,7 +173,7 @@ pub(crate) struct Shared {
     pub(crate) query_ids: Stream,
     pub(crate) activity_jitter: Stream,
     pub(crate) jitter: Stream,
-    /// What runs have in common that their workers make them show.
+    /// The search attributes that runs get from workers without a version.
     pub(crate) shown_build: ShownBuild,
     task_id: i64,
     stamp: u64,

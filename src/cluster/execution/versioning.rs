@@ -61,7 +61,8 @@ pub(in crate::cluster::execution) struct CompletedBy<'a> {
     pub(in crate::cluster::execution) behavior: VersioningBehavior,
 }
 
-/// The search attributes that a run has got from a worker without a version, when it had none. Most runs get the same.
+/// The search attributes that the last run has got from a worker without a version, when it had none before. Most runs get the
+/// same, and share them.
 #[derive(Debug, Default)]
 pub(crate) struct ShownBuild {
     stamp: Option<WorkerVersionStamp>,
@@ -221,7 +222,7 @@ impl Run {
         has_arrived || before != (state.effective_version().cloned(), state.effective_behavior())
     }
 
-    /// The same as [`Self::show_versions`], sharing what is the same for other runs.
+    /// Does what [`Self::show_versions`] does, and shares what is the same for other runs.
     pub(super) fn show_worker(
         &mut self,
         shown: &mut ShownBuild,
