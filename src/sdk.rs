@@ -90,7 +90,6 @@ pub(crate) struct TaskFailure {
 
 impl TaskFailure {
     /// An application failure with this message, and no particular cause.
-    #[cold]
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { failure: Failure::application_failure(message.into(), false), cause: None, location: None }
     }

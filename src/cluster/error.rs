@@ -123,6 +123,7 @@ impl Error {
     }
 
     /// A workflow task tries to close the run, and what has just come in has to wait for it.
+    #[cold]
     pub(crate) fn workflow_closing() -> Self {
         Self::resource_exhausted(
             ResourceExhaustedCause::BusyWorkflow,

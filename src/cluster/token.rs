@@ -7,9 +7,14 @@ pub(crate) trait Token: prost::Message + Default {
     /// Tells tokens of one kind from those of another, and from garbage.
     const TAG: u8;
 
-    /// The error, in the words of the server, if a caller hands back something else.
-    fn garbage() -> Error {
-        Error::invalid_argument("Error deserializing task token.")
+    /// The error, in the words of the server, if a caller hands back these bytes, which are no token of this kind.
+    fn refuse(bytes: &[u8]) -> Error {
+        let is_set = !bytes.is_empty();
+        Error::invalid_argument(if is_set {
+            "Error deserializing task token."
+        } else {
+            "Task token not set on request."
+        })
     }
 
     /// The bytes that a caller gets.
@@ -26,11 +31,11 @@ pub(crate) trait Token: prost::Message + Default {
     ///
     /// INVALID_ARGUMENT if it is nothing or garbage.
     fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        match bytes {
-            [] => Err(Error::invalid_argument("Task token not set on request.")),
-            [tag, rest @ ..] if *tag == Self::TAG => Self::decode(rest).map_err(|_| Self::garbage()),
-            _ => Err(Self::garbage()),
-        }
+        let token = match bytes {
+            [tag, rest @ ..] if *tag == Self::TAG => Self::decode(rest).ok(),
+            _ => None,
+        };
+        token.ok_or_else(|| Self::refuse(bytes))
     }
 }
 
@@ -109,10 +114,21 @@ pub(crate) struct HistoryToken {
     pub(crate) was_running: bool,
 }
 
+impl HistoryToken {
+    /// Where a reader wants to go on; `None` if it begins.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Token::from_bytes`].
+    pub(crate) fn of_request(next_page_token: &[u8]) -> Result<Option<Self>, Error> {
+        if next_page_token.is_empty() { Ok(None) } else { Self::from_bytes(next_page_token).map(Some) }
+    }
+}
+
 impl Token for HistoryToken {
     const TAG: u8 = 4;
 
-    fn garbage() -> Error {
+    fn refuse(_: &[u8]) -> Error {
         Error::invalid_argument("Invalid NextPageToken.")
     }
 }

@@ -316,6 +316,11 @@ impl Service {
         tokio::time::sleep_until(self.instant(time)).await;
     }
 
+    /// Sleeps for so long from now on.
+    pub(crate) fn sleep(&self, duration: Duration) -> impl Future<Output = ()> {
+        self.sleep_until(self.now() + duration)
+    }
+
     /// Resolves when the clock of the cluster shows this time, or has been set beyond it.
     pub(crate) async fn reaches(&self, time: Time) {
         loop {

@@ -14,8 +14,9 @@ pub(super) async fn settled(
     if let Some(within) = within {
         simulation.stop_faults();
         tokio::select! {
+            biased;
             () = all_closed(simulation) => {}
-            () = simulation.0.service.sleep_until(simulation.0.service.now() + within) => {}
+            () = simulation.0.service.sleep(within) => {}
         }
     }
     simulation.0.ledger.close();

@@ -92,9 +92,9 @@ impl<K: Ord + Clone, V: Clone> Pending<K, V> {
     pub(super) fn roll_back(&mut self) {
         for (key, before) in self.undo.take().into_iter().flatten().rev() {
             match before {
-                Some(value) => self.entries.insert(key, value),
-                None => self.entries.remove(&key).map(|(_, value)| value),
-            };
+                Some(value) => drop(self.entries.insert(key, value)),
+                None => drop(self.entries.remove(&key)),
+            }
         }
     }
 }

@@ -31,8 +31,8 @@ impl<K: Ord, V> SmallMap<K, V> {
     {
         match self {
             Self::Few(few) => {
-                let index = few.binary_search_by(|(it, _)| it.borrow().cmp(key)).ok()?;
-                few.get(index).map(|(key, value)| (key, value))
+                let (key, value) = &few[place(few, key).ok()?];
+                Some((key, value))
             }
             Self::Many(many) => many.get_key_value(key),
         }
@@ -45,8 +45,8 @@ impl<K: Ord, V> SmallMap<K, V> {
     {
         match self {
             Self::Few(few) => {
-                let index = few.binary_search_by(|(it, _)| it.borrow().cmp(key)).ok()?;
-                few.get_mut(index).map(|(_, value)| value)
+                let index = place(few, key).ok()?;
+                Some(&mut few[index].1)
             }
             Self::Many(many) => many.get_mut(key),
         }
@@ -58,7 +58,7 @@ impl<K: Ord, V> SmallMap<K, V> {
             Self::Few(few) => few,
             Self::Many(many) => return many.insert(key, value),
         };
-        match few.binary_search_by(|(it, _)| it.cmp(&key)) {
+        match place(few, &key) {
             Ok(index) => Some(mem::replace(&mut few[index].1, value)),
             Err(index) if few.len() < FEW => {
                 if few.len() == few.capacity() {
@@ -83,7 +83,7 @@ impl<K: Ord, V> SmallMap<K, V> {
     {
         match self {
             Self::Few(few) => {
-                let index = few.binary_search_by(|(it, _)| it.borrow().cmp(key)).ok()?;
+                let index = place(few, key).ok()?;
                 Some(few.remove(index))
             }
             Self::Many(many) => many.remove_entry(key),
@@ -106,6 +106,11 @@ impl<K: Ord, V> SmallMap<K, V> {
             Self::Many(many) => many.len(),
         }
     }
+}
+
+/// Where the entry of a key is among a few, or would be.
+fn place<K: Borrow<Q>, V, Q: Ord + ?Sized>(few: &[(K, V)], key: &Q) -> Result<usize, usize> {
+    few.binary_search_by(|(it, _)| it.borrow().cmp(key))
 }
 
 #[cfg(test)]

@@ -49,10 +49,7 @@ impl Cluster {
     ) -> Reply {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         let execution = requests::execution(request.execution.as_ref())?;
-        let given = match request.next_page_token.as_slice() {
-            [] => None,
-            token => Some(HistoryToken::from_bytes(token)?),
-        };
+        let given = HistoryToken::of_request(&request.next_page_token)?;
         let mut run_id = execution.run_id.as_str();
         if let Some(token) = &given {
             if !run_id.is_empty() && run_id != token.run_id {
@@ -97,10 +94,7 @@ impl Cluster {
     ) -> Result<GetWorkflowExecutionHistoryReverseResponse, Error> {
         let namespace = self.shared.namespaces.find(&request.namespace)?;
         let execution = requests::execution(request.execution.as_ref())?;
-        let given = match request.next_page_token.as_slice() {
-            [] => None,
-            token => Some(HistoryToken::from_bytes(token)?),
-        };
+        let given = HistoryToken::of_request(&request.next_page_token)?;
         let run_id = given.as_ref().map_or(&execution.run_id, |token| &token.run_id);
         let run = self.runs.find(namespace, &execution.workflow_id, run_id)?;
         let last = given.map_or(run.history.next_event_id() - 1, |token| token.first_event_id);

@@ -92,15 +92,11 @@ impl Cluster {
     /// change, because records keep the types that there were.
     pub(in crate::cluster) fn settle_visibility(&mut self) {
         for run in std::mem::take(&mut self.visibility.changed) {
-            self.update_record(run);
-        }
-    }
-
-    fn update_record(&mut self, run: RunKey) {
-        if let Some(run) = self.runs.get(run)
-            && let Some(namespace) = self.shared.namespaces.get(run.namespace)
-        {
-            self.visibility.get_mut(run.namespace).update(run, &namespace.search_attributes);
+            if let Some(run) = self.runs.get(run)
+                && let Some(namespace) = self.shared.namespaces.get(run.namespace)
+            {
+                self.visibility.get_mut(run.namespace).update(run, &namespace.search_attributes);
+            }
         }
     }
 }

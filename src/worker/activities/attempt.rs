@@ -60,7 +60,7 @@ pub(crate) async fn run_attempt(shared: &Shared, mut task: Box<PollActivityTaskQ
     let fault = shared.faults.activity(shared.service.now(), &start.activity_type);
     match &fault {
         Some(ActivityEffect::Hang) => return std::future::pending().await,
-        Some(ActivityEffect::Slow { by }) => attempt.pause(*by).await,
+        Some(ActivityEffect::Slow { by }) => shared.service.sleep(*by).await,
         Some(ActivityEffect::LoseHeartbeats) => attempt.loses_heartbeats = true,
         _ => {}
     }
@@ -78,7 +78,7 @@ pub(crate) async fn run_attempt(shared: &Shared, mut task: Box<PollActivityTaskQ
     match fault {
         Some(ActivityEffect::LoseAnswer) => return,
         Some(ActivityEffect::FailAfterwards(failure)) => result = failed(&failure),
-        Some(ActivityEffect::AnswerLate { by }) => attempt.pause(by).await,
+        Some(ActivityEffect::AnswerLate { by }) => shared.service.sleep(by).await,
         Some(ActivityEffect::AnswerTwice) => {
             again = Some(Box::new((attempt.task_token.clone(), result.clone())));
         }
@@ -156,10 +156,6 @@ impl<'a> Attempt<'a> {
             loses_heartbeats: false,
             entry: Entry::default(),
         }
-    }
-
-    async fn pause(&self, pause: Duration) {
-        self.shared.service.sleep_until(self.shared.service.now() + pause).await;
     }
 
     /// Runs the activity to its end; `None` if there is nothing to report.

@@ -50,7 +50,6 @@ impl Error {
         }
     }
 
-    #[cold]
     pub(super) fn malformed(event_id: i64, reason: impl Into<String>) -> Self {
         Self::MalformedHistory { event_id: Some(event_id), reason: reason.into() }
     }

@@ -165,7 +165,7 @@ impl Execution {
                         ..self.result(cancelled, Duration::ZERO, 0)
                     });
                 }
-                () = self.sleep_until(Some(self.shared.service.now() + backoff)) => {}
+                () = self.shared.service.sleep(backoff) => {}
             }
             attempt = attempt.saturating_add(1);
         }
@@ -228,7 +228,7 @@ impl Execution {
                 return pending().await;
             }
             if let Some(by) = slow_by {
-                shared.service.sleep_until(shared.service.now() + by).await;
+                shared.service.sleep(by).await;
             }
             let converter = shared.worker.options.data_converter.payload_converter();
             let mut call = std::pin::pin!(activity.call(context.context, arguments, converter));
@@ -254,8 +254,8 @@ impl Execution {
                     };
                 }
                 () = self.under_way.cancel.notified() => environment.cancel(),
-                () = self.sleep_until(close) => break TimeoutType::ScheduleToClose,
-                () = self.sleep_until(start_to_close) => break TimeoutType::StartToClose,
+                () = self.shared.sleep_until(close) => break TimeoutType::ScheduleToClose,
+                () = self.shared.sleep_until(start_to_close) => break TimeoutType::StartToClose,
             }
         };
         environment.cancel();
@@ -319,13 +319,6 @@ impl Execution {
             attempt,
             backoff: None,
             original_schedule_time: Some(self.activity.original_schedule_time),
-        }
-    }
-
-    async fn sleep_until(&self, time: Option<Time>) {
-        match time {
-            Some(time) => self.shared.service.sleep_until(time).await,
-            None => pending().await,
         }
     }
 }

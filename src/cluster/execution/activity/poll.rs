@@ -139,6 +139,7 @@ impl Cluster {
         run: RunKey,
         completion: &Completion,
     ) -> Vec<PollActivityTaskQueueResponse> {
+        // A task is large: no room for more than there are.
         let mut tasks = Vec::with_capacity(completion.eager_activities.len());
         for &activity in &completion.eager_activities {
             tasks.extend(self.start_activity(now, run, activity, &completion.identity, None));

@@ -29,7 +29,6 @@ pub(crate) enum CommandFailure {
 
 impl CommandFailure {
     /// The command fails the workflow task.
-    #[cold]
     pub(crate) fn new(cause: WorkflowTaskFailedCause, message: impl Into<String>) -> Self {
         Self::FailWorkflowTask { cause, message: message.into() }
     }
